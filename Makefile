@@ -1,0 +1,66 @@
+# Everything installs itself into .venv of this clone; nothing goes into the system's Python.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check lint types contracts protos bench system clean
+
+help:
+	@echo "make run      start the demo facility and open the console on it (headless where there is no terminal)"
+	@echo "make test     all checks and tests, as CI runs them"
+	@echo "make check    lint, types, import contracts, protobufs and unit tests, without the system tests"
+	@echo "make bench    the benchmarks (ratios to a baseline in the same run)"
+	@echo "make protos   regenerate the protobuf code"
+	@echo "make clean    remove the virtual environment and the demo's state"
+
+run: $(VENV)/.run
+	@exec $(BIN)/aliecs demo
+
+test: check system
+
+check: lint types contracts
+	$(BIN)/pytest -q -n auto -m "not system"
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+contracts: $(VENV)/.dev
+	$(BIN)/lint-imports --no-cache
+
+system: $(VENV)/.dev
+	$(BIN)/pytest -q -m system
+
+bench: $(VENV)/.dev
+	$(BIN)/python -P -m pytest -q -s tests/benchmarks --override-ini=python_files='bench_*.py' -p no:cacheprovider
+
+protos: $(VENV)/.dev
+	$(BIN)/python scripts/protos.py
+
+# ---- set-up ----------------------------------------------------------------------------------
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "aliecs needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Name another one: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+	  { echo "Python's venv module is missing. On Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements.lock pyproject.toml | $(VENV)/bin/python
+	@echo "setting up $(VENV) (once) ..."
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
+	@echo "setting up $(VENV) with the developers' tools (once) ..."
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.lock
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/.run
+
+clean:
+	rm -rf $(VENV) .aliecs
