@@ -52,9 +52,7 @@ def command_from_pb(message: pb.Command) -> Command:
     """
     kind = message.WhichOneof("body")
     if kind is None:
-        raise LinkError(
-            "a command of a kind that this executor does not know", hint="core and executor differ in version"
-        )
+        raise LinkError("a command of an unknown kind", hint="core and executor differ in version")
     return _COMMAND_FROM_PB[kind](getattr(message, kind))
 
 

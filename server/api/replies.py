@@ -292,16 +292,14 @@ class TemplateListing:
     def read(cls, message: pb.WorkflowTemplateInfo) -> TemplateListing:
         variables = []
         for name, spec in message.varSpecMap.items():
-            type_name = spec.DESCRIPTOR.fields_by_name["type"].enum_type.values_by_number[spec.type].name
-            widget = spec.DESCRIPTOR.fields_by_name["widget"].enum_type.values_by_number[spec.widget].name
             variables.append(
                 VariableSpec(
                     name=name,
                     default=spec.defaultValue,
-                    type=type_name,
+                    type=spec.Type.Name(spec.type),
                     label=spec.label,
                     description=spec.description,
-                    widget=widget,
+                    widget=spec.UiWidget.Name(spec.widget),
                     panel=spec.panel,
                     allowed=tuple(spec.allowedValues),
                     index=spec.index,

@@ -1,0 +1,240 @@
+"""The table of verbs: names, arguments, what they change, and where the code of each stands (verbs/*.py).
+
+Every front end reads it: command line, scripts, help, and the screens to come. It imports nothing heavy, so that help is
+there at once. How a line becomes a call: parse.py.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+FLAG = "flag"
+LIST = "list"
+TEXT = "text"
+SECONDS = "seconds"
+
+
+class Arg(NamedTuple):
+    """One argument: an option if its name begins with ``--``, else a positional one."""
+
+    name: str
+    help: str
+    kind: str = TEXT
+    """TEXT, FLAG, LIST (repeatable option, or all remaining positionals) or SECONDS ("3s", "2m", "1.5")."""
+    short: str = ""
+    default: str = ""
+    required: bool = False
+    """Of an option; positional arguments are, unless ``optional``."""
+    optional: bool = False
+    choices: tuple[str, ...] = ()
+    metavar: str = ""
+
+
+class Command(NamedTuple):
+    """One verb."""
+
+    name: str
+    """Canonical, with its noun: "env start"."""
+    help: str
+    """One line, imperative."""
+    run: str
+    """``module:function`` below console.verbs."""
+    args: tuple[Arg, ...] = ()
+    aliases: tuple[str, ...] = ()
+    """Other verbs of the same noun; one that begins with "/" stands alone, without the noun."""
+    level: int = 0
+    """Of confirmation, 0 to 4 (clients.md 5.6); destroy and clean raise theirs by what they meet."""
+    rpc: str = ""
+    """Method of o2control.Control that it calls if it changes something; "" for reads."""
+    event: str = ""
+    """Event of the environment's machine that it asks for."""
+
+
+NOUNS: dict[str, tuple[str, ...]] = {
+    "env": ("environment", "environments", "e"),
+    "task": ("tasks", "t"),
+    "role": ("roles", "r"),
+    "templ": ("template", "templates"),
+    "repo": ("repository", "repositories"),
+}
+"""Canonical noun and its other spellings."""
+
+_ENV = Arg("env", "environment: id, its first 3 or more characters, @last, @run or @RUNNUMBER")
+_TIMEOUT = Arg("--timeout", "give up waiting after so long (3s, 2m)", SECONDS)
+_QUIET = Arg("--quiet", "no progress on stderr", FLAG, short="-q")
+_DONE = (_ENV, _TIMEOUT, _QUIET)
+
+COMMANDS: tuple[Command, ...] = (
+    Command(
+        "env ls",
+        "list environments",
+        "environments:ls",
+        (Arg("--show-all", "accepted for coconut: all are always shown", FLAG, short="-s"),),
+        ("list", "l"),
+    ),
+    Command(
+        "env show",
+        "show one environment, and its first fault if there is one",
+        "environments:show",
+        (
+            _ENV,
+            Arg("--tasks", "its tasks too", FLAG, short="-t"),
+            Arg("--workflow", "its tree of roles too", FLAG, short="-w"),
+            Arg("--services", "data of integrated services too", FLAG, short="-s"),
+            Arg("--vars", "its variables too", FLAG),
+        ),
+        ("get", "s", "g"),
+    ),
+    Command(
+        "env create",
+        "create an environment from a workflow template and wait until it is CONFIGURED",
+        "lifecycle:create",
+        (
+            Arg("--workflow-template", "template: NAME[@REVISION] or HOST/ORG/REPO/workflows/NAME[@REVISION]", short="-w",
+                metavar="TEMPLATE"),
+            Arg("template", "the same, without -w", optional=True),
+            Arg("--extra-vars", "variables: k=v, k=v,k2=v2, or JSON; may be repeated", LIST, short="-e", metavar="VARS"),
+            Arg("--hosts", "hosts, separated by commas: sets the variable hosts", metavar="H1,H2"),
+            Arg("--detectors", "detectors, separated by commas: sets the variable detectors", metavar="D1,D2"),
+            Arg("--public", "accepted for coconut: true or false", short="-p", default="true", choices=("true", "false")),
+            Arg("--auto", "start and stop by itself; prints its events until it ends", FLAG, short="-a"),
+            Arg("--asynchronous", "return as soon as the core accepted it", FLAG, short="-y"),
+            _TIMEOUT, _QUIET,
+        ),
+        ("new", "c", "n", "/create"),
+        2,
+        "NewEnvironment",
+    ),
+    Command("env deploy", "launch the tasks of a STANDBY environment", "lifecycle:control", _DONE, ("/deploy",), 1,
+            "ControlEnvironment", "DEPLOY"),
+    Command("env configure", "configure all tasks", "lifecycle:control", _DONE, ("conf", "/configure"), 1,
+            "ControlEnvironment", "CONFIGURE"),
+    Command("env start", "start a run", "lifecycle:control", _DONE, ("/start",), 2, "ControlEnvironment",
+            "START_ACTIVITY"),
+    Command("env stop", "stop the run", "lifecycle:control", _DONE, ("/stop",), 3, "ControlEnvironment",
+            "STOP_ACTIVITY"),
+    Command("env reset", "reset all tasks", "lifecycle:control", _DONE, ("/reset",), 1, "ControlEnvironment", "RESET"),
+    Command(
+        "env control",
+        "ask for any transition by the name of its event",
+        "lifecycle:control",
+        (_ENV, Arg("--event", "DEPLOY, CONFIGURE, START_ACTIVITY, STOP_ACTIVITY or RESET", short="-e", required=True),
+         _TIMEOUT, _QUIET),
+        ("ctl", "ct", "t", "/ctl"),
+        1,
+        "ControlEnvironment",
+    ),
+    Command(
+        "env destroy",
+        "reset and remove an environment; tasks end cleanly unless --force",
+        "lifecycle:destroy",
+        (
+            _ENV,
+            Arg("--keep-tasks", "leave the tasks running, without an environment", FLAG, short="-k"),
+            Arg("--allow-in-running-state", "also if a run is on: it is stopped first", FLAG, short="-a"),
+            Arg("--force", "no STOP and no RESET: tasks are killed where they are", FLAG, short="-f"),
+            _TIMEOUT, _QUIET,
+        ),
+        ("des", "d", "rm", "/destroy"),
+        3,
+        "DestroyEnvironment",
+    ),
+    Command(
+        "env wait",
+        "wait until an environment reaches a state",
+        "follow:wait",
+        (_ENV, Arg("--state", "state, or several separated by commas", short="-s", required=True), _TIMEOUT, _QUIET),
+        ("/wait",),
+    ),
+    Command(
+        "env watch",
+        "print a line for each change until interrupted",
+        "follow:watch",
+        (Arg("env", _ENV.help + "; all if left out", optional=True), Arg("--events", "every event, not only states", FLAG),
+         Arg("--timeout", "stop after so long", SECONDS)),
+        ("/watch",),
+    ),
+    Command("task ls", "list all tasks", "tasks:ls",
+            (Arg("--env", "only those of this environment", short="-E"), Arg("--state", "only those in this state")),
+            ("list", "l")),
+    Command("task show", "show one task: command, channels, properties, last error", "tasks:show",
+            (Arg("task", "task id, or its first characters"),), ("get", "s")),
+    Command(
+        "task clean",
+        "kill tasks that belong to no environment: the named ones, or all",
+        "tasks:clean",
+        (Arg("tasks", "task ids", LIST),),
+        ("cleanup", "cl"),
+        3,
+        "CleanupTasks",
+    ),
+    Command("role query", "show the roles whose path matches a glob, with variables", "roles:query",
+            (_ENV, Arg("path", "glob on the role path, * and ** as in AliECS", default="**", optional=True)),
+            ("q", "ls", "list")),
+    Command("role tree", "show the tree of roles with their states", "roles:tree", (_ENV,)),
+    Command(
+        "templ ls",
+        "list workflow templates",
+        "templates:ls",
+        (
+            Arg("pattern", "REPO-GLOB[@REVISION-GLOB]", optional=True),
+            Arg("--repository", "glob or index", short="-r"),
+            Arg("--revision", "glob", short="-i"),
+            Arg("--all-branches", "of every branch", FLAG, short="-b"),
+            Arg("--all-tags", "of every tag", FLAG, short="-t"),
+            Arg("--all-workflows", "also those that are not public", FLAG, short="-a"),
+            Arg("--show-description", "accepted for coconut: always shown", FLAG, short="-d"),
+        ),
+        ("list", "l"),
+    ),
+    Command("templ vars", "list the variables that a template offers", "templates:variables",
+            (Arg("template", "NAME[@REVISION] or HOST/ORG/REPO/workflows/NAME[@REVISION]"),), ("show", "get")),
+    Command("repo ls", "list template repositories", "repositories:ls",
+            (Arg("--revisions", "with their branches and tags", FLAG),), ("list", "l")),
+    Command("repo add", "add a template repository", "repositories:add",
+            (Arg("url", "HOST/ORG/REPO, user@host:PATH or a local path"),
+             Arg("--default-revision", "branch or tag", short="-d")),
+            ("new", "a"), 1, "AddRepo"),
+    Command("repo rm", "remove a template repository", "repositories:rm", (Arg("index", "as repo ls shows it"),),
+            ("remove", "r", "delete", "del", "d"), 4, "RemoveRepo"),
+    Command("repo refresh", "fetch a repository, or all", "repositories:refresh",
+            (Arg("index", "as repo ls shows it; all if left out", optional=True),), ("update", "u"), 1, "RefreshRepos"),
+    Command("repo default", "make a repository the default one", "repositories:default",
+            (Arg("index", "as repo ls shows it"),), (), 3, "SetDefaultRepo"),
+    Command("repo default-revision", "set the default revision of all repositories, or of one",
+            "repositories:default_revision",
+            (Arg("arguments", "REVISION, or INDEX REVISION", LIST),), (), 3, "SetGlobalDefaultRevision"),
+    Command("info", "show the core, its detectors and services", "core:info"),
+    Command("services", "show the integrated services", "core:services"),
+    Command("hosts", "show the hosts and their executors", "core:hosts"),
+    Command("about", "show version, endpoint and settings of this console", "core:about"),
+    Command("tui", "open the screen; what no verb at all does in a terminal", "core:tui"),
+)  # fmt: skip
+
+
+def find(words: list[str]) -> tuple[Command, list[str]] | None:
+    """Return the command that these words begin with, and the words that follow; None if there is none."""
+    if not words:
+        return None
+    noun = noun_of(words[0])
+    if noun and len(words) > 1:
+        for command in COMMANDS:
+            first, _, verb = command.name.partition(" ")
+            if first == noun and (words[1] == verb or words[1] in command.aliases):
+                return command, words[2:]
+    for command in COMMANDS:
+        if command.name == words[0] or f"/{words[0]}" in command.aliases:
+            return command, words[1:]
+    return None
+
+
+def noun_of(word: str) -> str | None:
+    """Return the canonical noun, None for a word that is none."""
+    if word in NOUNS:
+        return word
+    return next((noun for noun, spellings in NOUNS.items() if word in spellings), None)
+
+
+def verbs_of(noun: str) -> list[Command]:
+    """Return the commands of a noun, in the order of the table."""
+    return [command for command in COMMANDS if command.name.startswith(f"{noun} ")]

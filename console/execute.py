@@ -1,0 +1,107 @@
+"""Runs one verb: finds its function, calls it, and turns what goes wrong into a message and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, cast
+
+from console import table
+from console.commands import Command
+from console.exit_codes import INTERRUPTED, TERMINATED, exit_code, explain
+from console.results import Context, Result, render
+from console.session import Session, Timings
+from console.settings import Settings
+from server.api.client import Deadlines
+from server.api.errors import AliecsError
+
+Verb = Callable[[Context], Awaitable[Result]]
+
+
+def verb_of(command: Command) -> Verb:
+    """Return the function of a command, importing its module now."""
+    module, _, name = command.run.partition(":")
+    return cast(Verb, getattr(importlib.import_module(f"console.verbs.{module}"), name))
+
+
+def open_session(settings: Settings, *, read_only: bool = False) -> Coroutine[Any, Any, Session]:
+    """Connect as the settings say; LinkError if no core answers."""
+    deadlines = Deadlines(
+        connect_s=settings.connect_s,
+        read_s=settings.read_s,
+        control_s=settings.control_s,
+        create_s=settings.create_s,
+    )
+    timings = Timings(settle_s=settings.settle_s)
+    return Session.open(settings.endpoint, deadlines=deadlines, timings=timings, read_only=read_only)
+
+
+async def one_shot(command: Command, args: argparse.Namespace, settings: Settings) -> int:
+    """Run one command of the command line; data to stdout, messages to stderr; return the exit code."""
+    output = args.output or settings.output or "table"
+    colour = table.has_colour(sys.stdout) and not args.nocolor
+    verb = verb_of(command)
+    try:
+        async with await open_session(settings) as session:
+            context = Context(
+                session=session,
+                command=command,
+                args=args,
+                emit=table.write,
+                say=say,
+                output=output,
+                wait_s=settings.wait_s,
+                endpoint=settings.endpoint,
+                colour=colour,
+            )
+            result = await verb(context)
+    except AliecsError as error:
+        say(explain(error))
+        return exit_code(error)
+    show(result, output, colour=colour)
+    return result.code
+
+
+def show(result: Result, output: str, *, colour: bool = False) -> None:
+    """Write a result: data to stdout, what to say about it to stderr."""
+    if result.rows is not None and not result.rows and result.empty and output == "table":
+        say(result.empty)
+    table.write(render(result, output, colour=colour))
+    if result.problem:
+        say(result.problem)
+
+
+def say(message: str) -> None:
+    """Write a message to stderr."""
+    table.write(f"{message}\n", sys.stderr)
+
+
+def run_until_signal(work: Coroutine[Any, Any, int]) -> int:
+    """Run to the end, or until SIGINT or SIGTERM cancels it: then 130 or 143."""
+    return asyncio.run(_until_signal(work))
+
+
+async def _until_signal(work: Coroutine[Any, Any, int]) -> int:
+    task = asyncio.ensure_future(work)
+    ended_by: list[int] = []
+
+    def stop(code: int) -> None:
+        ended_by.append(code)
+        task.cancel()
+
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGINT, stop, INTERRUPTED)
+    loop.add_signal_handler(signal.SIGTERM, stop, TERMINATED)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if not ended_by:
+            raise
+        return ended_by[0]
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+        loop.remove_signal_handler(signal.SIGTERM)

@@ -1,0 +1,142 @@
+"""The command line: which words are options of the console, which front end they ask for."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from console import plugins, settings
+from console.exit_codes import UNCLASSIFIED, USAGE, ExitError, explain, usage
+from console.parse import FORMATS, SESSION_ARGS, HelpAsked, Parser, add_argument, duration, parse
+from console.table import write
+
+ON_ERROR = ("stop", "continue", "cleanup")
+
+
+def run(words: list[str]) -> int:
+    """Run what the words ask for and return the exit code."""
+    try:
+        return _run(words)
+    except HelpAsked as help_asked:
+        write(str(help_asked))
+        return 0
+    except ExitError as error:
+        write(f"{explain(error)}\n", sys.stderr)
+        return error.code
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(words: list[str]) -> int:
+    before = _parser().parse_args(words)
+    if before.version:
+        from importlib.metadata import version
+
+        write(f"aliecs {version('aliecs')}\n")
+        return 0
+    chosen = [
+        name
+        for name, value in (("--script", before.script), ("-c", before.commands), ("a verb", before.words))
+        if value
+    ]
+    if len(chosen) > 1:
+        raise usage(f"{' and '.join(chosen)}: only one of them at a time")
+    known, problem = settings.load(Path(before.config).expanduser() if before.config else None)
+    if problem:
+        write(f"{problem}\n", sys.stderr)
+    if before.endpoint:
+        known = replace(known, endpoint=before.endpoint)
+    if before.output:
+        known = replace(known, output=before.output)
+    if known.output and known.output not in FORMATS:
+        raise usage(f"output {known.output!r}", hint=f"one of {', '.join(FORMATS)}")
+    if before.script or before.commands:
+        from console.script import run_script  # the one-shot verbs do not need it
+
+        return run_script(before, known)
+    if not before.words:
+        return _no_verb(known)
+    added = plugins.load(before.words[0]) if before.words[0] in plugins.names() else None
+    if added is not None:
+        return added(before.words[1:])
+    return _verb(before, known)
+
+
+def _verb(before: argparse.Namespace, known: settings.Settings) -> int:
+    command, args = parse(before.words)
+    for arg in SESSION_ARGS:
+        name = arg.name.strip("-")
+        if getattr(before, name) and not getattr(args, name):
+            setattr(args, name, getattr(before, name))
+    known = replace(known, endpoint=args.endpoint or known.endpoint)
+    if command.name == "about":
+        return _about(known, before.config)
+    if command.name == "tui":
+        return _screen(known)
+    from console.execute import one_shot, run_until_signal  # grpc comes with it
+
+    return run_until_signal(one_shot(command, args, known))
+
+
+def _no_verb(known: settings.Settings) -> int:
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        return _screen(known)
+    from console.__main__ import OVERVIEW
+
+    write(OVERVIEW.partition("\nverbs:")[0] + "\n", sys.stderr)
+    return USAGE
+
+
+def _screen(known: settings.Settings) -> int:
+    if not sys.stdout.isatty():
+        write("the screen needs a terminal; aliecs env watch prints lines instead\n", sys.stderr)
+        return USAGE
+    from console.tui.app import run_screen  # textual comes with it
+
+    return run_screen(known)
+
+
+def _about(known: settings.Settings, config: str | None) -> int:
+    from importlib.metadata import version
+
+    rows = {
+        "name": "aliecs, console of AliECS in Python",
+        "version": version("aliecs"),
+        "python": sys.version.split()[0],
+        "settings": config or os.environ.get("ALIECS_CONSOLE_CONFIG") or "~/.config/aliecs/settings.toml",
+        "endpoint": known.endpoint,
+        "licence": "GPL-3.0-or-later",
+    }
+    from console.table import render_facts, render_json
+
+    write(render_json(rows) if known.output in ("json", "ndjson") else render_facts(rows))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(prog="aliecs", add_help=False, exit_on_error=False, allow_abbrev=False)
+    parser.add_argument("-h", "--help", action=_Help, nargs=0)
+    parser.add_argument("-V", "--version", action="store_true")
+    parser.add_argument("--config")
+    parser.add_argument("--script", metavar="FILE")
+    parser.add_argument("-c", dest="commands", metavar="CMDS")
+    parser.add_argument("--var", action="append", default=[], metavar="K=V")
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--dry-run", action="store_true")
+    parser.add_argument("--on-error", choices=ON_ERROR)
+    parser.add_argument("--timeout", type=duration)
+    parser.add_argument("--deadline", type=duration)
+    for arg in SESSION_ARGS:
+        add_argument(parser, arg)
+    parser.add_argument("words", nargs=argparse.REMAINDER)
+    return parser
+
+
+class _Help(argparse.Action):
+    def __call__(self, *_: object) -> None:
+        from console.__main__ import main
+
+        raise HelpAsked("") if main(["--help"]) == 0 else ExitError(UNCLASSIFIED, "no help")

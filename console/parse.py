@@ -1,0 +1,165 @@
+"""From words to a call: one argparse parser per command of the table, used by the command line and by scripts."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from typing import NoReturn
+
+from console import plugins
+from console.commands import COMMANDS, FLAG, LIST, NOUNS, SECONDS, Arg, Command, find, noun_of, verbs_of
+from console.exit_codes import ExitError, usage
+
+FORMATS = ("table", "json", "ndjson", "id")
+
+SESSION_ARGS = (
+    Arg("--endpoint", "core, HOST:PORT", metavar="HOST:PORT"),
+    Arg("--output", "table, json, ndjson or id", short="-o", choices=FORMATS),
+    Arg("--yes", "confirm what changes something (level 2)", FLAG),
+    Arg("--confirm", "confirm with the run number or the id (levels 3 and 4)", metavar="TOKEN"),
+    Arg("--reason", "why, at least 10 characters (level 4)", metavar="TEXT"),
+    Arg("--nospinner", "accepted for coconut", FLAG),
+    Arg("--nocolor", "no colours", FLAG),
+    Arg("--verbose", "say more on stderr", FLAG, short="-v"),
+)
+"""Options that every verb takes too."""
+
+_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
+
+
+class HelpAsked(Exception):
+    """Somebody asked for help; the text is the argument."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises errors and help texts instead of writing them and exiting."""
+
+    def error(self, message: str) -> NoReturn:
+        raise usage(f"{self.prog}: {message}", hint=f"{self.prog} --help")
+
+    def print_help(self, file: object = None) -> None:
+        raise HelpAsked(self.format_help())
+
+
+def parse(words: list[str]) -> tuple[Command, argparse.Namespace]:
+    """Return the command that the words name and its arguments.
+
+    Raises:
+        ExitError: USAGE: no such verb, or bad arguments; says which verb is nearest.
+        HelpAsked: ``--help`` is among the words.
+    """
+    found = find(words)
+    if found is None:
+        if words and noun_of(words[0]) and (len(words) == 1 or words[1] in ("-h", "--help")):
+            raise HelpAsked(noun_help(words[0]))
+        raise unknown(words)
+    command, rest = found
+    parser = parser_of(command)
+    try:
+        return command, parser.parse_args(rest)
+    except argparse.ArgumentError as error:
+        raise usage(f"{parser.prog}: {error}", hint=f"{parser.prog} --help") from None
+
+
+def parser_of(command: Command) -> argparse.ArgumentParser:
+    """Return the argparse parser of a command."""
+    spoken = [name for name in command.aliases if not name.startswith("/")]
+    alone = [name[1:] for name in command.aliases if name.startswith("/")]
+    notes = []
+    if spoken:
+        notes.append("also: " + ", ".join(f"{command.name.split()[0]} {name}" for name in spoken))
+    if alone:
+        notes.append("short: " + ", ".join(f"aliecs {name}" for name in alone))
+    parser = Parser(
+        prog=f"aliecs {command.name}",
+        description=command.help[0].upper() + command.help[1:] + ".",
+        epilog="; ".join(notes) or None,
+        exit_on_error=False,
+        allow_abbrev=False,
+    )
+    for arg in command.args:
+        add_argument(parser, arg)
+    group = parser.add_argument_group("options of every verb")
+    for arg in SESSION_ARGS:
+        add_argument(group, arg)
+    return parser
+
+
+def add_argument(parser: argparse._ActionsContainer, arg: Arg) -> None:
+    """Add one argument of the table."""
+    names = [arg.short, arg.name] if arg.short else [arg.name]
+    metavar = arg.metavar or None
+    if arg.kind == FLAG:
+        parser.add_argument(*names, action="store_true", help=arg.help)
+    elif not arg.name.startswith("--"):
+        count = "*" if arg.kind == LIST else "?" if arg.optional else None
+        parser.add_argument(arg.name, nargs=count, default=arg.default, help=arg.help, metavar=metavar)
+    elif arg.kind == LIST:
+        parser.add_argument(*names, action="append", default=[], help=arg.help, metavar=metavar)
+    else:
+        kind = duration if arg.kind == SECONDS else str
+        parser.add_argument(
+            *names,
+            type=kind,
+            help=arg.help,
+            metavar=metavar or (None if arg.choices else arg.name.strip("-").upper()),
+            required=arg.required,
+            choices=arg.choices or None,
+            default=arg.default or None,
+        )
+
+
+def duration(text: str) -> float:
+    """Return seconds for "3s", "2m", "1h30m", "500ms" or a bare number.
+
+    Raises:
+        ArgumentTypeError: it is none of these; argparse names the option.
+    """
+    try:
+        seconds = float(text)
+    except ValueError:
+        match = _DURATION.fullmatch(text)
+        if not text or match is None:
+            raise argparse.ArgumentTypeError(f"{text!r} is no duration (3s, 2m, 1h30m, 500ms)") from None
+        hours, minutes, whole, milli = (float(part or 0) for part in match.groups())
+        seconds = hours * 3600 + minutes * 60 + whole + milli / 1000
+    if not 0 <= seconds < 1e9:
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration (3s, 2m, 1h30m, 500ms)")
+    return seconds
+
+
+def unknown(words: list[str]) -> ExitError:
+    """Return the error for words that no command begins with, with the nearest that exist."""
+    import difflib  # only a mistake needs it
+
+    if not words:
+        return usage("no verb", hint="aliecs --help lists them")
+    noun = noun_of(words[0])
+    if noun and len(words) > 1:
+        verbs = [command.name.split()[1] for command in verbs_of(noun)]
+        near = difflib.get_close_matches(words[1], verbs, n=2, cutoff=0.5)
+        hint = " or ".join(f"aliecs {noun} {verb}" for verb in near)
+        return usage(
+            f"{noun} has no verb {words[1]!r}",
+            hint=f"did you mean {hint}?" if near else f"its verbs: {', '.join(verbs)}",
+        )
+    alone = [alias[1:] for command in COMMANDS for alias in command.aliases if alias.startswith("/")]
+    single = [command.name for command in COMMANDS if " " not in command.name]
+    known = [*NOUNS, *alone, *single, *plugins.names(), *(name for names in NOUNS.values() for name in names[:1])]
+    near = difflib.get_close_matches(words[0], known, n=2, cutoff=0.5)
+    hint = (
+        "did you mean " + " or ".join(f"aliecs {name}" for name in near) + "?" if near else "aliecs --help lists them"
+    )
+    return usage(f"there is no verb {words[0]!r}", hint=hint)
+
+
+def noun_help(word: str) -> str:
+    """Return the verbs of a noun, one per line."""
+    noun = noun_of(word) or word
+    return f"usage: aliecs {noun} VERB ...\n\n" + verb_lines(verbs_of(noun)) + "\n"
+
+
+def verb_lines(commands: list[Command]) -> str:
+    """Return name and help of commands, aligned."""
+    width = max(len(command.name) for command in commands) + 2
+    return "\n".join(f"  {command.name:{width}}{command.help}" for command in commands)

@@ -1,0 +1,164 @@
+"""How things look as text: states with glyph and code, sizes, rates, times, one-line descriptions. No I/O, no colours.
+
+Colours are chosen by style name: table.py for the command line, tui/app.py for screens.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from server.api.model import Environment, Event, Fault, Task, TransitionProgress
+
+
+class Look(NamedTuple):
+    """Appearance of a state (clients.md 5.7): never colour alone."""
+
+    glyph: str
+    ascii: str
+    code: str
+    style: str
+    """Name of the theme variable without ``$state-``."""
+
+
+LOOKS: dict[str, Look] = {
+    "PENDING": Look("○", "o", "PND", "standby"),
+    "STANDBY": Look("○", "o", "STB", "standby"),
+    "DEPLOYED": Look("◔", "d", "DEP", "deployed"),
+    "CONFIGURED": Look("◑", "c", "CFG", "configured"),
+    "RUNNING": Look("●", "R", "RUN", "running"),
+    "PAUSED": Look("◍", "p", "PAU", "configured"),
+    "ERROR": Look("✖", "X", "ERR", "error"),
+    "MIXED": Look("◪", "m", "MIX", "mixed"),
+    "UNKNOWN": Look("?", "?", "UNK", "unknown"),
+    "INVARIANT": Look("=", "=", "INV", "done"),
+    "DONE": Look("◌", ".", "DON", "done"),
+}
+
+CRITICAL_ERROR = Look("✖!", "X!", "ER!", "error")
+
+RANK = {"ERROR": 0, "UNKNOWN": 1, "MIXED": 2, "PAUSED": 3, "STANDBY": 4, "CONFIGURED": 5, "RUNNING": 6, "DONE": 7}
+"""Worst first, for sorting tasks."""
+
+_TARGETS = {"DEPLOY": "DEP", "CONFIGURE": "CFG", "START_ACTIVITY": "RUN", "STOP_ACTIVITY": "CFG", "RESET": "DEP",
+            "GO_ERROR": "ERR", "DESTROY": "DON", "CREATE": "CFG", "RECOVER": "DEP", "EXIT": "DON"}  # fmt: skip
+
+
+def look(state: str, *, critical: bool = False) -> Look:
+    """Return the appearance of a state; a name that is not known looks like UNKNOWN."""
+    if critical and state == "ERROR":
+        return CRITICAL_ERROR
+    return LOOKS.get(state, LOOKS["UNKNOWN"])
+
+
+def state_code(environment: Environment) -> str:
+    """Return "RUN", or "CFG»RUN 62%" while a transition runs."""
+    code = look(environment.state).code
+    progress = environment.transition
+    if progress is None:
+        return code
+    share = f" {100 * progress.tasks_done // progress.tasks_total}%" if progress.tasks_total else ""
+    return f"{code}»{_TARGETS.get(progress.event, '?')}{share}"
+
+
+def step_line(progress: TransitionProgress) -> str:
+    """Return "CONFIGURE tasks_CONFIGURE 12/48, waiting for ..."."""
+    parts = [progress.event]
+    if progress.step:
+        parts.append(progress.step)
+    if progress.tasks_total:
+        parts.append(f"{progress.tasks_done}/{progress.tasks_total} tasks")
+    line = " ".join(parts)
+    return f"{line}, waiting for {progress.waiting_for}" if progress.waiting_for else line
+
+
+def fault_line(fault: Fault) -> str:
+    """Return one line: when, what, which task on which host, during what, and why, saying nothing twice."""
+    line = f"{clock(fault.at_ms)}  {fault.what or 'failure'}"
+    if fault.task and fault.task not in line:
+        line += f": task {fault.task}"
+    if fault.host and fault.host not in line:
+        line += f" on {fault.host}"
+    if fault.during and fault.during not in line:
+        line += f" during {fault.during}"
+    if fault.cause and fault.cause not in line:
+        line += f" ({fault.cause})"
+    return line
+
+
+def task_problem(task: Task) -> str:
+    """Return why a task is in trouble, "" if it is not."""
+    if task.error:
+        return task.error
+    if task.signal:
+        return f"killed by signal {task.signal}"
+    return f"exit code {task.exit_code}" if task.exit_code else ""
+
+
+def event_line(event: Event) -> str:
+    """Return one line for the log."""
+    # Every event has the fields that its kind needs; those named here are shared by several kinds.
+    kind = type(event).__name__.removesuffix("Event").lower()
+    words = [
+        str(value)
+        for name in ("environment_id", "path", "name", "transition", "transition_step", "func", "operation_name",
+                     "host", "state", "status", "message", "error")
+        if (value := getattr(event, name, ""))
+    ]  # fmt: skip
+    run = getattr(event, "run_number", 0)
+    return f"{clock(event.at_ms)} {kind:12} {' '.join(words)}{f' run {run}' if run else ''}"
+
+
+def size(count: float) -> str:
+    """Return bytes in decimal units: "0 B", "12.3 MB"."""
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if value < 999.5:
+            return f"{value:.0f} {unit}" if unit == "B" or value >= 99.95 else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} PB"
+
+
+def rate(bytes_per_s: float) -> str:
+    return f"{size(bytes_per_s)}/s"
+
+
+def span(seconds: float) -> str:
+    """Return a duration: "0.35 s", "12.4 s", "02:05", "1:02:05"."""
+    if seconds < 60:
+        return f"{seconds:.2f} s" if seconds < 1 else f"{seconds:.1f} s"
+    whole = int(seconds)
+    hours, minutes = whole // 3600, whole // 60 % 60
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes:02}:{whole % 60:02}"
+
+
+def clock(at_ms: int) -> str:
+    """Return local time with milliseconds, "-" for 0."""
+    return datetime.fromtimestamp(at_ms / 1000).strftime("%H:%M:%S.%f")[:-3] if at_ms else "-"
+
+
+def moment(at_ms: int) -> str:
+    """Return local date and time, "-" for 0."""
+    return datetime.fromtimestamp(at_ms / 1000).astimezone().isoformat(" ", "seconds") if at_ms else "-"
+
+
+def run_number(number: int) -> str:
+    return str(number) if number else "-"
+
+
+def names(items: tuple[str, ...], limit: int = 0) -> str:
+    """Return names with blanks between, "-" for none; those that do not fit into ``limit`` characters as "+3"."""
+    if not items:
+        return "-"
+    text = " ".join(items)
+    if not limit or len(text) <= limit:
+        return text
+    kept: list[str] = []
+    while len(kept) < len(items) and len(" ".join([*kept, items[len(kept)], "+99"])) <= limit:
+        kept.append(items[len(kept)])
+    return " ".join([*kept, f"+{len(items) - len(kept)}"])
+
+
+def short_class(name: str) -> str:
+    """Return a task class without repository and revision."""
+    return name.rpartition("/")[2].partition("@")[0]

@@ -1,0 +1,57 @@
+"""Settings of the console: defaults, then ~/.config/aliecs/settings.toml, then ALIECS_CONSOLE_* variables.
+
+A broken file is named with its line, and the console starts all the same, on the defaults.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+PREFIX = "ALIECS_CONSOLE_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the console can be told once and for all."""
+
+    endpoint: str = "127.0.0.1:32102"
+    output: str = ""
+    """table, json, ndjson or id; "" is table, in scripts one line per step."""
+    connect_s: float = 5.0
+    read_s: float = 30.0
+    control_s: float = 330.0
+    """One transition; the services of production templates may take 310 s in it."""
+    create_s: float = 900.0
+    wait_s: float = 600.0
+    """For ``wait`` without ``--timeout``."""
+    settle_s: float = 5.0
+    """For the live picture to show what a reply already said."""
+    theme: str = "aliecs-dark"
+
+
+def load(path: Path | None = None) -> tuple[Settings, str]:
+    """Return the settings and, in words, what is wrong with the file or a variable ("" if nothing is).
+
+    Args:
+        path: named by the user; must exist then.
+    """
+    named = path or _named_by_environment()
+    file = named or Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser() / "aliecs" / "settings.toml"
+    settings, problem = Settings(), ""
+    if file.is_file():
+        from console.settings_file import read  # msgspec takes longer to import than most verbs take to run
+
+        settings, problem = read(file)
+    elif named:
+        problem = f"{named}: no such file"
+    for name in ("endpoint", "output", "theme"):
+        if value := os.environ.get(PREFIX + name.upper()):
+            settings = replace(settings, **{name: value})
+    return settings, problem
+
+
+def _named_by_environment() -> Path | None:
+    named = os.environ.get(PREFIX + "CONFIG")
+    return Path(named) if named else None

@@ -1,0 +1,106 @@
+"""Output of data: aligned columns for people, JSON for programs, ids for shells. Only data goes here, never messages."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+from console.present import LOOKS, look
+
+Row = dict[str, Any]
+
+_COLOURS = {"standby": "90", "deployed": "36", "configured": "34;1", "running": "32;1", "error": "31;7", "mixed": "33",
+            "unknown": "35", "done": "90"}  # fmt: skip
+
+
+def render_table(columns: Sequence[str], rows: Sequence[Row], *, colour: bool = False) -> str:
+    """Return rows as aligned columns; the key of a column is its name with ``_`` for blanks."""
+    keys = [column.replace(" ", "_") for column in columns]
+    cells = [[clean(row.get(key, "")) for key in keys] for row in rows]
+    numeric = [
+        bool(cells)
+        and all(line[at].replace(".", "").replace("-", "").isdigit() or line[at] in ("-", "") for line in cells)
+        for at in range(len(keys))
+    ]
+    widths = [max(len(column), *(len(line[at]) for line in cells), 0) for at, column in enumerate(columns)]
+    lines = [_line([column.upper() for column in columns], widths, numeric)]
+    for line in cells:
+        shown = _line(line, widths, numeric)
+        lines.append(_coloured(shown, line[keys.index("state")]) if colour and "state" in keys else shown)
+    return "\n".join(lines) + "\n"
+
+
+def render_facts(row: Row, *, colour: bool = False) -> str:
+    """Return one thing as ``key: value`` lines."""
+    width = max((len(key) for key in row), default=0) + 1
+    lines = []
+    for key, value in row.items():
+        text = clean(value)
+        label = key.replace("_", " ") + ":"
+        line = f"{label:{width}} {text}".rstrip()
+        lines.append(_coloured(line, text) if colour and key == "state" else line)
+    return "\n".join(lines) + "\n"
+
+
+def render_json(value: Any) -> str:
+    """Return the value as indented JSON."""
+    return json.dumps(value, indent=2, default=_plain, ensure_ascii=False) + "\n"
+
+
+def render_line(value: Any) -> str:
+    """Return the value as one line of JSON."""
+    return json.dumps(value, default=_plain, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def clean(value: Any) -> str:
+    """Return a cell: no control characters, so that foreign text cannot drive the terminal."""
+    if value is None or value == "" or value == ():
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def has_colour(stream: TextIO) -> bool:
+    """Say whether colours may be written there (clients.md 5.7)."""
+    return stream.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+
+def write(text: str, stream: TextIO | None = None) -> None:
+    """Write to standard output, or another stream, at once; a reader that went away ends us quietly."""
+    target = stream or sys.stdout
+    try:
+        target.write(text)
+        target.flush()
+    except BrokenPipeError:
+        # The interpreter would complain at exit when it flushes what is left.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), target.fileno())
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) -> str:
+    parts = (
+        cell.rjust(width) if right else cell.ljust(width)
+        for cell, width, right in zip(cells, widths, numeric, strict=True)
+    )
+    return "  ".join(parts).rstrip()
+
+
+def _coloured(line: str, state: str) -> str:
+    if state not in LOOKS:
+        return line
+    code = _COLOURS[look(state).style]
+    at = line.find(state)
+    return f"{line[:at]}\x1b[{code}m{state}\x1b[0m{line[at + len(state) :]}"
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, tuple | set | frozenset):
+        return list(value)
+    return str(value)

@@ -1,0 +1,83 @@
+"""Verbs about the core and this console."""
+
+from __future__ import annotations
+
+from console.present import names
+from console.results import Context, Result
+from console.table import Row
+from server.api.replies import ServiceInfo
+
+SERVICE_COLUMNS = ("id", "enabled", "name", "endpoint", "connection state")
+HOST_COLUMNS = ("name", "address", "detector", "executor", "tasks", "version")
+
+
+async def info(context: Context) -> Result:
+    """Show the core in key and value lines."""
+    client = context.session.client
+    framework = await client.framework()
+    known = await client.services()
+    enabled = [service for service in known if service.enabled]
+    facts: Row = {
+        "instance": framework.instance,
+        "core_version": f"{framework.version} {framework.revision or 'dev'}",
+        "core_endpoint": client.endpoint,
+        "configuration_endpoint": framework.configuration_endpoint,
+        "framework_id": framework.framework_id,
+        "environments": framework.environments,
+        "tasks": framework.tasks,
+        "hosts": framework.hosts,
+        "global_state": framework.state,
+        "detectors": names(framework.detectors),
+        "active_detectors": names(framework.active_detectors),
+        "available_detectors": names(framework.available_detectors),
+        "integrated_services": f"{len(enabled)} enabled (out of {len(known)})",
+        "services": [_row(service) for service in known],
+    }
+    text = "".join(f"  {one.id}: {one.name}  {one.endpoint or '-'}  {one.connection_state or '-'}\n" for one in enabled)
+    return Result(facts=facts, text=text, ids=(framework.framework_id,))
+
+
+async def services(context: Context) -> Result:
+    """List the integrated services."""
+    known = await context.session.client.services()
+    return Result(
+        rows=tuple(_row(service) for service in known),
+        columns=SERVICE_COLUMNS,
+        ids=tuple(service.id for service in known),
+        empty="no integrated services",
+    )
+
+
+async def hosts(context: Context) -> Result:
+    """List the hosts."""
+    store = await context.session.picture()
+    known = sorted(store.hosts.values(), key=lambda host: host.name)
+    return Result(
+        rows=tuple(
+            {
+                "name": host.name,
+                "address": host.address,
+                "detector": host.detector,
+                "executor": host.executor_state,
+                "executor_id": host.executor_id,
+                "tasks": host.tasks,
+                "version": host.version,
+                "attributes": dict(host.attributes),
+            }
+            for host in known
+        ),
+        columns=HOST_COLUMNS,
+        ids=tuple(host.name for host in known),
+        empty="no hosts in the inventory",
+    )
+
+
+def _row(service: ServiceInfo) -> Row:
+    return {
+        "id": service.id,
+        "enabled": service.enabled,
+        "name": service.name,
+        "endpoint": service.endpoint,
+        "connection_state": service.connection_state,
+        "data": service.data,
+    }

@@ -1,0 +1,92 @@
+"""Verbs about template repositories. They are named by their index in ``repo ls``, as in AliECS."""
+
+from __future__ import annotations
+
+from console import gates
+from console.exit_codes import NOT_FOUND, ExitError, usage
+from console.results import Context, Result
+from server.api.replies import RepoInfo
+
+
+async def ls(context: Context) -> Result:
+    """List repositories in the order that gives them their index."""
+    listing = await context.session.client.repos(revisions=context.args.revisions)
+    context.say(f"global default revision: {listing.global_default_revision or '-'}")
+    columns = ("id", "repository", "default", "default revision", *(("revisions",) if context.args.revisions else ()))
+    return Result(
+        rows=tuple(
+            {
+                "id": index,
+                "repository": repo.name,
+                "default": "YES" if repo.is_default else "",
+                "default_revision": repo.default_revision or listing.global_default_revision,
+                "revisions": repo.revisions,
+            }
+            for index, repo in enumerate(listing.repos)
+        ),
+        columns=columns,
+        ids=tuple(repo.name for repo in listing.repos),
+        empty="no repositories",
+    )
+
+
+async def add(context: Context) -> Result:
+    """Add a repository."""
+    revision, info = await context.session.client.add_repo(context.args.url, context.args.default_revision or "")
+    return Result(facts={"repository": context.args.url, "default_revision": revision, "info": info})
+
+
+async def rm(context: Context) -> Result:
+    """Remove a repository; its index is checked first, AliECS's client took 0 for anything it could not read."""
+    index, repo = await _chosen(context, context.args.index)
+    gates.confirm(context, 4, f"removing repository {repo.name}", tokens=(repo.name, str(index)))
+    new_default = await context.session.client.remove_repo(index)
+    return Result(facts={"removed": repo.name, "new_default": new_default})
+
+
+async def refresh(context: Context) -> Result:
+    """Fetch one repository, or all."""
+    if not context.args.index:
+        await context.session.client.refresh_repos()
+        return Result(facts={"refreshed": "all"})
+    index, repo = await _chosen(context, context.args.index)
+    await context.session.client.refresh_repos(index)
+    return Result(facts={"refreshed": repo.name})
+
+
+async def default(context: Context) -> Result:
+    """Make a repository the default one."""
+    index, repo = await _chosen(context, context.args.index)
+    gates.confirm(context, 3, f"making {repo.name} the default", tokens=(repo.name, str(index)), yes_is_enough=True)
+    await context.session.client.set_default_repo(index)
+    return Result(facts={"default": repo.name})
+
+
+async def default_revision(context: Context) -> Result:
+    """Set the default revision of all repositories or of one."""
+    words = context.args.arguments
+    if len(words) not in (1, 2):
+        raise usage("repo default-revision takes REVISION, or INDEX REVISION")
+    client = context.session.client
+    if len(words) == 1:
+        gates.confirm(context, 3, f"making {words[0]} the default revision", tokens=(words[0],), yes_is_enough=True)
+        await client.set_global_default_revision(words[0])
+        return Result(facts={"global_default_revision": words[0]})
+    index, repo = await _chosen(context, words[0])
+    what = f"making {words[1]} the default revision of {repo.name}"
+    gates.confirm(context, 3, what, tokens=(repo.name, str(index)), yes_is_enough=True)
+    available = (await client.set_repo_default_revision(index, words[1])).split()
+    if available:
+        raise ExitError(NOT_FOUND, f"{repo.name} has no revision {words[1]}", hint=f"it has {', '.join(available)}")
+    return Result(facts={"repository": repo.name, "default_revision": words[1]})
+
+
+async def _chosen(context: Context, word: str) -> tuple[int, RepoInfo]:
+    repos = (await context.session.client.repos()).repos
+    by_name = [index for index, repo in enumerate(repos) if repo.name == word]
+    if not by_name and not word.isdigit():
+        raise usage(f"{word} is neither an index nor the name of a repository", hint="repo ls shows both")
+    index = by_name[0] if by_name else int(word)
+    if index >= len(repos):
+        raise ExitError(NOT_FOUND, f"there is no repository {index}", hint=f"repo ls shows 0 to {len(repos) - 1}")
+    return index, repos[index]

@@ -1,0 +1,60 @@
+"""Verbs that look at roles."""
+
+from __future__ import annotations
+
+from console import resolve
+from console.present import look
+from console.results import Context, Result
+from server.api.replies import RoleInfo
+
+_LAYERS = (
+    ("role defaults", "defaults"),
+    ("role variables", "vars"),
+    ("user-provided variables", "user_vars"),
+    ("consolidated stack", "consolidated_stack"),
+)
+
+
+async def query(context: Context) -> Result:
+    """Show the roles that match a glob."""
+    found = await resolve.environment(context.session, context.args.env)
+    environment_id = found.id if found else context.args.env
+    roles = await context.session.client.roles(environment_id, context.args.path)
+    blocks = []
+    for number, role in enumerate(roles):
+        lines = [f"({number})", f"role path: {role.path}", f"status:    {role.status}", f"state:     {role.state}"]
+        for label, name in _LAYERS:
+            values = getattr(role, name)
+            if values:
+                lines += [f"{label}:", *(f"  {key}: {value or '<empty>'}" for key, value in sorted(values.items()))]
+        blocks.append("\n".join(lines))
+    return Result(
+        rows=tuple({"path": role.path, "state": role.state, "status": role.status, "role": role} for role in roles),
+        text="\n\n".join(blocks) + "\n" if blocks else "",
+        ids=tuple(role.path for role in roles),
+        empty=f"no role matches {context.args.path}",
+        environment_id=environment_id,
+    )
+
+
+async def tree(context: Context) -> Result:
+    """Show the whole tree of an environment."""
+    found = await resolve.environment(context.session, context.args.env)
+    details = await context.session.client.environment(found.id if found else context.args.env, workflow=True)
+    root = details.workflow
+    if root is None:
+        return Result(rows=(), empty="the core sent no tree")
+    return Result(
+        rows=({"workflow": root},), text=render_tree(root), ids=(root.path,), environment_id=details.environment.id
+    )
+
+
+def render_tree(role: RoleInfo, prefix: str = "", branch: str = "") -> str:
+    """Return a role and all below it, one per line: glyph, code, name, task of a leaf."""
+    shown = look(role.state)
+    task = f"  task {role.task_ids[0]}" if len(role.task_ids) == 1 and not role.roles else ""
+    lines = f"{prefix}{branch}{shown.glyph} {shown.code} {role.name}{task}\n"
+    below = prefix + {"": "", "├─ ": "│  ", "└─ ": "   "}[branch]
+    for child in role.roles:
+        lines += render_tree(child, below, "└─ " if child is role.roles[-1] else "├─ ")
+    return lines

@@ -1,0 +1,119 @@
+"""Verbs about tasks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from console import gates, resolve
+from console.present import RANK, rate, run_number, short_class, size, task_problem
+from console.results import Context, Result
+from console.store import worst_first
+from console.table import Row
+from console.verbs.environments import task_row
+from server.api.errors import AliecsError
+from server.api.model import Metric, Task
+
+COLUMNS = ("task id", "class", "host", "env", "state", "status", "crit", "pid", "problem")
+
+
+async def ls(context: Context) -> Result:
+    """List tasks, those in trouble first."""
+    args = context.args
+    store = await context.session.picture()
+    environment_id = None
+    if args.env:
+        found = await resolve.environment(context.session, args.env)
+        environment_id = found.id if found else args.env
+    tasks = worst_first(store.tasks(environment_id), RANK)
+    if args.state:
+        tasks = [task for task in tasks if task.state == args.state.upper()]
+    return Result(
+        rows=tuple(live_row(task) for task in tasks),
+        columns=COLUMNS,
+        ids=tuple(task.task_id for task in tasks),
+        empty="no tasks running" if not (args.env or args.state) else "no such tasks",
+    )
+
+
+async def show(context: Context) -> Result:
+    """Show all that is known of one task."""
+    session = context.session
+    task_id = await resolve.task_id(session, context.args.task)
+    info = await session.client.task(task_id)
+    summary = info.summary
+    facts: Row = task_row(summary) | {
+        "env": info.environment_id,
+        "path": info.path,
+        "command": " ".join([info.command, *info.arguments]),
+        "shell": info.shell,
+        "user": info.user,
+        "log": summary.sandbox_stdout,
+    }
+    live = await _live(context, task_id)
+    if live is not None:
+        facts |= {"mode": live.mode, "problem": task_problem(live)}
+        facts |= {metric.name: _measured(metric) for metric in live.metrics}
+    text = "".join(f"\n{label}:\n{lines}" for label, lines in (
+        ("inbound channels", "".join(f"  {one.name} ({one.type})\n" for one in info.inbound)),
+        ("outbound channels", "".join(f"  {one.name} ({one.type}) -> {one.target}\n" for one in info.outbound)),
+        ("environment", "".join(f"  {one}\n" for one in info.environment)),
+        ("properties", "".join(f"  {key}: {value}\n" for key, value in sorted(info.properties.items()))),
+    ) if lines)  # fmt: skip
+    facts |= {
+        "inbound_channels": list(info.inbound),
+        "outbound_channels": list(info.outbound),
+        "properties": dict(info.properties),
+    }
+    return Result(facts=facts, text=text, ids=(task_id,), environment_id=info.environment_id)
+
+
+async def clean(context: Context) -> Result:
+    """Kill tasks that no environment holds."""
+    session = context.session
+    named = [await resolve.task_id(session, word) for word in context.args.tasks]
+    what = f"killing {len(named)} tasks" if named else "killing every task that belongs to no environment"
+    tokens = tuple(named) if named else ("all",)
+    gates.confirm(context, 3 if named else 4, what, tokens=tokens, yes_is_enough=bool(named))
+    done = await session.client.cleanup_tasks(named)
+    context.say(f"{len(done.running)} tasks running")
+    return Result(
+        rows=tuple(task_row(task) for task in done.killed),
+        columns=("task id", "class", "host"),
+        ids=tuple(task.task_id for task in done.killed),
+        empty="no tasks killed",
+    )
+
+
+def live_row(task: Task) -> Row:
+    """Return a task of the live picture as one row."""
+    return {
+        "task_id": task.task_id,
+        "class": short_class(task.name or task.class_name),
+        "class_name": task.class_name,
+        "host": task.host,
+        "env": task.environment_id,
+        "path": task.path,
+        "state": task.state,
+        "status": task.status,
+        "crit": task.critical,
+        "pid": run_number(task.pid),
+        "locked": task.locked,
+        "claimable": task.claimable,
+        "problem": task_problem(task),
+        "metrics": {metric.name: metric.value for metric in task.metrics},
+    }
+
+
+async def _live(context: Context, task_id: str) -> Task | None:
+    try:
+        return (await context.session.picture()).task(task_id)
+    except AliecsError:
+        return None  # a core without a live picture still told the rest
+
+
+def _measured(metric: Metric) -> Any:
+    if metric.unit in ("B", "bytes"):
+        return size(metric.value)
+    if metric.unit in ("B/s", "bytes/s"):
+        return rate(metric.value)
+    return f"{metric.value:g} {metric.unit}".strip()

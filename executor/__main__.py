@@ -1,0 +1,123 @@
+"""``aliecs-executor``: one per host, started by the core. Command line, logging and signals; the work is in runner.py.
+
+SIGTERM and SIGINT end all tasks in order, then the executor; a second one kills them at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import resource
+import signal
+import sys
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from executor.recording import Recorder
+from executor.runner import Runner
+from executor.settings import Identity, Settings
+
+_LOG = logging.getLogger(__name__)
+_DESCRIPTORS = 65536
+"""Enough for thousands of tasks; children inherit it, and some programs close as many at their start."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run until told to end; return the exit code: 0, or 1 if a process could not be killed."""
+    options = _parser().parse_args(arguments)
+    state_dir = Path(options.state_dir).absolute()
+    (state_dir / "tasks").mkdir(parents=True, exist_ok=True)
+    _log_to(options.log_file, options.log_level)
+    os.environ["ALIECS_INSTANCE"] = options.instance
+    _raise_limits()
+    identity = Identity(
+        executor_id=options.executor_id,
+        agent_id=options.agent_id,
+        host=options.host,
+        pid=os.getpid(),
+        instance=options.instance,
+        version=_version(),
+    )
+    settings = Settings(lease_s=options.lease, port_open_s=options.port_open_s, standby_s=options.standby_s)
+    return asyncio.run(_run(identity, settings, options.core, state_dir / "tasks"))
+
+
+async def _run(identity: Identity, settings: Settings, target: str, tasks_folder: Path) -> int:
+    recorder = None
+    folder = os.environ.get("ALIECS_RECORD_STIMULI")
+    if folder:
+        recorder = Recorder(
+            Path(folder) / f"{identity.host}-{identity.executor_id}-{identity.pid}.jsonl", identity, settings
+        )
+    runner = Runner(identity, settings, target, tasks_folder, recorder)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, runner.terminate)
+    _LOG.info("executor=%s host=%s pid=%d core=%s", identity.executor_id, identity.host, identity.pid, target)
+    code = await runner.run()
+    _LOG.info("executor=%s ends code=%d", identity.executor_id, code)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    defaults = Settings()
+    parser = argparse.ArgumentParser("aliecs-executor", description="Start, command and watch the tasks of one host.")
+    parser.add_argument(
+        "--core", required=True, metavar="TARGET", help="where the core listens: unix:/path or host:port"
+    )
+    parser.add_argument("--host", required=True, metavar="NAME", help="name of this host in the inventory")
+    parser.add_argument("--executor-id", required=True, metavar="ID")
+    parser.add_argument("--agent-id", required=True, metavar="ID")
+    parser.add_argument(
+        "--state-dir", required=True, metavar="DIR", help="output of tasks goes to DIR/tasks/<task id>/"
+    )
+    parser.add_argument("--instance", required=True, metavar="ID", help="ALIECS_INSTANCE of every process started")
+    parser.add_argument(
+        "--lease", type=float, default=defaults.lease_s, metavar="S",
+        help="end all tasks when no core was heard for so long; 0 is never; a core's Welcome overrides it (default: 0)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--port-open-s", type=float, default=defaults.port_open_s, metavar="S",
+        help="time for a task to open its control port (default: %(default)g)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--standby-s", type=float, default=defaults.standby_s, metavar="S",
+        help="time from the open control port to STANDBY (default: %(default)g)",
+    )  # fmt: skip
+    parser.add_argument("--log-file", default="", metavar="FILE", help="default: stderr")
+    parser.add_argument("--log-level", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+    return parser
+
+
+def _log_to(file: str, level: str) -> None:
+    handler: logging.Handler = logging.FileHandler(file) if file else logging.StreamHandler(sys.stderr)
+    formatter = logging.Formatter(
+        "time=%(asctime)s.%(msecs)03dZ level=%(levelname)s logger=%(name)s %(message)s", "%Y-%m-%dT%H:%M:%S"
+    )
+    formatter.converter = time.gmtime
+    handler.setFormatter(formatter)
+    logging.basicConfig(level=level, handlers=[handler])
+
+
+def _raise_limits() -> None:
+    """Give tasks unlimited locked memory where allowed (occ-executor-mesos.md 3.1), and ourselves all descriptors."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, _DESCRIPTORS), hard))
+    try:
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    except (ValueError, OSError) as error:
+        _LOG.info("memlock=%s stays error=%r", resource.getrlimit(resource.RLIMIT_MEMLOCK)[0], str(error))
+
+
+def _version() -> str:
+    try:
+        return version("aliecs")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

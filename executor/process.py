@@ -1,0 +1,278 @@
+"""Child processes of one host: built, started, signalled, watched and reaped. What to start and when: agent.py.
+
+Every child leads its own session and process group and dies with the executor. Its output goes straight to files; its
+exit is seen through a pidfd. To be used from the main thread only: a child's parent-death signal is tied to the thread
+that started it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import logging
+import os
+import pwd
+import shutil
+import signal as signals
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from executor.api.messages import ControlMode, TaskSpec
+from occ.errors import TaskError
+
+_LOG = logging.getLogger(__name__)
+_PR_SET_PDEATHSIG = 1
+_LAST_LINE_BYTES = 2048
+"""Read from the end of stderr to find its last line."""
+_PROBE_S = 5.0
+"""For the one call that finds out whether setpriv knows --pdeathsig."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a process ended; exit_code is None if by a signal."""
+
+    task_id: str
+    exit_code: int | None
+    signal: int | None
+    stdout: str
+    stderr: str
+
+
+@dataclass(slots=True)
+class Child:
+    """A running process; ``ready_fd`` is the read end of its readiness pipe, -1 if it has none or it is closed."""
+
+    spec: TaskSpec
+    popen: subprocess.Popen[bytes]
+    pidfd: int
+    ready_fd: int
+    folder: Path
+    stdout_from: int
+    stderr_from: int
+
+    @property
+    def pid(self) -> int:
+        return self.popen.pid
+
+    def take_ready_fd(self) -> int:
+        """Return the read end of the readiness pipe; whoever takes it closes it. -1 if there is none."""
+        ready_fd, self.ready_fd = self.ready_fd, -1
+        return ready_fd
+
+
+class Processes:
+    """The children of this executor.
+
+    Args:
+        folder: gets ``<task id>/stdout`` and ``stderr``, and is where tasks run.
+        instance: the id that every process of this instance carries in its environment.
+        output_bytes: kept of each stream of a hook or basic task, from its end.
+        on_exit: called on the loop, once per child, after the child was reaped and its group killed.
+    """
+
+    def __init__(self, folder: Path, instance: str, output_bytes: int, on_exit: Callable[[Ending], None]) -> None:
+        self._folder = folder
+        self._instance = instance
+        self._output_bytes = output_bytes
+        self._on_exit = on_exit
+        self._children: dict[str, Child] = {}
+        self._setpriv = find_setpriv()
+
+    def get(self, task_id: str) -> Child | None:
+        return self._children.get(task_id)
+
+    def spawn(self, spec: TaskSpec) -> Child:
+        """Start the process of a task; blocks for about half a millisecond.
+
+        Raises:
+            TaskError: it could not be started; the message says why.
+        """
+        folder = self._folder / spec.task_id
+        child_ready = ready_fd = -1
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            environment = self._environment(spec)
+            argv = _argv(spec, environment, folder)
+            switch = _credentials(spec.user, folder)
+            with (folder / "stdout").open("ab") as out, (folder / "stderr").open("ab") as err:
+                if spec.mode is ControlMode.DIRECT:
+                    ready_fd, child_ready = os.pipe()
+                    os.set_blocking(ready_fd, False)
+                    environment["OCC_READY_FD"] = str(child_ready)
+                starts = out.tell(), err.tell()  # before the child, which shares the position, writes
+                popen = self._popen(argv, switch, environment, folder, out.fileno(), err.fileno(), child_ready)
+                child = Child(spec, popen, os.pidfd_open(popen.pid), ready_fd, folder, *starts)
+        except OSError as error:
+            if ready_fd >= 0:
+                os.close(ready_fd)
+            raise TaskError(f"cannot start {spec.value!r}: {error.strerror or error}") from error
+        finally:
+            if child_ready >= 0:
+                os.close(child_ready)
+        self._children[spec.task_id] = child
+        asyncio.get_running_loop().add_reader(child.pidfd, self._exited, child)
+        return child
+
+    def signal(self, task_id: str, signal: int, pid: int = 0) -> None:
+        """Send a signal to the process ``pid`` if it belongs to the task's group, else to the whole group.
+
+        Nothing happens when the process is gone.
+        """
+        child = self._children.get(task_id)
+        if child is None:
+            return
+        try:
+            if pid and os.getpgid(pid) == child.pid:
+                os.kill(pid, signal)
+                return
+        except ProcessLookupError:
+            _LOG.debug("task=%s pid=%d is gone, its group is signalled", task_id, pid)
+        _kill_group(child, signal)
+
+    def close(self) -> None:
+        """Kill every group that is left and reap its leader."""
+        loop = asyncio.get_running_loop()
+        for child in self._children.values():
+            loop.remove_reader(child.pidfd)
+            _kill_group(child, signals.SIGKILL)
+        for child in self._children.values():
+            _reap(child)
+        self._children.clear()
+
+    def _exited(self, child: Child) -> None:
+        asyncio.get_running_loop().remove_reader(child.pidfd)
+        # The leader is not reaped yet, so that its group id cannot belong to anybody else.
+        _kill_group(child, signals.SIGKILL)
+        exit_code, signal = _reap(child)
+        del self._children[child.spec.task_id]
+        if child.spec.mode is ControlMode.DIRECT:
+            stdout, stderr = "", _last_line(child.folder / "stderr", child.stderr_from)
+        else:
+            stdout = _tail(child.folder / "stdout", child.stdout_from, self._output_bytes)
+            stderr = _tail(child.folder / "stderr", child.stderr_from, self._output_bytes)
+        self._on_exit(Ending(child.spec.task_id, exit_code, signal, stdout, stderr))
+
+    def _environment(self, spec: TaskSpec) -> dict[str, str]:
+        environment = dict(os.environ)
+        for entry in spec.environment:
+            name, separator, value = entry.partition("=")
+            if name and separator:
+                environment[name] = value
+        environment["ALIECS_INSTANCE"] = self._instance
+        environment["ALIECS_TASK_ID"] = spec.task_id
+        environment["ALIECS_ENVIRONMENT_ID"] = spec.environment_id
+        return environment
+
+    def _popen(
+        self, argv: list[str], switch: _Switch | None, environment: dict[str, str], folder: Path, out: int, err: int,
+        ready_fd: int,
+    ) -> subprocess.Popen[bytes]:  # fmt: skip
+        pass_fds = (ready_fd,) if ready_fd >= 0 else ()
+        if self._setpriv:
+            # A program that sets the parent-death signal and becomes the task: unlike preexec_fn it lets Python use
+            # vfork (0.6 instead of 1.8 ms each) and runs no Python between fork and exec beside gRPC's threads.
+            credentials = switch.setpriv_options() if switch else []
+            argv = [self._setpriv, "--pdeathsig", "KILL", *credentials, "--", *argv]
+            return subprocess.Popen(
+                argv, env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+                start_new_session=True, pass_fds=pass_fds,
+            )  # fmt: skip
+        return subprocess.Popen(
+            argv, env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+            start_new_session=True, pass_fds=pass_fds, preexec_fn=_die_with_parent,
+            user=switch.uid if switch else None, group=switch.gid if switch else None,
+            extra_groups=switch.groups if switch else None,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Switch:
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+
+    def setpriv_options(self) -> list[str]:
+        groups = ["--groups", ",".join(map(str, self.groups))] if self.groups else ["--clear-groups"]
+        return ["--reuid", str(self.uid), "--regid", str(self.gid), *groups]
+
+
+def find_setpriv() -> str:
+    """Return the path of a setpriv that can set the parent-death signal, "" if there is none. Blocks for some ms."""
+    path = shutil.which("setpriv")
+    if path is None:
+        return ""
+    probe = subprocess.run([path, "--pdeathsig", "KILL", "true"], capture_output=True, timeout=_PROBE_S, check=False)
+    return path if probe.returncode == 0 else ""
+
+
+def _argv(spec: TaskSpec, environment: Mapping[str, str], folder: Path) -> list[str]:
+    if spec.shell:
+        return ["/bin/sh", "-c", " ".join((spec.value, *spec.arguments))]
+    program = str(folder / spec.value) if "/" in spec.value and not os.path.isabs(spec.value) else spec.value
+    found = shutil.which(program, path=environment.get("PATH"))
+    if found is None:
+        if os.path.exists(program):
+            raise TaskError(f"cannot start {spec.value!r}: not an executable file")
+        raise TaskError(f"cannot start {spec.value!r}: command not found")
+    return [found, *spec.arguments]
+
+
+def _credentials(user: str, folder: Path) -> _Switch | None:
+    if not user:
+        return None
+    try:
+        entry = pwd.getpwnam(user)
+    except KeyError:
+        raise TaskError(f"cannot build the command: no user {user!r} on this host") from None
+    if entry.pw_uid == os.geteuid():
+        return None
+    if os.geteuid() != 0:
+        own = pwd.getpwuid(os.geteuid()).pw_name
+        raise TaskError(f"cannot build the command: only root can switch to user {user!r}, this executor is {own!r}")
+    os.chown(folder, entry.pw_uid, entry.pw_gid)
+    return _Switch(entry.pw_uid, entry.pw_gid, tuple(os.getgrouplist(user, entry.pw_gid)))
+
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def _die_with_parent() -> None:
+    _LIBC.prctl(_PR_SET_PDEATHSIG, int(signals.SIGKILL))
+
+
+def _kill_group(child: Child, signal: int) -> None:
+    try:
+        os.killpg(child.pid, signal)
+    except ProcessLookupError:
+        _LOG.debug("task=%s group=%d has no process left", child.spec.task_id, child.pid)
+    except PermissionError:
+        _LOG.warning("task=%s group=%d signal=%d is not allowed", child.spec.task_id, child.pid, signal)
+
+
+def _reap(child: Child) -> tuple[int | None, int | None]:
+    """Return exit code and signal, one of them None; blocks until the process is dead, which it is or is about to be."""
+    ending = os.waitid(os.P_PIDFD, child.pidfd, os.WEXITED)
+    os.close(child.pidfd)
+    if child.ready_fd >= 0:
+        os.close(child.ready_fd)
+        child.ready_fd = -1
+    status = ending.si_status if ending else 0
+    exited = ending is not None and ending.si_code == os.CLD_EXITED
+    child.popen.returncode = status if exited else -status  # subprocess must not wait for a pid that is free again
+    return (status, None) if exited else (None, status)
+
+
+def _tail(path: Path, start: int, limit: int) -> str:
+    """Return what was written from ``start`` on, at most the last ``limit`` bytes. A bounded read from the page cache."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(start, size - limit))
+        return file.read(limit).decode(errors="replace")
+
+
+def _last_line(path: Path, start: int) -> str:
+    lines = _tail(path, start, _LAST_LINE_BYTES).strip().splitlines()
+    return lines[-1].strip() if lines else ""

@@ -1,0 +1,96 @@
+"""When is the control port of a new task open, and when is the task in STANDBY? One of the few places that may sleep.
+
+Our own devices say so through a pipe and wait for no timer. A foreign task's port is tried on a plain socket: one
+prober for all ports, every 5 ms for a few and every 20 ms for many, so that its cost does not grow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Awaitable, Callable
+
+MIN_INTERVAL_S = 0.005
+MAX_INTERVAL_S = 0.020
+_INTERVAL_PER_PORT_S = 0.0005
+_START_STATES = ("STANDBY", "ERROR", "DONE")
+
+
+class Readiness:
+    """Waits for control ports on the loopback interface."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[asyncio.Future[None], int] = {}
+        self._prober: asyncio.Task[None] | None = None
+
+    async def port_open(self, port: int, ready_fd: int) -> None:
+        """Return as soon as the port accepts connections. Without a deadline of its own: to be cancelled.
+
+        Args:
+            port: TCP port on 127.0.0.1.
+            ready_fd: non-blocking read end of the pipe whose other end the task has as OCC_READY_FD; -1 for none.
+                It is closed here: no reader of a closed descriptor may linger on the loop.
+        """
+        loop = asyncio.get_running_loop()
+        opened: asyncio.Future[None] = loop.create_future()
+        self._waiting[opened] = port
+        if ready_fd >= 0:
+            loop.add_reader(ready_fd, _on_pipe, loop, ready_fd, opened)
+        if self._prober is None or self._prober.done():
+            self._prober = asyncio.create_task(self._probe(), name="port prober")
+        try:
+            await opened
+        finally:
+            del self._waiting[opened]
+            if ready_fd >= 0:
+                loop.remove_reader(ready_fd)
+                os.close(ready_fd)
+
+    async def close(self) -> None:
+        """End the prober."""
+        if self._prober is not None:
+            self._prober.cancel()
+            await asyncio.gather(self._prober, return_exceptions=True)
+
+    async def _probe(self) -> None:
+        while self._waiting:
+            for opened, port in list(self._waiting.items()):
+                if not opened.done() and _accepts(port):
+                    opened.set_result(None)
+            await asyncio.sleep(max(MIN_INTERVAL_S, min(MAX_INTERVAL_S, len(self._waiting) * _INTERVAL_PER_PORT_S)))
+
+
+async def first_state(query: Callable[[], Awaitable[tuple[str, int]]]) -> tuple[str, int]:
+    """Ask until the task is in STANDBY, ERROR or DONE; return that and its pid. To be cancelled, like ``port_open``."""
+    while True:
+        state, pid = await query()
+        if state in _START_STATES:
+            return state, pid
+        await asyncio.sleep(MAX_INTERVAL_S)
+
+
+def _on_pipe(loop: asyncio.AbstractEventLoop, ready_fd: int, opened: asyncio.Future[None]) -> None:
+    said = os.read(ready_fd, 64)
+    if not said:
+        loop.remove_reader(ready_fd)  # closed without a word: a foreign task
+    elif not opened.done():
+        opened.set_result(None)
+
+
+def _accepts(port: int) -> bool:
+    # On the loopback interface the kernel answers within the call: no wait, and no loop iteration per port.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        error = probe.connect_ex(("127.0.0.1", port))
+        if error:
+            return probe.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0 and _is_connected(probe)
+        return True
+
+
+def _is_connected(probe: socket.socket) -> bool:
+    try:
+        probe.getpeername()
+    except OSError:
+        return False
+    return True

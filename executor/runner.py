@@ -1,0 +1,321 @@
+"""Carries out what the Agent instructs, and tells it what came of it. The only place where both sides meet.
+
+Decisions: agent.py. Processes: process.py. Connections to tasks: control.py. The link to the core: link.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from executor.agent import Agent
+from executor.api.messages import Command, TaskSpec
+from executor.control import Control, OccControl, Reply
+from executor.link import Link
+from executor.metrics import MetricBatch
+from executor.process import Ending, Processes
+from executor.readiness import Readiness, first_state
+from executor.recording import Recorder
+from executor.settings import Identity, Settings
+from executor.stimuli import (
+    AnyEvent,
+    CallOcc,
+    CloseOcc,
+    Commanded,
+    ConnectOcc,
+    Exit,
+    Exited,
+    LinkDown,
+    LinkUp,
+    MetricsSampled,
+    OccEvent,
+    OccReplied,
+    PortOpened,
+    QueryOcc,
+    Ready,
+    Send,
+    Signal,
+    Spawn,
+    Spawned,
+    SpawnFailed,
+    Started,
+    StartTimer,
+    StateSeen,
+    StopTimer,
+    Terminated,
+    TimerFired,
+)
+from occ.errors import TaskError
+
+_LOG = logging.getLogger(__name__)
+
+
+class Runner:
+    """One executor: Agent, processes, connections, timers and link, on one loop in the main thread.
+
+    Args:
+        target: where the core listens, ``unix:/path`` or ``host:port``.
+        tasks_folder: output and working directories of tasks.
+        recorder: gets every event and its instructions; None for no recording.
+    """
+
+    def __init__(
+        self, identity: Identity, settings: Settings, target: str, tasks_folder: Path, recorder: Recorder | None = None
+    ) -> None:
+        self._agent = Agent(identity, settings)
+        self._settings = settings
+        self._recorder = recorder
+        self._loop = asyncio.get_running_loop()
+        self._unix_s = time.time() - self._loop.time()
+        self._processes = Processes(tasks_folder, identity.instance, settings.output_bytes, self._on_exit)
+        self._readiness = Readiness()
+        self._controls: dict[str, Control] = {}
+        self._connecting: dict[str, asyncio.Task[None]] = {}
+        self._background: set[asyncio.Task[None]] = set()
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._to_spawn: deque[TaskSpec] = deque()
+        self._metrics = MetricBatch(settings.metrics_interval_s, settings.rate_stale_s)
+        self._metrics_timer: asyncio.TimerHandle | None = None
+        self._events: deque[AnyEvent] = deque()
+        self._is_feeding = False
+        self._exit: asyncio.Future[int] = self._loop.create_future()
+        self._link = Link(target, settings, on_up=self._on_up, on_down=self._on_down, on_command=self._on_command)
+        self._deeds: dict[type, Callable[[Any], None]] = {
+            Spawn: self._spawn,
+            ConnectOcc: self._connect_occ,
+            CallOcc: self._call_occ,
+            QueryOcc: self._query_occ,
+            CloseOcc: self._close_occ,
+            Signal: lambda i: self._processes.signal(i.task_id, i.signal, i.pid),
+            StartTimer: self._start_timer,
+            StopTimer: self._stop_timer,
+            Send: lambda i: self._link.send(i.report),
+            Exit: self._finish,
+        }
+
+    async def run(self) -> int:
+        """Serve until told to end; return the exit code. No process of a task is left then."""
+        self.feed(Started(at_ms=self.now_ms()))
+        link = asyncio.create_task(self._link.run(), name="link")
+        try:
+            code = await self._exit
+            await self._link.close()
+            return code
+        finally:
+            link.cancel()
+            await asyncio.gather(link, return_exceptions=True)
+            await self._close()
+
+    def terminate(self) -> None:
+        """End tasks, then the executor; called again: at once."""
+        self.feed(Terminated(at_ms=self.now_ms()))
+
+    def now_ms(self) -> int:
+        """Return Unix milliseconds that never step: wall time at the start, monotonic since."""
+        return int((self._unix_s + self._loop.time()) * 1000)
+
+    def feed(self, event: AnyEvent) -> None:
+        """Give an event to the Agent and do what it says; events that arise meanwhile follow in order."""
+        self._events.append(event)
+        if self._is_feeding:
+            return
+        self._is_feeding = True
+        try:
+            while self._events:
+                self._handle(self._events.popleft())
+        finally:
+            self._is_feeding = False
+
+    def _handle(self, event: AnyEvent) -> None:
+        try:
+            instructions = self._agent.handle(event)
+            if self._recorder is not None:
+                self._recorder.write(event, instructions)
+            for instruction in instructions:
+                self._deeds[type(instruction)](instruction)
+        except Exception:
+            # A fault at one event must not cost every task of the host its life.
+            _LOG.exception("event=%r was not handled", event)
+
+    # ---- processes ---------------------------------------------------------------------------
+
+    def _spawn(self, instruction: Spawn) -> None:
+        self._to_spawn.append(instruction.spec)
+        if len(self._to_spawn) == 1:
+            self._loop.call_soon(self._spawn_next)
+
+    def _spawn_next(self) -> None:
+        """Start one process per turn of the loop, in the main thread, so that a launch of many blocks nobody."""
+        spec = self._to_spawn[0]
+        try:
+            child = self._processes.spawn(spec)
+        except TaskError as error:
+            _LOG.warning("task=%s env=%s error=%r", spec.task_id, spec.environment_id, error.message)
+            self.feed(SpawnFailed(task_id=spec.task_id, error=error.message, at_ms=self.now_ms()))
+        else:
+            _LOG.info("task=%s env=%s pid=%d class=%s", spec.task_id, spec.environment_id, child.pid, spec.class_name)
+            self.feed(Spawned(task_id=spec.task_id, pid=child.pid, at_ms=self.now_ms()))
+        finally:
+            self._to_spawn.popleft()
+            if self._to_spawn:
+                self._loop.call_soon(self._spawn_next)
+
+    def _on_exit(self, end: Ending) -> None:
+        _LOG.info("task=%s exit_code=%s signal=%s", end.task_id, end.exit_code, end.signal)
+        self._metrics.drop(end.task_id)
+        self.feed(
+            Exited(
+                task_id=end.task_id,
+                exit_code=end.exit_code,
+                signal=end.signal,
+                stdout=end.stdout,
+                stderr=end.stderr,
+                at_ms=self.now_ms(),
+            )
+        )
+
+    # ---- OCC ---------------------------------------------------------------------------------
+
+    def _connect_occ(self, instruction: ConnectOcc) -> None:
+        task_id, port = instruction.task_id, instruction.port
+        self._connecting[task_id] = self._start(self._connect(task_id, port), f"{task_id} connect")
+
+    async def _connect(self, task_id: str, port: int) -> None:
+        child = self._processes.get(task_id)
+        await self._readiness.port_open(port, child.take_ready_fd() if child else -1)
+        self.feed(PortOpened(task_id=task_id, at_ms=self.now_ms()))
+        control = self._controls[task_id] = OccControl(task_id, port, self._settings.resubscriptions)
+
+        async def query() -> tuple[str, int]:
+            reply = await control.get_state(self._settings.standby_s)
+            return reply.state, reply.pid
+
+        state, pid = await first_state(query)
+        del self._connecting[task_id]
+        control.watch(self)
+        self.feed(Ready(task_id=task_id, pid=pid, state=state, at_ms=self.now_ms()))
+
+    def _call_occ(self, instruction: CallOcc) -> None:
+        control = self._controls.get(instruction.task_id)
+        if control is None:
+            self._replied(instruction, Reply("", f"{instruction.event} failed: not connected", lost=True))
+        else:
+            self._start(self._call(instruction, control), "occ call")
+
+    async def _call(self, i: CallOcc, control: Control) -> None:
+        self._replied(i, await control.transition(i.source, i.event, i.destination, i.arguments, i.timeout_s))
+
+    def _query_occ(self, instruction: QueryOcc) -> None:
+        control = self._controls.get(instruction.task_id)
+        if control is None:
+            self._replied(instruction, Reply("", "GetState failed: not connected", lost=True))
+        else:
+            self._start(self._query(instruction, control), "occ query")
+
+    async def _query(self, i: QueryOcc, control: Control) -> None:
+        self._replied(i, await control.get_state(i.timeout_s))
+
+    def _replied(self, instruction: CallOcc | QueryOcc, reply: Reply) -> None:
+        self.feed(
+            OccReplied(
+                call_id=instruction.call_id,
+                task_id=instruction.task_id,
+                state=reply.state,
+                error=reply.error,
+                pid=reply.pid,
+                lost=reply.lost,
+                at_ms=self.now_ms(),
+            )
+        )
+
+    def _close_occ(self, instruction: CloseOcc) -> None:
+        connecting = self._connecting.pop(instruction.task_id, None)
+        if connecting is not None:
+            connecting.cancel()
+        control = self._controls.pop(instruction.task_id, None)
+        if control is not None:
+            self._start(control.close(), f"{instruction.task_id} close")
+
+    def on_state(self, task_id: str, state: str) -> None:
+        self.feed(StateSeen(task_id=task_id, state=state, at_ms=self.now_ms()))
+
+    def on_event(self, task_id: str, kind: int) -> None:
+        self.feed(OccEvent(task_id=task_id, type=kind, at_ms=self.now_ms()))
+
+    # ---- metrics -----------------------------------------------------------------------------
+
+    def on_metrics(self, task_id: str, metrics: list[tuple[str, float, str]]) -> None:
+        self._metrics.update(task_id, metrics, self._loop.time())
+        self._plan_metrics()
+
+    def _plan_metrics(self) -> None:
+        due = self._metrics.next_s()
+        if self._metrics_timer is not None:
+            self._metrics_timer.cancel()
+        self._metrics_timer = None if due is None else self._loop.call_at(due, self._send_metrics)
+
+    def _send_metrics(self) -> None:
+        samples = self._metrics.take(self._loop.time())
+        if samples:
+            self.feed(MetricsSampled(samples=samples, at_ms=self.now_ms()))
+        self._plan_metrics()
+
+    # ---- timers, link, end -------------------------------------------------------------------
+
+    def _start_timer(self, instruction: StartTimer) -> None:
+        self._stop_timer(StopTimer(instruction.timer_id))
+        self._timers[instruction.timer_id] = self._loop.call_later(
+            instruction.after_s, self._timer_fired, instruction.timer_id
+        )
+
+    def _timer_fired(self, timer_id: str) -> None:
+        del self._timers[timer_id]
+        self.feed(TimerFired(timer_id=timer_id, at_ms=self.now_ms()))
+
+    def _stop_timer(self, instruction: StopTimer) -> None:
+        timer = self._timers.pop(instruction.timer_id, None)
+        if timer is not None:
+            timer.cancel()
+
+    def _on_up(self) -> None:
+        self.feed(LinkUp(at_ms=self.now_ms()))
+
+    def _on_down(self) -> None:
+        self.feed(LinkDown(at_ms=self.now_ms()))
+
+    def _on_command(self, command: Command) -> None:
+        self.feed(Commanded(command=command, at_ms=self.now_ms()))
+
+    def _finish(self, instruction: Exit) -> None:
+        if not self._exit.done():
+            self._exit.set_result(instruction.code)
+
+    def _start(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        """Own a piece of work until it ends; ``_close`` cancels what is left."""
+        task = self._loop.create_task(work, name=name)
+        self._background.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._background.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            _LOG.error("work=%r failed", task.get_name(), exc_info=task.exception())
+
+    async def _close(self) -> None:
+        self._to_spawn.clear()
+        self._processes.close()
+        for timer in (*self._timers.values(), *([self._metrics_timer] if self._metrics_timer else ())):
+            timer.cancel()
+        for task in tuple(self._background):
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        await asyncio.gather(*(control.close() for control in self._controls.values()), return_exceptions=True)
+        await self._readiness.close()
+        if self._recorder is not None:
+            self._recorder.close()

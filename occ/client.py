@@ -1,0 +1,136 @@
+"""Drives one OCC process over gRPC. The executor's and the tests' side of service.py."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+
+import grpc
+import grpc.aio
+
+from occ.api import metrics_pb2, metrics_pb2_grpc, occ_pb2, occ_pb2_grpc
+from occ.errors import AliecsError, DeadlineError, LinkError, RefusedError, TaskError
+from occ.events import DeviceEvent, Metric, Outcome, Sample, Trigger
+from occ.states import TaskEvent, TaskState
+
+_OPTIONS = (
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.max_receive_message_length", 64 << 20),  # bytes
+    ("grpc.min_reconnect_backoff_ms", 50),  # a task that is not up yet may be up a moment later
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+)
+_GET_STATE = occ_pb2.GetStateRequest()
+_STATE_STREAM = occ_pb2.StateStreamRequest()
+_EVENT_STREAM = occ_pb2.EventStreamRequest()
+_WATCH = metrics_pb2.WatchRequest()
+_ERRORS: dict[grpc.StatusCode, type[AliecsError]] = {
+    grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineError,
+    grpc.StatusCode.UNAVAILABLE: LinkError,
+    grpc.StatusCode.CANCELLED: LinkError,
+    grpc.StatusCode.INVALID_ARGUMENT: RefusedError,
+    grpc.StatusCode.FAILED_PRECONDITION: RefusedError,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StateReport:
+    """Answer of GetState."""
+
+    state: TaskState
+    pid: int
+    native: str
+    """The state as the peer spelt it."""
+
+
+class OccClient:
+    """One connection to one control port; made on the loop it is used on. Connects by itself at the first call.
+
+    All calls raise DeadlineError (no answer in time: the task may still be doing it), LinkError (not reachable, or the
+    process went away), RefusedError (not in that state) or TaskError (any other error status).
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        """``host:port``."""
+        self._channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
+        occ = occ_pb2_grpc.OccStub(self._channel)
+        self._get_state = occ.GetState
+        self._transition = occ.Transition
+        self._state_stream = occ.StateStream
+        self._event_stream = occ.EventStream
+        self._watch = metrics_pb2_grpc.MetricsStub(self._channel).Watch
+
+    async def get_state(self, timeout_s: float) -> StateReport:
+        """Return state and pid; waits while the task runs a callback."""
+        try:
+            reply = await self._get_state(_GET_STATE, timeout=timeout_s)
+        except grpc.aio.AioRpcError as error:
+            raise self._translated(error) from None
+        return StateReport(TaskState.parse(reply.state), reply.pid, reply.state)
+
+    async def transition(
+        self, source: TaskState | str, event: TaskEvent | str, arguments: Mapping[str, str], timeout_s: float
+    ) -> Outcome:
+        """Ask for ``event``, which the task takes only in the state ``source``; the outcome says whether it succeeded."""
+        request = occ_pb2.TransitionRequest(
+            srcState=source.value if isinstance(source, TaskState) else source,
+            transitionEvent=event.value if isinstance(event, TaskEvent) else event,
+        )
+        for key, value in arguments.items():
+            request.arguments.add(key=key, value=value)
+        try:
+            reply = await self._transition(request, timeout=timeout_s)
+        except grpc.aio.AioRpcError as error:
+            raise self._translated(error) from None
+        state = TaskState.parse(reply.state)
+        return Outcome(state, reply.transitionEvent, reply.ok, Trigger(reply.trigger), reply.state)
+
+    async def state_stream(self) -> AsyncIterator[TaskState]:
+        """Yield every change of state from now on; ends after DONE. Nothing tells when the subscription is there."""
+        call = self._state_stream(_STATE_STREAM)
+        with self._guard(call):
+            async for reply in call:
+                yield TaskState.parse(reply.state)
+
+    async def event_stream(self) -> AsyncIterator[DeviceEvent]:
+        """Yield what the device reports from now on; ends when the task is DONE."""
+        call = self._event_stream(_EVENT_STREAM)
+        with self._guard(call):
+            async for reply in call:
+                yield DeviceEvent(reply.event.type)
+
+    async def metrics(self) -> AsyncIterator[Sample]:
+        """Yield the task's numbers, at once and then about twice a second; TaskError if it has no such service."""
+        call = self._watch(_WATCH)
+        with self._guard(call):
+            async for sample in call:
+                metrics = tuple(Metric(metric.name, metric.value, metric.unit) for metric in sample.metrics)
+                yield Sample(sample.timestamp_ms, metrics)
+
+    async def close(self) -> None:
+        """Close the connection; calls and streams that are open end with LinkError."""
+        await self._channel.close()
+
+    async def __aenter__(self) -> OccClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @contextmanager
+    def _guard(self, call: grpc.aio.Call) -> Iterator[None]:
+        try:
+            yield
+        except grpc.aio.AioRpcError as error:
+            raise self._translated(error) from None
+        finally:
+            call.cancel()
+
+    def _translated(self, error: grpc.aio.AioRpcError) -> AliecsError:
+        kind = _ERRORS.get(error.code(), TaskError)
+        return kind(f"task at {self.address}: {error.details() or error.code().name}")

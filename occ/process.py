@@ -1,0 +1,141 @@
+"""A device as a process: command line and environment, control port, readiness, exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import logging
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from occ.device import Device
+from occ.errors import ConfigError
+
+_log = logging.getLogger(__name__)
+
+DEFAULT_PORT = 47100
+"""Of the original, if neither flag nor environment names one (occ-executor-mesos.md 1.5)."""
+DEFAULT_ADDRESS = "127.0.0.1"
+"""Loopback: a task obeys everybody who reaches its port. Executors run on the same machine."""
+DEFAULT_ROLE = "default-role"
+READY_FD = "OCC_READY_FD"
+"""Environment: number of an inherited descriptor that gets ``<pid>\\n`` once the control port is open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where a device listens and who it is."""
+
+    port: int = DEFAULT_PORT
+    address: str = DEFAULT_ADDRESS
+    role: str = DEFAULT_ROLE
+    exit_grace_s: float = 1.0
+    """After DONE, time for replies and streams that are being written; normally they take a few milliseconds."""
+
+    @classmethod
+    def find(cls, flags: Mapping[str, str | None], environment: Mapping[str, str]) -> Settings:
+        """Take each value from its flag, else from the environment, else the default; a port of 0 counts as not given.
+
+        Raises:
+            ConfigError: the port is not a number from 0 to 65535.
+        """
+        return cls(
+            port=_port(flags.get("control_port")) or _port(environment.get("OCC_CONTROL_PORT")) or DEFAULT_PORT,
+            address=flags.get("control_address") or environment.get("OCC_CONTROL_ADDRESS") or DEFAULT_ADDRESS,
+            role=flags.get("o2_role") or environment.get("O2_ROLE") or DEFAULT_ROLE,
+        )
+
+
+def run(device: Device, argv: Sequence[str] | None = None, *, program: str | None = None) -> int:
+    """Serve ``device`` until EXIT; return the exit code: 0, or 1 if it cannot be served. Flags: ``--help``.
+
+    SIGTERM and SIGINT keep their default action: they end the process at once, also within a callback (the original's
+    behaviour; executors count on it).
+    """
+    options = _parse(device, sys.argv[1:] if argv is None else argv, program)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("transitions").setLevel(logging.WARNING)  # it tells of every step inside a move
+    try:
+        settings = Settings.find(options, os.environ)
+        device.role = settings.role
+        code = asyncio.run(serve(device, settings))
+    except ConfigError as error:
+        sys.stderr.write(f"[OCC] {error}\n")
+        return 1
+    return code
+
+
+def leave(code: int) -> NoReturn:
+    """End the process at once: what is registered with ``atexit`` runs, taking the interpreter apart (15 ms) is left out."""
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code)
+
+
+async def serve(device: Device, settings: Settings) -> int:
+    """Serve ``device`` until it is DONE, and return 0.
+
+    Raises:
+        ConfigError: the control port cannot be bound.
+    """
+    # Deferred: gRPC takes most of the start-up time, which --help and wrong options need not wait for.
+    from occ.control import Controller
+    from occ.service import Server
+
+    controller = Controller(device)
+    server = Server(controller, device.metrics_period_s)
+    try:
+        port = await server.open(settings.address, settings.port)
+        _log.info("device=%s role=%s listening=%s:%d", device.name, settings.role, settings.address, port)
+        announce_ready()
+        await controller.done.wait()
+        await server.close(settings.exit_grace_s)
+    finally:
+        await controller.close()
+    return 0
+
+
+def announce_ready() -> None:
+    """Write ``<pid>\\n`` to the descriptor named by OCC_READY_FD, close it, and hide it from children; once per process."""
+    descriptor = os.environ.pop(READY_FD, "")
+    if not descriptor:
+        return
+    try:
+        with open(int(descriptor), "wb", buffering=0) as pipe:
+            pipe.write(f"{os.getpid()}\n".encode())
+    except (ValueError, OSError) as error:
+        _log.warning("%s=%s cannot be written: %s", READY_FD, descriptor, error)
+
+
+def _parse(device: Device, argv: Sequence[str], program: str | None) -> dict[str, str | None]:
+    import argparse  # deferred: 5 ms, of which a process without own options saves none, but importing this module does
+
+    parser = argparse.ArgumentParser(prog=program, description=(type(device).__doc__ or "").partition("\n")[0])
+    parser.add_argument("--control-port", metavar="N", help=f"default: $OCC_CONTROL_PORT, else {DEFAULT_PORT}")
+    parser.add_argument(
+        "--control-address", metavar="ADDRESS", help=f"default: $OCC_CONTROL_ADDRESS, else {DEFAULT_ADDRESS}"
+    )
+    parser.add_argument("--o2-role", metavar="ROLE", help=f"default: $O2_ROLE, else {DEFAULT_ROLE}")
+    device.options(parser)
+    options = parser.parse_args(argv)
+    device.take_options(options)
+    return {name: getattr(options, name) for name in ("control_port", "control_address", "o2_role")}
+
+
+def _port(text: str | None) -> int:
+    if not text:
+        return 0
+    try:
+        port = int(text)
+    except ValueError:
+        raise ConfigError(f"bad control port {text!r}: expected a number") from None
+    if not 0 <= port <= 65535:
+        raise ConfigError(f"bad control port {text}: out of range 0 to 65535")
+    return port

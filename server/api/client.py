@@ -1,0 +1,355 @@
+"""Client of a core: o2control.Control and aliecs.live.v1.Live as coroutines that take and return plain values.
+
+Importing this module imports grpc (about 0.1 s); whoever may not need a core imports it late.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import getpass
+import os
+import socket
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its C core writes into terminals otherwise
+
+import grpc
+import grpc.aio
+
+from server.api import common_pb2, live_pb2, live_pb2_grpc, o2control_pb2_grpc
+from server.api import o2control_pb2 as pb
+from server.api.convert import from_batch
+from server.api.convert_events import from_event
+from server.api.errors import RefusedError
+from server.api.failures import failure, unreachable
+from server.api.model import Batch, Event
+from server.api.replies import (
+    CleanupResult,
+    ControlResult,
+    EnvironmentDetails,
+    EnvironmentInfo,
+    FrameworkInfo,
+    RepoListing,
+    RoleInfo,
+    ServiceInfo,
+    TaskInfo,
+    TaskSummary,
+    TemplateListing,
+)
+from server.api.states import EnvironmentEvent
+
+WRITES = frozenset(
+    {
+        "AddRepo", "CleanupTasks", "ControlEnvironment", "DestroyEnvironment", "ModifyEnvironment", "NewAutoEnvironment",
+        "NewEnvironment", "NewEnvironmentAsync", "RefreshRepos", "RemoveRepo", "SetDefaultRepo",
+        "SetGlobalDefaultRevision", "SetRepoDefaultRevision", "Teardown",
+    }
+)  # fmt: skip
+"""Methods that change something; a read-only client refuses them."""
+
+MAX_MESSAGE_BYTES = 100 * 1024 * 1024
+"""As AliECS's own client: the reply of GetTasks of the whole cluster is far above gRPC's 4 MiB."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadlines:
+    """How long a call may take, in seconds. The core goes on after a deadline of ours (clients.md 5.2)."""
+
+    connect_s: float = 5.0
+    read_s: float = 30.0
+    control_s: float = 330.0
+    """One transition: services may take 310 s in it."""
+    create_s: float = 900.0
+    repository_s: float = 300.0
+
+
+class Client:
+    """One channel to one core. Use ``connect``; close with ``close`` or as an async context manager.
+
+    Every call raises LinkError when the core cannot be reached and nothing was sent, DeadlineError when the outcome
+    is unknown, CoreError when the core says no, RefusedError for a write while ``read_only``.
+    """
+
+    def __init__(self, endpoint: str, *, deadlines: Deadlines, user: str = "", read_only: bool = False) -> None:
+        self.endpoint = endpoint
+        self.deadlines = deadlines
+        self.user = user or default_user()
+        self.read_only = read_only
+        options = [
+            ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+            ("grpc.initial_reconnect_backoff_ms", 100),
+            ("grpc.min_reconnect_backoff_ms", 100),
+            ("grpc.max_reconnect_backoff_ms", 1000),
+            ("grpc.enable_http_proxy", 0),
+        ]
+        self._channel = grpc.aio.insecure_channel(endpoint, options=options)
+        self._control = o2control_pb2_grpc.ControlStub(self._channel)
+        self._live = live_pb2_grpc.LiveStub(self._channel)
+
+    @classmethod
+    async def connect(
+        cls, endpoint: str, *, deadlines: Deadlines | None = None, user: str = "", read_only: bool = False
+    ) -> Self:
+        """Return a client whose channel is open.
+
+        Args:
+            endpoint: HOST:PORT or unix:/path.
+            user: sent with writes, ``user@host`` unless given.
+
+        Raises:
+            LinkError: no core answers there within ``deadlines.connect_s``.
+        """
+        client = cls(endpoint, deadlines=deadlines or Deadlines(), user=user, read_only=read_only)
+        try:
+            await client.ready()
+        except BaseException:
+            await client.close()
+            raise
+        return client
+
+    async def ready(self) -> None:
+        """Return when the channel is open; LinkError if it does not open in time or the port refuses."""
+        state = self._channel.get_state(try_to_connect=True)
+        if state is grpc.ChannelConnectivity.READY:
+            return
+        try:
+            async with asyncio.timeout(self.deadlines.connect_s):
+                refusals = 0
+                while state is not grpc.ChannelConnectivity.READY:
+                    if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE:
+                        refusals += 1
+                        if refusals > 1:  # the first may be the remains of an earlier connection
+                            raise unreachable(self.endpoint, "it refuses connections")
+                    await self._channel.wait_for_state_change(state)
+                    state = self._channel.get_state(try_to_connect=True)
+        except TimeoutError:
+            raise unreachable(self.endpoint, f"no answer within {self.deadlines.connect_s:g} s") from None
+
+    async def close(self) -> None:
+        await self._channel.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    # ---- the picture and events --------------------------------------------------------------
+
+    async def watch(self, epoch: str = "", since: int = 0) -> AsyncIterator[Batch]:
+        """Yield a snapshot, or what followed ``since`` of the same epoch, then changes for as long as it is read.
+
+        Raises:
+            LinkError: the link broke; watch again with the last epoch and seq.
+        """
+        await self.ready()
+        call = self._live.Watch(live_pb2.WatchRequest(epoch=epoch, since=since))
+        try:
+            async for message in call:
+                yield from_batch(message)
+        except grpc.aio.AioRpcError as error:
+            if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN):
+                raise unreachable(self.endpoint, "the link broke") from None
+            raise failure(self.endpoint, "Watch", error, is_write=False) from None
+        finally:
+            call.cancel()
+        raise unreachable(self.endpoint, "the core ended the stream")
+
+    async def subscribe(self, feed: str = "") -> AsyncIterator[Event]:
+        """Yield events: those of an automatic environment by the id of its feed, or all for ""."""
+        await self.ready()
+        call = self._control.Subscribe(pb.SubscribeRequest(id=feed))
+        try:
+            async for message in call:
+                if event := from_event(message):
+                    yield event
+        except grpc.aio.AioRpcError as error:
+            raise failure(self.endpoint, "Subscribe", error, is_write=False) from None
+        finally:
+            call.cancel()
+
+    # ---- the core ----------------------------------------------------------------------------
+
+    async def framework(self) -> FrameworkInfo:
+        return FrameworkInfo.read(await self._call("GetFrameworkInfo", pb.GetFrameworkInfoRequest()))
+
+    async def services(self) -> tuple[ServiceInfo, ...]:
+        return ServiceInfo.read_all(await self._call("GetIntegratedServices", pb.Empty()))
+
+    async def active_detectors(self) -> tuple[str, ...]:
+        return tuple((await self._call("GetActiveDetectors", pb.Empty())).detectors)
+
+    async def available_detectors(self) -> tuple[str, ...]:
+        return tuple((await self._call("GetAvailableDetectors", pb.Empty())).detectors)
+
+    async def teardown(self, reason: str) -> None:
+        """Reserved by AliECS: the core answers UNIMPLEMENTED."""
+        await self._call("Teardown", pb.TeardownRequest(reason=reason), self.deadlines.control_s)
+
+    # ---- environments ------------------------------------------------------------------------
+
+    async def environments(self, *, show_all: bool = True, tasks: bool = False) -> tuple[EnvironmentInfo, ...]:
+        """Return the environments, oldest first; those of private templates only with ``show_all``."""
+        request = pb.GetEnvironmentsRequest(showAll=show_all, showTaskInfos=tasks)
+        reply: pb.GetEnvironmentsReply = await self._call("GetEnvironments", request)
+        return tuple(EnvironmentInfo.read(one) for one in reply.environments)
+
+    async def environment(self, environment_id: str, *, workflow: bool = False) -> EnvironmentDetails:
+        request = pb.GetEnvironmentRequest(id=environment_id, showWorkflowTree=workflow)
+        return EnvironmentDetails.read(await self._call("GetEnvironment", request))
+
+    async def create(
+        self, template: str, variables: Mapping[str, str], *, public: bool = True, auto: bool = False
+    ) -> EnvironmentInfo:
+        """Create an environment and return it CONFIGURED."""
+        request = self._creation(template, variables, public, auto)
+        reply = await self._call("NewEnvironment", request, self.deadlines.create_s)
+        return EnvironmentInfo.read(reply.environment)
+
+    async def create_async(
+        self, template: str, variables: Mapping[str, str], *, public: bool = True, auto: bool = False
+    ) -> EnvironmentInfo:
+        """Start the creation and return at once, with the id; its outcome comes as events only."""
+        reply = await self._call("NewEnvironmentAsync", self._creation(template, variables, public, auto))
+        return EnvironmentInfo.read(reply.environment)
+
+    async def create_auto(self, template: str, variables: Mapping[str, str], feed: str) -> None:
+        """Start an environment that runs by itself; follow it with ``subscribe(feed)``."""
+        request = pb.NewAutoEnvironmentRequest(
+            workflowTemplate=template, vars=dict(variables), id=feed, requestUser=self._requester()
+        )
+        await self._call("NewAutoEnvironment", request)
+
+    async def control(self, environment_id: str, event: EnvironmentEvent) -> ControlResult:
+        """Run a transition to its end. The state in the result is ERROR when it failed: compare."""
+        request = pb.ControlEnvironmentRequest(
+            id=environment_id,
+            type=pb.ControlEnvironmentRequest.Optype.Value(event.value),
+            requestUser=self._requester(),
+        )
+        return ControlResult.read(await self._call("ControlEnvironment", request, self.deadlines.control_s))
+
+    async def destroy(
+        self, environment_id: str, *, keep_tasks: bool = False, allow_running: bool = False, force: bool = False
+    ) -> CleanupResult:
+        request = pb.DestroyEnvironmentRequest(
+            id=environment_id,
+            keepTasks=keep_tasks,
+            allowInRunningState=allow_running,
+            force=force,
+            requestUser=self._requester(),
+        )
+        reply = await self._call("DestroyEnvironment", request, self.deadlines.control_s)
+        return CleanupResult.read(reply.cleanupTasksReply)
+
+    async def modify(self, environment_id: str) -> None:
+        """Reserved by AliECS: the core answers UNIMPLEMENTED."""
+        await self._call("ModifyEnvironment", pb.ModifyEnvironmentRequest(id=environment_id), self.deadlines.control_s)
+
+    async def roles(self, environment_id: str, path_glob: str) -> tuple[RoleInfo, ...]:
+        reply = await self._call("GetRoles", pb.GetRolesRequest(envId=environment_id, pathSpec=path_glob))
+        return tuple(RoleInfo.read(role) for role in reply.roles)
+
+    # ---- tasks -------------------------------------------------------------------------------
+
+    async def tasks(self) -> tuple[TaskSummary, ...]:
+        reply = await self._call("GetTasks", pb.GetTasksRequest())
+        return tuple(TaskSummary.read(task) for task in reply.tasks)
+
+    async def task(self, task_id: str) -> TaskInfo:
+        return TaskInfo.read((await self._call("GetTask", pb.GetTaskRequest(taskId=task_id))).task)
+
+    async def cleanup_tasks(self, task_ids: Sequence[str] = ()) -> CleanupResult:
+        """Kill the named tasks that no environment holds; for none named: all such tasks."""
+        request = pb.CleanupTasksRequest(taskIds=task_ids)
+        return CleanupResult.read(await self._call("CleanupTasks", request, self.deadlines.control_s))
+
+    # ---- templates and repositories ----------------------------------------------------------
+
+    async def templates(
+        self,
+        repo: str = "",
+        revision: str = "",
+        *,
+        all_branches: bool = False,
+        all_tags: bool = False,
+        all_workflows: bool = False,
+    ) -> tuple[TemplateListing, ...]:
+        request = pb.GetWorkflowTemplatesRequest(
+            repoPattern=repo,
+            revisionPattern=revision,
+            allBranches=all_branches,
+            allTags=all_tags,
+            allWorkflows=all_workflows,
+        )
+        reply = await self._call("GetWorkflowTemplates", request, self.deadlines.repository_s)
+        return tuple(TemplateListing.read(one) for one in reply.workflowTemplates)
+
+    async def repos(self, *, revisions: bool = False) -> RepoListing:
+        return RepoListing.read(await self._call("ListRepos", pb.ListReposRequest(getRevisions=revisions)))
+
+    async def add_repo(self, name: str, default_revision: str = "") -> tuple[str, str]:
+        """Return the default revision that the repository got, and what the core says about it."""
+        request = pb.AddRepoRequest(name=name, defaultRevision=default_revision)
+        reply = await self._call("AddRepo", request, self.deadlines.repository_s)
+        return reply.newDefaultRevision, reply.info
+
+    async def remove_repo(self, index: int) -> str:
+        """Return the new default repository, "" if that did not change."""
+        reply = await self._call("RemoveRepo", pb.RemoveRepoRequest(index=index), self.deadlines.repository_s)
+        return str(reply.newDefaultRepo)
+
+    async def refresh_repos(self, index: int = -1) -> None:
+        """Fetch one repository, or all for -1."""
+        await self._call("RefreshRepos", pb.RefreshReposRequest(index=index), self.deadlines.repository_s)
+
+    async def set_default_repo(self, index: int) -> None:
+        await self._call("SetDefaultRepo", pb.SetDefaultRepoRequest(index=index))
+
+    async def set_global_default_revision(self, revision: str) -> None:
+        await self._call("SetGlobalDefaultRevision", pb.SetGlobalDefaultRevisionRequest(revision=revision))
+
+    async def set_repo_default_revision(self, index: int, revision: str) -> str:
+        """Return "", or the available revisions, one per line, when that revision does not exist (core.md 1.7)."""
+        request = pb.SetRepoDefaultRevisionRequest(index=index, revision=revision)
+        return str((await self._call("SetRepoDefaultRevision", request)).info)
+
+    # ---- calls -------------------------------------------------------------------------------
+
+    def _requester(self) -> common_pb2.User:
+        return common_pb2.User(name=self.user)
+
+    def _creation(
+        self, template: str, variables: Mapping[str, str], public: bool, auto: bool
+    ) -> pb.NewEnvironmentRequest:
+        return pb.NewEnvironmentRequest(
+            workflowTemplate=template,
+            vars=dict(variables),
+            public=public,
+            autoTransition=auto,
+            requestUser=self._requester(),
+        )
+
+    async def _call(self, method: str, request: Any, deadline_s: float | None = None) -> Any:
+        """Make one unary call; the reply's type is the method's."""
+        if self.read_only and method in WRITES:
+            raise RefusedError(f"{method} would change something, and this connection only reads")
+        await self.ready()
+        try:
+            return await getattr(self._control, method)(request, timeout=deadline_s or self.deadlines.read_s)
+        except grpc.aio.AioRpcError as error:
+            raise failure(self.endpoint, method, error, is_write=method in WRITES) from None
+
+
+def default_user() -> str:
+    """Return ``user@host`` of this process."""
+    user = str(os.getuid())
+    with contextlib.suppress(OSError, KeyError):  # a container's user may have no name
+        user = getpass.getuser()
+    return f"{user}@{socket.gethostname()}"

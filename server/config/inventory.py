@@ -1,0 +1,147 @@
+"""Detectors, readout hosts, cards and their endpoints in a store (workflows-config.md 9.8).
+
+Beside AliECS's keys a host may have our own, which the local backend reads: ``o2/hardware/flps/<host>/aliecs/`` with
+``address``, ``cpus``, ``memory`` (MB) and ``attributes/<name>``; all optional.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from occ.errors import ConfigError
+from server.config.store import DETECTORS, FLPS, Store
+
+NOT_A_READOUT_DETECTOR = "TRG"
+"""Left out of the list of detectors unless all are asked for."""
+
+DEFAULT_ADDRESS = "127.0.0.1"
+DEFAULT_CPUS = 8.0
+"""Cores of a host that says nothing; bookkeeping only, nothing is limited to them."""
+DEFAULT_MEMORY_MB = 16_384.0
+
+
+class HostEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A host of the inventory, as the local backend sees it."""
+
+    name: str
+    address: str = DEFAULT_ADDRESS
+    detector: str = ""
+    """"" if no detector has it."""
+    attributes: Mapping[str, str] = {}
+    """Always with ``machine_id``, the host's name unless told otherwise."""
+    cpus: float = DEFAULT_CPUS
+    memory_mb: float = DEFAULT_MEMORY_MB
+
+
+def detectors(store: Store, *, every: bool = False) -> list[str]:
+    """Return the detectors in the store's order, without TRG unless every one is asked for."""
+    return [name for name in store.names(DETECTORS) if every or name != NOT_A_READOUT_DETECTOR]
+
+
+def hosts_of(store: Store, detector: str = "") -> list[str]:
+    """Return the hosts of a detector, all readout hosts for ""; none for a detector that is not known."""
+    return store.names(f"{DETECTORS}/{detector}/flps" if detector else FLPS)
+
+
+def detector_inventory(store: Store) -> dict[str, list[str]]:
+    """Return the hosts of every detector, TRG too."""
+    return {detector: hosts_of(store, detector) for detector in detectors(store, every=True)}
+
+
+def detector_for_host(store: Store, host: str) -> str:
+    """Return the detector that has the host.
+
+    Raises:
+        ConfigError: none has it.
+    """
+    for detector, hosts in detector_inventory(store).items():
+        if host in hosts:
+            return detector
+    raise ConfigError(f"detector not found for host {host}", hint=_known_hosts(store))
+
+
+def detectors_for_hosts(store: Store, hosts: Sequence[str]) -> list[str]:
+    """Return the detectors of the hosts, each once, sorted.
+
+    Raises:
+        ConfigError: a host that no detector has.
+    """
+    by_host = {host: detector for detector, members in reversed(detector_inventory(store).items()) for host in members}
+    unknown = [host for host in hosts if host not in by_host]
+    if unknown:
+        raise ConfigError(f"detector not found for host {unknown[0]}", hint=_known_hosts(store))
+    return sorted({by_host[host] for host in hosts})
+
+
+def cru_cards(store: Store, host: str) -> list[str]:
+    """Return the serial numbers of the cards of a host, each once, sorted."""
+    return sorted({str(card.get("serial", "")) for card in _cards(store, host)})
+
+
+def endpoints_of_card(store: Store, host: str, serial: str) -> list[str]:
+    """Return the endpoints of a card, sorted as numbers; none for a card that is not known."""
+    found = {str(card.get("endpoint", "")) for card in _cards(store, host) if str(card.get("serial", "")) == serial}
+    return sorted(found, key=lambda endpoint: (len(endpoint), endpoint))
+
+
+def host_entries(store: Store) -> list[HostEntry]:
+    """Return every host below o2/hardware/flps and of every detector, with its facts.
+
+    Raises:
+        ConfigError: a number that is none; names the key.
+    """
+    by_host: dict[str, str] = dict.fromkeys(hosts_of(store), "")
+    for detector, hosts in reversed(detector_inventory(store).items()):
+        by_host.update(dict.fromkeys(hosts, detector))
+    return [_host_entry(store, host, detector) for host, detector in by_host.items()]
+
+
+def _host_entry(store: Store, host: str, detector: str) -> HostEntry:
+    folder = f"{FLPS}/{host}/aliecs"
+    facts = store.get_tree(folder)
+    head = "attributes/"
+    attributes = {key.removeprefix(head): value for key, value in facts.items() if key.startswith(head)}
+    return HostEntry(
+        name=host,
+        address=facts.get("address", "").strip() or DEFAULT_ADDRESS,
+        detector=detector,
+        attributes={"machine_id": host} | attributes,
+        cpus=_number(facts, "cpus", DEFAULT_CPUS, folder),
+        memory_mb=_number(facts, "memory", DEFAULT_MEMORY_MB, folder),
+    )
+
+
+def _number(facts: Mapping[str, str], key: str, default: float, folder: str) -> float:
+    text = facts.get(key, "").strip()
+    if not text:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise ConfigError(f"{folder}/{key}: {text!r} is not valid", hint="expected a number, 0 or more")
+    return value
+
+
+def _cards(store: Store, host: str) -> list[dict[str, Any]]:
+    key = f"{FLPS}/{host}/cards"
+    text = store.get(key)
+    if text is None:
+        raise ConfigError(f"no cards at {key}", hint=_known_hosts(store))
+    try:
+        cards = json.loads(text)
+    except ValueError as error:
+        raise ConfigError(f"{key} is not JSON: {error}") from error
+    if not isinstance(cards, dict) or not all(isinstance(card, dict) for card in cards.values()):
+        raise ConfigError(f"{key}: expected a JSON object of cards")
+    return list(cards.values())
+
+
+def _known_hosts(store: Store) -> str:
+    names = sorted({host for hosts in detector_inventory(store).values() for host in hosts})
+    return f"hosts of detectors: {', '.join(names) or 'none'}"

@@ -1,0 +1,104 @@
+"""The configuration service as template functions see it: synchronous, on a YAML file, for the loader's own process.
+
+Implements the Services protocol of server/workflow/services.py. The core's asynchronous face: configuration.py.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from occ.errors import ConfigError
+from server.config import components, inventory, variables
+from server.config.file import FileStore
+from server.config.store import RUNTIME
+
+TEMPLATE_MARKS = ("{{", "{%")
+
+
+def computed_defaults(framework_id: str) -> dict[str, str]:
+    """Return the defaults that the configuration service adds; a file has no Consul, so those are empty."""
+    return {
+        "consul_base_uri": "",
+        "consul_hostname": "",
+        "consul_port": "",
+        "consul_endpoint": "",
+        "core_hostname": socket.gethostname(),
+        "framework_id": framework_id,
+    }
+
+
+def runtime_key(component: str, key: str) -> str:
+    """Return the store's key of a runtime entry.
+
+    Raises:
+        ConfigError: an empty name, or a part that leads elsewhere.
+    """
+    if not component.strip("/") or not key.strip("/"):
+        raise ConfigError(f"runtime entry {component!r} {key!r}: component and key are both needed")
+    return f"{RUNTIME}/{component}/{key}"
+
+
+class FileServices:
+    """Configuration, inventory and runtime entries of one YAML file. All methods raise AliecsError."""
+
+    def __init__(self, path: Path, *, framework_id: str = "") -> None:
+        self._store = FileStore(path)
+        self._framework_id = framework_id
+
+    def get_component(self, path: str, variables: Mapping[str, str]) -> str:
+        """Return the payload at ``component/RUNTYPE/role/entry``; payloads that are templates are refused."""
+        text = components.payload(self._store, components.parse_query(path))
+        if any(mark in text for mark in TEMPLATE_MARKS):
+            raise ConfigError(
+                f"component {path} is a template: component templates are not supported yet",
+                hint="use a payload without {{ }} and {% %}",
+            )
+        return text
+
+    def get_component_raw(self, path: str) -> str:
+        """Return the payload as it is."""
+        return components.payload(self._store, components.parse_query(path))
+
+    def resolve(self, component: str, run_type: str, role: str, entry: str) -> str:
+        """Return the path of the first entry that exists; an unknown run type counts as NULL."""
+        known = run_type if run_type in components.RUN_TYPES else "NULL"
+        query = components.parse_query(f"{component}/{known}/{role}/{entry}")
+        return components.resolve(self._store, query).path
+
+    def detector_for_host(self, host: str) -> str:
+        """Return the detector that has the host."""
+        return inventory.detector_for_host(self._store, host)
+
+    def detectors_for_hosts(self, hosts: Sequence[str]) -> list[str]:
+        """Return the detectors of the hosts, each once, sorted."""
+        return inventory.detectors_for_hosts(self._store, hosts)
+
+    def cru_cards_for_host(self, host: str) -> list[str]:
+        """Return the serial numbers of the host's cards."""
+        return inventory.cru_cards(self._store, host)
+
+    def endpoints_for_cru_card(self, host: str, serial: str) -> list[str]:
+        """Return the endpoints of a card."""
+        return inventory.endpoints_of_card(self._store, host, serial)
+
+    def runtime_get(self, component: str, key: str) -> str:
+        """Return a runtime entry."""
+        full = runtime_key(component, key)
+        value = self._store.get(full)
+        if value is None:
+            raise ConfigError(f"no value at {full}")
+        return value
+
+    def runtime_set(self, component: str, key: str, value: str) -> None:
+        """Set a runtime entry."""
+        self._store.put(runtime_key(component, key), value)
+
+    def defaults(self) -> dict[str, str]:
+        """Return the defaults of every environment."""
+        return variables.defaults(self._store, computed_defaults(self._framework_id))
+
+    def vars(self) -> dict[str, str]:
+        """Return the vars of every environment."""
+        return variables.variables(self._store)

@@ -1,0 +1,60 @@
+"""What a configuration store can do: text by key, the key layout of AliECS (workflows-config.md 9.2).
+
+Keys are folders and a name joined by ``/``; surrounding slashes do not count. Stores are synchronous and may block:
+the core reaches them through configuration.py. The YAML file store: file.py.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+COMPONENTS = "o2/components"
+RUNTIME = "o2/runtime"
+DETECTORS = "o2/hardware/detectors"
+FLPS = "o2/hardware/flps"
+RUN_NUMBER = f"{RUNTIME}/run_number"
+
+
+class Store(Protocol):
+    """A configuration store. All methods raise ConfigError if the store cannot be read or written."""
+
+    def get(self, key: str) -> str | None:
+        """Return the text at the key; None if there is none (a folder has none)."""
+        ...
+
+    def exists(self, key: str) -> bool:
+        """Tell whether something is at the key, a text or a folder."""
+        ...
+
+    def put(self, key: str, value: str) -> None:
+        """Set the text at the key, making folders as needed.
+
+        Raises:
+            ConfigError: a folder is at the key, or a text where a folder would be needed.
+        """
+        ...
+
+    def put_if(self, key: str, value: str, expected: str | None) -> bool:
+        """Set the text only if it is ``expected`` now (None: no text yet); tell whether it was set. Atomic."""
+        ...
+
+    def delete(self, key: str) -> bool:
+        """Remove what is at the key, a folder with all below it; tell whether there was something."""
+        ...
+
+    def keys(self, prefix: str) -> list[str]:
+        """Return the full keys of all texts below the folder, in the store's order; none if there is no folder."""
+        ...
+
+    def names(self, prefix: str) -> list[str]:
+        """Return the names directly in the folder, texts and folders, in the store's order."""
+        ...
+
+    def get_tree(self, prefix: str) -> dict[str, str]:
+        """Return all texts below the folder by key relative to it."""
+        ...
+
+
+def segments(key: str) -> list[str]:
+    """Return the parts of a key; surrounding and doubled slashes do not count."""
+    return [part for part in key.split("/") if part]

@@ -1,0 +1,346 @@
+"""The core: builds the parts in their order, connects them, and takes them down again. What each does is in its own room."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Sequence
+from importlib.metadata import version
+from typing import Any, TypeVar
+
+import msgspec
+
+from executor.api.messages import DeviceEvent
+from occ.errors import AliecsError
+from server.api import model
+from server.api import o2control_pb2 as pb
+from server.api.errors import CoreError, Reason
+from server.api.states import EnvironmentState
+from server.config.configuration import Configuration
+from server.deploy.backend import Demand, KnownExecutor
+from server.deploy.executors import LocalParts, LocalSettings
+from server.deploy.local import LocalBackend
+from server.display import Display
+from server.environment.instructions import AnyInstruction
+from server.environment.manager import Creation, EnvironmentManager
+from server.environment.recording import StimulusRecorder
+from server.environment.runner import Parts, now_ms
+from server.environment.stimuli import AnyStimulus, DeviceReported, TaskChange, TaskTerminated, Timings
+from server.ids import new_id
+from server.integration.registry import PluginRegistry
+from server.journal import Delete, Journal, Put, Table
+from server.settings import ServerSettings
+from server.task.acquire import Acquirer
+from server.task.commander import Commander
+from server.task.reception import Reception
+from server.task.roster import Roster
+from server.task.roster import TaskChange as RosterChange
+from server.task.task import Task, from_record
+from server.workflow.listing import TemplateListing
+from server.workflow.loader import WorkflowLoader
+from server.workflow.repos import Repositories
+
+log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+
+BASIC_TASK_TERMINATED = 2
+"""Of occ_pb.DeviceEventType."""
+
+
+class Core:
+    """One core. ``async with Core(...)`` runs it; leaving detaches from tasks and runs, which go on."""
+
+    def __init__(self, settings: ServerSettings, instance: str) -> None:
+        """Args:
+        settings: all of them.
+        instance: marks every process of this core and its later lives; the environment of each carries it.
+        """
+        self.settings = settings
+        self.instance = instance
+        self.epoch = new_id()
+        self.roster = Roster()
+        self.plugins = PluginRegistry(settings.integration_plugins)
+        self.journal: Journal
+        self.configuration: Configuration
+        self.backend: LocalBackend
+        self.commander: Commander
+        self.repositories: Repositories
+        self.loader: WorkflowLoader
+        self.environments: EnvironmentManager
+        self.display: Display
+        self._recorder = StimulusRecorder.from_environment()
+        self._group = asyncio.TaskGroup()
+        self._background: set[asyncio.Task[Any]] = set()
+
+    # ---- life --------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Core:
+        settings = self.settings
+        state = settings.state_directory
+        state.mkdir(parents=True, exist_ok=True)
+        self.journal = await Journal.open(state / "journal.sqlite", deadline_s=settings.journal_timeout_s)
+        self.configuration = await Configuration.open(
+            settings.configuration_path, deadline_s=settings.config_timeout_s, framework_id=f"local-{self.instance}"
+        )
+        self.backend = LocalBackend(
+            LocalParts(
+                instance=self.instance,
+                state_directory=state,
+                core_epoch=self.epoch,
+                inventory=self.configuration.hosts,
+                new_id=new_id,
+                record_executor=self._record_executor,
+                forget_executor=self._forget_executor,
+            ),
+            LocalSettings(
+                lease_s=settings.lease_s,
+                heartbeat_s=settings.heartbeat_s,
+                reattach_s=settings.reattach_s,
+                drain_s=settings.drain_timeout_s,
+            ),
+        )
+        self.commander = Commander(self.backend, self.roster)
+        self.display = Display(self.epoch, settings.instance_name, self.roster, self.backend, self.plugins)
+        await self._build_workflows()
+        self._build_environments()
+        await self._group.__aenter__()
+        await self._restore()
+        self.environments.start(self._group)
+        self.display.detectors = tuple(await self.configuration.detectors())
+        self.display.show_all()
+        self.display.publish(model.CoreStartEvent(at_ms=now_ms(), framework_id=self.backend.framework_id))
+        log.info("core started instance=%s epoch=%s state=%s", self.instance, self.epoch, state)
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.environments.close()
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        await self._group.__aexit__(None, None, None)
+        await self.backend.close()
+        await self.loader.close()
+        self.display.bus.close()
+        self._recorder.close()
+        await self.journal.close()
+        log.info("core stopped instance=%s", self.instance)
+
+    async def drain(self) -> None:
+        """Stop and destroy all environments in order, kill what is left, end the executors."""
+        await self.environments.drain()
+        left = [task.task_id for task in self.roster.all() if not task.locked]
+        if left:
+            await self.commander.kill(left, timeout_s=self.settings.kill_timeout_s)
+        await self.backend.drain()
+
+    async def _build_workflows(self) -> None:
+        settings = self.settings
+        self.repositories = await Repositories.open(
+            settings.default_repo,
+            settings.global_default_revision,
+            get=lambda key: self.configuration.runtime_get("aliecs", key),
+            put=lambda key, value: self.configuration.runtime_put("aliecs", key, value),
+        )
+        self.loader = WorkflowLoader(
+            configuration=settings.configuration_path, instance=self.instance, deadline_s=settings.load_timeout_s
+        )
+        await self.loader.start()
+
+    def _build_environments(self) -> None:
+        settings = self.settings
+        acquirer = Acquirer(self.backend, self.roster, record=self._record_tasks)
+        parts = Parts(
+            journal=self.journal,
+            acquirer=acquirer,
+            commander=self.commander,
+            roster=self.roster,
+            plugins=self.plugins,
+            run_numbers=self.configuration,
+            new_id=new_id,
+            publish=self.display.publish,
+            changed=self.display.environment_changed,
+            record=self._record,
+            call_margin_s=settings.call_margin_s,
+        )
+        timings = Timings(
+            deploy_s=settings.deploy_timeout_s,
+            configure_s=settings.configure_timeout_s,
+            transition_s=settings.transition_timeout_s,
+            kill_s=settings.kill_timeout_s,
+            go_error_delay_s=settings.go_error_delay_s,
+        )
+        self.environments = EnvironmentManager(
+            parts, self.loader, self.configuration, self.commander, self.roster, timings, self.repositories
+        )
+        self.display.environments = self.environments
+
+    # ---- restart -----------------------------------------------------------------------------
+
+    async def _restore(self) -> None:
+        """Take up what an earlier life of the core left: tasks, executors, environments (design 1b)."""
+        journal = self.journal
+        tasks = [from_record(record) for record in (await journal.load(Table.TASKS)).values()]
+        self.roster.restore(tasks)
+        stories = {one: await journal.stimuli(one) for one in await journal.environments()}
+        self.environments.restore(stories)
+        self.roster.listen(self._tasks_changed)
+        records = (await journal.load(Table.EXECUTORS)).values()
+        known = [msgspec.json.decode(record, type=KnownExecutor) for record in records]
+        reception = Reception(
+            self.backend,
+            self.roster,
+            self.commander,
+            on_device_events=self._device_events,
+            on_host=lambda host: self.display.show_hosts(),
+        )
+        await self.backend.start(reception, known)
+        for task in tasks:
+            if not task.ended:
+                self.backend.occupy(
+                    task.host, task.task_id, Demand(cpus=task.cpus, memory_mb=task.memory_mb), task.ports
+                )
+        reception.check(self.backend.hosts())
+        self._end_orphans(tasks)
+        for task in tasks:
+            self.environments.catch_up(_change_of(None, self.roster.get(task.task_id) or task), task.environment_id)
+
+    def _end_orphans(self, tasks: Sequence[Task]) -> None:
+        """End tasks that were launched by an environment that never learned of it, or that is gone itself."""
+        orphans = []
+        for task in tasks:
+            runner = self.environments.of_task(task.environment_id)
+            if task.environment_id and (runner is None or task.task_id not in runner.environment.tasks):
+                orphans.append(task.task_id)
+        if orphans:
+            log.warning("tasks without an environment are ended tasks=%s", ",".join(orphans))
+            self.roster.release(orphans)
+            self._own(self.commander.kill(orphans, timeout_s=self.settings.kill_timeout_s))
+
+    async def _record_tasks(self, tasks: Sequence[Task]) -> None:
+        await self.journal.append([Put(Table.TASKS, task.task_id, task.to_record()) for task in tasks])
+
+    async def _record_executor(self, known: KnownExecutor) -> None:
+        await self.journal.put(Table.EXECUTORS, known.executor_id, msgspec.json.encode(known))
+
+    def _forget_executor(self, executor_id: str) -> None:
+        self.journal.append_nowait([Delete(Table.EXECUTORS, executor_id)])
+
+    # ---- what happens ------------------------------------------------------------------------
+
+    def _record(self, environment_id: str, stimulus: AnyStimulus, decided: list[AnyInstruction]) -> None:
+        self._recorder.record(environment_id, stimulus, decided)
+
+    def _tasks_changed(self, changes: Sequence[RosterChange]) -> None:
+        """Journal, show and hand on what changed about tasks."""
+        touched: set[str] = set()
+        for change in changes:
+            task, before = change.after, change.before
+            if task is None:
+                assert before is not None
+                self.journal.append_nowait([Delete(Table.TASKS, before.task_id)])
+                self.display.picture.remove(model.Kind.TASK, before.task_id)
+                continue
+            self.display.task_changed(task)
+            if change.cause == "metrics":
+                touched.add(task.environment_id)
+                continue
+            if change.cause != "added":  # the acquirer has recorded it before it was launched
+                self.journal.append_nowait([Put(Table.TASKS, task.task_id, task.to_record())])
+            self.display.publish_task(task)
+            if task.environment_id and (before is None or before.environment_id):
+                self.environments.catch_up(_change_of(before, task), task.environment_id)
+        for environment_id in touched:
+            if runner := self.environments.of_task(environment_id):
+                self.display.environment_changed(runner)
+        self.display.show_hosts()
+
+    def _device_events(self, events: Sequence[DeviceEvent]) -> None:
+        for event in events:
+            task = self.roster.get(event.task_id)
+            runner = self.environments.of_task(task.environment_id if task else event.environment_id)
+            if runner is None:
+                continue
+            ended = event.termination
+            if event.type == BASIC_TASK_TERMINATED and ended:
+                runner.post(
+                    TaskTerminated(
+                        at_ms=now_ms(), task_id=event.task_id, exit_code=ended.exit_code, stdout=ended.stdout,
+                        stderr=ended.stderr, voluntary=ended.voluntary, final_status=ended.final_status,
+                    )
+                )  # fmt: skip
+            else:
+                runner.post(DeviceReported(at_ms=now_ms(), task_id=event.task_id, type=event.type))
+
+    # ---- requests ----------------------------------------------------------------------------
+
+    async def detached(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Await work that goes on when its caller goes away: a client that hangs up stops nothing."""
+        task = self._own(work)
+        return await asyncio.shield(task)
+
+    def create_in_background(self, asked: Creation) -> None:
+        """Create an environment; how it ends is told by events only (core.md 2.9)."""
+        self._own(self._create_and_tell(asked))
+
+    async def _create_and_tell(self, asked: Creation) -> None:
+        try:
+            runner = await self.environments.create(asked)
+            state, message, error = runner.environment.state.value, "created new environment", ""
+        except AliecsError as failure:
+            state, message = EnvironmentState.ERROR.value, "cannot create new environment"
+            error = failure.message
+        self.display.publish(
+            model.EnvironmentEvent(
+                at_ms=now_ms(), environment_id=asked.environment_id, state=state, message=message, error=error
+            )
+        )
+        if error:
+            self.display.feeds.close(asked.environment_id)
+
+    def _own(self, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+        return task
+
+    async def templates(
+        self, repo_pattern: str, revision_pattern: str, *, all_branches: bool, all_tags: bool, all_workflows: bool
+    ) -> Sequence[TemplateListing]:
+        """Return templates with their variables; a var of the configuration replaces a default (core.md 1.7).
+
+        Raises:
+            CoreError: INVALID_ARGUMENT for every failure.
+        """
+        try:
+            listings = await self.loader.templates(
+                self.repositories.describe(),
+                repo_pattern=repo_pattern,
+                revision_pattern=revision_pattern,
+                all_branches=all_branches,
+                all_tags=all_tags,
+                all_workflows=all_workflows,
+                vars=await self.configuration.vars(),
+            )
+        except AliecsError as error:
+            where = error.where if isinstance(error, CoreError) else {}
+            message = f"cannot query available workflows for {repo_pattern or '*'}@{revision_pattern}: {error.message}"
+            raise CoreError(Reason.BAD_REQUEST, message, hint=error.hint, **where) from error
+        return listings
+
+    def version(self) -> pb.Version:
+        """Return our version as AliECS's clients read it."""
+        text = version("aliecs")
+        major, minor, patch, *_ = (*(int(part) for part in text.split(".")[:3]), 0, 0, 0)
+        return pb.Version(major=major, minor=minor, patch=patch, productName="AliECS", versionStr=text)
+
+
+def _change_of(before: Task | None, task: Task) -> TaskChange:
+    return TaskChange(
+        task_id=task.task_id,
+        state=task.state.value if before is None or task.state is not before.state else None,
+        status=task.status.value if before is None or task.status is not before.status else None,
+        error=task.error,
+        exit_code=task.exit_code,
+        signal=task.signal,
+    )

@@ -1,0 +1,140 @@
+"""What the core lets others see: events to subscribers, feeds and the live picture, and the picture kept true.
+
+How a single thing is shown: views.py. Who calls: core.py, whenever something changed.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from server import views
+from server.api import model
+from server.api.states import EnvironmentState
+from server.bus import EventBus
+from server.deploy.backend import Backend
+from server.environment.manager import EnvironmentManager
+from server.environment.runner import EnvironmentRunner, now_ms
+from server.feeds import Feeds
+from server.integration.registry import PluginRegistry
+from server.picture import Picture
+from server.task.roster import Roster
+from server.task.task import Task
+
+
+class Display:
+    """Keeps the picture of one core.
+
+    Attributes:
+        bus: every event, for AliECS's Subscribe without an id.
+        feeds: events of automatic environments.
+        picture: what aliecs.live.v1 serves.
+    """
+
+    environments: EnvironmentManager
+    """Set by the core once it is built."""
+
+    def __init__(
+        self, epoch: str, instance_name: str, roster: Roster, backend: Backend, plugins: PluginRegistry
+    ) -> None:
+        self.bus = EventBus()
+        self.feeds = Feeds()
+        self.picture = Picture(epoch)
+        self.detectors: tuple[str, ...] = ()
+        """Of the inventory."""
+        self._instance_name = instance_name
+        self._started_ms = now_ms()
+        self._roster = roster
+        self._backend = backend
+        self._plugins = plugins
+        self._shown_roles: dict[str, dict[int, tuple[str, str]]] = {}
+
+    def publish(self, event: model.Event) -> None:
+        """Tell every subscriber: AliECS's stream, the feeds of automatic environments, the live picture."""
+        self.bus.publish(event)
+        self.feeds.tell(event)
+        self.picture.log(event)
+        if isinstance(event, model.EnvironmentEvent) and event.message == "environment teardown complete":
+            self.feeds.close(event.environment_id)
+
+    def environment_changed(self, runner: EnvironmentRunner) -> None:
+        environment = runner.environment
+        if environment.state is EnvironmentState.DONE:
+            self.picture.remove(model.Kind.ENVIRONMENT, environment.id)
+            self._shown_roles.pop(environment.id, None)
+            self.show_core()
+            return
+        shown = self._shown_roles.get(environment.id)
+        roles = environment.tree.take_changed() if shown is not None else environment.tree.ordered
+        if shown is None:
+            shown = self._shown_roles[environment.id] = {}
+            self.show_core()
+        for view in views.role_views(runner, roles):
+            self.picture.update(view)
+            self._publish_role(view, shown)
+        self.picture.update(views.environment_view(runner, self._roster))
+        if environment.fault:
+            self.picture.update(environment.fault)
+
+    def _publish_role(self, view: model.Role, shown: dict[int, tuple[str, str]]) -> None:
+        state, status = shown.get(view.order, ("", ""))
+        shown[view.order] = view.state, view.status
+        for kind, before, now in (("state", state, view.state), ("status", status, view.status)):
+            if before and now != before:
+                self.publish(
+                    model.RoleEvent(
+                        at_ms=now_ms(), name=view.name, path=view.path, environment_id=view.environment_id,
+                        **{kind: "UNKNOWN" if now == "INVARIANT" and kind == "state" else now},
+                    )
+                )  # fmt: skip
+
+    def task_changed(self, task: Task) -> None:
+        """Show a task as it is now."""
+        self.picture.update(views.task_view(task, self._backend.stdout_url(task.task_id)))
+
+    def publish_task(self, task: Task) -> None:
+        """Tell subscribers of a task."""
+        self.publish(_task_event(task))
+
+    def show_all(self) -> None:
+        self.show_core()
+        self.show_hosts()
+        for plugin in self._plugins:
+            self.picture.update(views.service_view(plugin))
+        for task in self._roster.all():
+            self.picture.update(views.task_view(task, self._backend.stdout_url(task.task_id)))
+        for runner in self.environments.all():
+            self.environment_changed(runner)
+
+    def show_core(self) -> None:
+        self.picture.update(
+            model.Core(
+                instance=self._instance_name,
+                version=version("aliecs"),
+                framework_id=self._backend.framework_id,
+                started_ms=self._started_ms,
+                detectors=self.detectors,
+                active_detectors=tuple(self.environments.active_detectors()),
+                state="CONNECTED",
+            )
+        )
+
+    def show_hosts(self) -> None:
+        counts: dict[str, int] = {}
+        for task in self._roster.all():
+            counts[task.host] = counts.get(task.host, 0) + (not task.ended)
+        for host in self._backend.hosts():
+            self.picture.update(views.host_view(host, counts.get(host.name, 0)))
+
+
+def _task_event(task: Task) -> model.TaskEvent:
+    return model.TaskEvent(
+        at_ms=now_ms(),
+        name=task.name,
+        task_id=task.task_id,
+        state=task.state.value,
+        status=task.status.value,
+        host=task.host,
+        class_name=task.class_id,
+        environment_id=task.environment_id,
+        path=task.role_path,
+    )

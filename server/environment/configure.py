@@ -1,0 +1,57 @@
+"""The property maps that CONFIGURE carries: each task's own, with the addresses of the whole environment (core.md 2.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from server.environment.environment import Environment
+from server.task.properties import build_properties, effective_inbound, environment_endpoints
+from server.task.roster import Roster
+from server.task.task import Task
+
+
+def task_properties(environment: Environment, roster: Roster, task_ids: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Return task id to property map for these tasks; basic and hook tasks get none.
+
+    Raises:
+        ConfigError: an outbound channel names no channel of this environment, or two channels share an alias.
+    """
+    tasks: list[Task] = [task for task_id in environment.tasks if (task := roster.get(task_id))]
+    endpoints = environment_endpoints(tasks)
+    transports = _transports(environment, tasks)
+    wanted = set(task_ids)
+    maps: dict[str, dict[str, str]] = {}
+    for task in tasks:
+        if task.task_id not in wanted or task.mode.value in ("basic", "hook"):
+            continue
+        role = environment.role_of(task.task_id)
+        inbound, outbound = environment.tree.channels(role)
+        task_class = environment.created.workflow.classes[role.loaded.load]
+        maps[task.task_id] = build_properties(
+            task_class,
+            environment.tree.stack(role),
+            task_id=task.task_id,
+            task_name=task.name,
+            hostname=task.host,
+            environment_id=environment.id,
+            role_path=role.path,
+            inbound=inbound,
+            outbound=outbound,
+            local_endpoints=task.endpoints,
+            endpoints=endpoints,
+            transports=transports,
+        )
+    return maps
+
+
+def _transports(environment: Environment, tasks: Sequence[Task]) -> dict[str, str]:
+    """Return the transport of every inbound channel, by the keys that outbound targets name."""
+    transports: dict[str, str] = {}
+    for task in tasks:
+        role = environment.role_of(task.task_id)
+        inbound, _ = environment.tree.channels(role)
+        for channel in effective_inbound(inbound, environment.created.workflow.classes[role.loaded.load].bind):
+            transports[f"{role.path}:{channel.name}"] = channel.transport
+            if channel.alias:
+                transports[f"::{channel.alias}"] = channel.transport
+    return transports

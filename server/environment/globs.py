@@ -1,0 +1,61 @@
+"""Globs over role paths: ``*`` and ``?`` stay within a name, ``**`` crosses dots; sets and alternatives (core.md 2.1.3)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+
+class GlobError(ValueError):
+    """The pattern is no glob."""
+
+
+def path_matcher(pattern: str) -> Callable[[str], bool]:
+    """Return a test for role paths; an empty pattern matches nothing.
+
+    Raises:
+        GlobError: a bracket or brace is not closed, or a set is empty.
+    """
+    if not pattern:
+        return lambda path: False
+    expression, at = [], 0
+    braces = 0
+    while at < len(pattern):
+        char = pattern[at]
+        at += 1
+        if char == "*":
+            double = pattern[at : at + 1] == "*"
+            at += double
+            expression.append(".*" if double else r"[^.]*")
+        elif char == "?":
+            expression.append(r"[^.]")
+        elif char == "[":
+            end = pattern.find("]", at + 1)
+            if end < 0:
+                raise GlobError("'[' is not closed")
+            body = pattern[at:end]
+            negated = body[:1] in ("!", "^")
+            expression.append(f"[{'^' if negated else ''}{re.escape(body[negated:]).replace(chr(92) + '-', '-')}]")
+            at = end + 1
+        elif char == "{":
+            braces += 1
+            expression.append("(?:")
+        elif char == "}" and braces:
+            braces -= 1
+            expression.append(")")
+        elif char == "," and braces:
+            expression.append("|")
+        elif char == "\\":
+            if at == len(pattern):
+                raise GlobError("nothing follows the last backslash")
+            expression.append(re.escape(pattern[at]))
+            at += 1
+        else:
+            expression.append(re.escape(char))
+    if braces:
+        raise GlobError("'{' is not closed")
+    try:
+        compiled = re.compile("".join(expression), re.DOTALL)
+    except re.error as error:
+        raise GlobError(str(error)) from None
+    return lambda path: compiled.fullmatch(path) is not None

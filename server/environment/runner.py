@@ -1,0 +1,422 @@
+"""Carry out what an environment decides, and bring every result back to it as a stimulus.
+
+One runner per environment, one loop in it: stimuli are taken in order, decided, journalled, and only then acted on.
+Environments never wait for each other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from occ.errors import AliecsError
+from server.api.errors import CoreError, Reason
+from server.api.model import CallEvent, EnvironmentEvent, RunEvent
+from server.environment import instructions as do
+from server.environment.advance import advance
+from server.environment.calls import run_call
+from server.environment.configure import task_properties
+from server.environment.environment import Environment
+from server.environment.stimuli import (
+    Acquired,
+    AnyStimulus,
+    Assignment,
+    CallDone,
+    CommandDone,
+    HooksTriggered,
+    Outcome,
+    RunNumberGranted,
+    TaskChange,
+    TasksChanged,
+    TasksKilled,
+    TimerFired,
+    VariablesWritten,
+    encode,
+)
+from server.integration.registry import PluginRegistry
+from server.journal import Journal, Stimulus
+from server.task.acquire import Acquirer, TaskDescriptor
+from server.task.commander import Commander
+from server.task.roster import Roster
+
+log = logging.getLogger(__name__)
+
+Published = EnvironmentEvent | CallEvent | RunEvent
+
+
+class RunNumbers(Protocol):
+    async def new_run_number(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What every runner needs of the core."""
+
+    journal: Journal
+    acquirer: Acquirer
+    commander: Commander
+    roster: Roster
+    plugins: PluginRegistry
+    run_numbers: RunNumbers
+    new_id: Callable[[], str]
+    publish: Callable[[Published], None]
+    changed: Callable[[EnvironmentRunner], None]
+    """Called after every turn; reads ``environment.tree.take_changed()`` and the rest to renew the live picture."""
+    record: Callable[[str, AnyStimulus, list[do.AnyInstruction]], None]
+    """Sees every decision; for recordings."""
+    call_default_s: float = 30.0
+    call_margin_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to a request."""
+
+    error: str = ""
+    reason: str = ""
+    killed: tuple[str, ...] = ()
+
+    def check(self, environment_id: str, **where: str) -> Answer:
+        """Return itself.
+
+        Raises:
+            CoreError: the request failed.
+        """
+        if self.error:
+            reason = Reason(self.reason) if self.reason else Reason.TRANSITION_FAILED
+            raise CoreError(reason, self.error, environment=environment_id, **where)
+        return self
+
+
+class EnvironmentRunner:
+    """Runs one environment.
+
+    Attributes:
+        environment: the record; read it freely, only the loop here changes it.
+        progress: (tasks that answered, tasks asked) of the command in progress.
+    """
+
+    def __init__(self, environment: Environment, parts: Parts, on_gone: Callable[[EnvironmentRunner], None]) -> None:
+        self.environment = environment
+        self.progress = (0, 0)
+        self._parts = parts
+        self._on_gone = on_gone
+        self._stimuli: list[AnyStimulus] = []
+        self._changes: dict[str, TaskChange] = {}
+        self._wake = asyncio.Event()
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._waiting: dict[str, asyncio.Future[Answer]] = {}
+        self._serial = 0
+        self._finished = asyncio.Event()
+        self._resumed: list[do.AnyInstruction] = []
+        self._group: asyncio.TaskGroup | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    # ---- life --------------------------------------------------------------------------------
+
+    def start(self, group: asyncio.TaskGroup) -> None:
+        """Begin to work in the core's task group; ``close`` or the end of the environment ends it."""
+        self._task = group.create_task(self._run(), name=f"environment {self.environment.id}")
+
+    async def close(self) -> None:
+        """Stop working; what is in flight goes on at the executors and is taken up again by the next core."""
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def resume(self) -> None:
+        """Take up an environment that was restored from the journal: ask again for what was never answered.
+
+        A call of a service that was in flight has an unknown outcome and counts as failed (design 1b).
+        """
+        now = now_ms()
+        for timer in list(self.environment.timers.values()):
+            self._arm(timer)
+        for asked in list(self.environment.outstanding.values()):
+            match asked:
+                case do.RunCall():
+                    error = "outcome unknown: the core was restarted while the call was in flight"
+                    self.post(CallDone(at_ms=now, token=asked.token, error=error))
+                case do.Acquire():
+                    reason = "the core was restarted while tasks were being placed"
+                    self.post(Acquired(at_ms=now, token=asked.token, undeployable=dict.fromkeys(asked.roles, reason)))
+                case _:
+                    self._resumed.append(asked)
+        self._wake.set()
+
+    # ---- in ----------------------------------------------------------------------------------
+
+    def post(self, stimulus: AnyStimulus) -> None:
+        """Queue a stimulus; changes of tasks that came before it are seen before it."""
+        self._flush_changes()
+        self._stimuli.append(stimulus)
+        self._wake.set()
+
+    def task_changed(self, change: TaskChange) -> None:
+        """Queue what changed about a task; several changes of one task become one, so the queue is bounded."""
+        before = self._changes.get(change.task_id)
+        if before is not None and change.state is not None and before.state == "ERROR":
+            self._flush_changes()
+            before = None
+        if before is None:
+            self._changes[change.task_id] = change
+        else:
+            self._changes[change.task_id] = TaskChange(
+                task_id=change.task_id,
+                state=change.state if change.state is not None else before.state,
+                status=change.status if change.status is not None else before.status,
+                error=change.error or before.error,
+                exit_code=change.exit_code if change.exit_code is not None else before.exit_code,
+                signal=change.signal if change.signal is not None else before.signal,
+            )
+        self._wake.set()
+
+    async def request(self, make: Callable[[str], AnyStimulus]) -> Answer:
+        """Post the request that ``make`` builds around a new request id and wait for its answer.
+
+        The wait is bounded by the deadlines of the steps that the request takes.
+        """
+        self._serial += 1
+        request_id = f"{self.environment.id}/{now_ms()}/{self._serial}"
+        self.expect(request_id)
+        self.post(make(request_id))
+        return await self.wait(request_id)
+
+    def expect(self, request_id: str) -> None:
+        """Be ready for the answer to a request that is about to be posted."""
+        self._waiting[request_id] = asyncio.get_running_loop().create_future()
+
+    async def wait(self, request_id: str) -> Answer:
+        """Return the answer to an expected request. A caller that goes away does not stop what it asked for."""
+        try:
+            return await self._waiting[request_id]
+        finally:
+            self._waiting.pop(request_id, None)
+
+    async def finished(self) -> None:
+        """Wait until the environment is gone from the core; to be called once its last answer is there."""
+        await self._finished.wait()
+
+    def _flush_changes(self) -> None:
+        if self._changes:
+            self._stimuli.append(TasksChanged(at_ms=now_ms(), changes=tuple(self._changes.values())))
+            self._changes = {}
+
+    # ---- the loop ----------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                for instruction in self._resumed:
+                    self._carry_out(instruction)
+                await self._loop()
+        finally:
+            self._finished.set()
+            for handle in self._timers.values():
+                handle.cancel()
+            for future in self._waiting.values():
+                if not future.done():
+                    future.set_result(
+                        Answer(error="the environment is gone", reason=Reason.ENVIRONMENT_NOT_FOUND.value)
+                    )
+
+    async def _loop(self) -> None:
+        environment = self.environment
+        while not environment.is_gone:
+            await self._wake.wait()
+            self._wake.clear()
+            self._flush_changes()
+            stimuli, self._stimuli = self._stimuli, []
+            wanted: list[do.AnyInstruction] = []
+            for stimulus in stimuli:
+                decided = advance(environment, stimulus)
+                self._parts.record(environment.id, stimulus, decided)
+                wanted += decided
+            if stimuli:
+                await self._parts.journal.append([Stimulus(environment.id, encode(stimulus)) for stimulus in stimuli])
+            for instruction in wanted:
+                self._carry_out(instruction)
+            self._parts.changed(self)
+        await self._parts.journal.delete_environment(environment.id)
+        self._on_gone(self)
+
+    # ---- out ---------------------------------------------------------------------------------
+
+    def _carry_out(self, instruction: do.AnyInstruction) -> None:
+        match instruction:
+            case do.Publish():
+                self._parts.publish(instruction.event)
+            case do.StartTimer():
+                self._arm(instruction)
+            case do.StopTimer():
+                if handle := self._timers.pop(instruction.timer, None):
+                    handle.cancel()
+            case do.Release():
+                self._parts.roster.release(instruction.task_ids)
+            case do.Reply():
+                self._answer(instruction)
+            case do.Gone():
+                pass
+            case do.Acquire():
+                self._spawn(self._acquire(instruction))
+            case do.Command():
+                self._spawn(self._command(instruction))
+            case do.TriggerHooks():
+                self._spawn(self._trigger_hooks(instruction))
+            case do.RunCall():
+                self._spawn(self._call(instruction))
+            case do.NewRunNumber():
+                self._spawn(self._run_number(instruction))
+            case do.Kill():
+                self._spawn(self._kill(instruction))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        assert self._group is not None, "the runner is not started"
+        self._group.create_task(work)
+
+    def _answer(self, reply: do.Reply) -> None:
+        future = self._waiting.get(reply.request_id)
+        if future and not future.done():
+            future.set_result(Answer(reply.error, reply.reason, reply.killed))
+
+    def _arm(self, timer: do.StartTimer) -> None:
+        if handle := self._timers.pop(timer.timer, None):
+            handle.cancel()
+        delay_s = max(0.0, (timer.at_ms - now_ms()) / 1000)
+        self._timers[timer.timer] = asyncio.get_running_loop().call_later(delay_s, self._fire, timer.timer)
+
+    def _fire(self, name: str) -> None:
+        self._timers.pop(name, None)
+        self.post(TimerFired(at_ms=now_ms(), timer=name))
+
+    # ---- work that is answered by a stimulus -----------------------------------------------------
+
+    async def _acquire(self, asked: do.Acquire) -> None:
+        environment = self.environment
+        tree = environment.tree
+        descriptors: list[TaskDescriptor] = []
+        undeployable: dict[int, str] = {}
+        for order in asked.roles:
+            role = tree[order]
+            task_class = environment.created.workflow.classes.get(role.loaded.load)
+            if task_class is None:
+                undeployable[order] = f"task class {role.loaded.load} was not loaded"
+                continue
+            inbound, outbound = tree.channels(role)
+            stack = tree.stack(role)
+            descriptors.append(
+                TaskDescriptor(
+                    key=order,
+                    role_path=role.path,
+                    task_class=task_class,
+                    constraints=tree.constraints(role),
+                    stack=stack,
+                    inbound=inbound,
+                    outbound=outbound,
+                    traits=role.traits,
+                    detector=stack.get("detector", ""),
+                    critical=role.critical,
+                    environment_id=environment.id,
+                )
+            )
+        assignments: tuple[Assignment, ...] = ()
+        try:
+            acquired = await self._parts.acquirer.acquire(
+                environment.id, descriptors, timeout_s=asked.timeout_s, ids=self._parts.new_id
+            )
+        except AliecsError as error:
+            undeployable |= {descriptor.key: str(error) for descriptor in descriptors}
+        else:
+            undeployable |= acquired.undeployable
+            assignments = tuple(self._assignment(key, task_id) for key, task_id in acquired.assigned.items())
+        self.post(Acquired(at_ms=now_ms(), token=asked.token, assignments=assignments, undeployable=undeployable))
+        # A task may have come up before it was known here.
+        for assignment in assignments:
+            if task := self._parts.roster.get(assignment.task_id):
+                self.task_changed(
+                    TaskChange(
+                        task_id=task.task_id, state=task.state.value, status=task.status.value, error=task.error,
+                        exit_code=task.exit_code, signal=task.signal,
+                    )
+                )  # fmt: skip
+
+    def _assignment(self, key: int, task_id: str) -> Assignment:
+        task = self._parts.roster.get(task_id)
+        assert task is not None, "an assigned task stands in the roster"
+        return Assignment(role=key, task_id=task_id, host=task.host, class_name=task.class_name, mode=task.mode.value)
+
+    async def _command(self, asked: do.Command) -> None:
+        environment = self.environment
+        try:
+            properties = (
+                task_properties(environment, self._parts.roster, asked.task_ids) if asked.with_properties else {}
+            )
+        except AliecsError as error:
+            self.post(CommandDone(at_ms=now_ms(), token=asked.token, error=str(error)))
+            return
+        results = await self._parts.commander.transition(
+            asked.token,
+            environment.id,
+            asked.event,
+            asked.source,
+            asked.destination,
+            arguments=asked.arguments,
+            per_task={task_id: properties.get(task_id, {}) for task_id in asked.task_ids},
+            timeout_s=asked.timeout_s,
+            progress=self._progressed,
+        )
+        failed = tuple(
+            Outcome(task_id=task_id, error=result.error) for task_id, result in results.items() if result.error
+        )
+        self.post(CommandDone(at_ms=now_ms(), token=asked.token, failed=failed))
+
+    def _progressed(self, done: int, total: int) -> None:
+        self.progress = (done, total)
+        self._parts.changed(self)
+
+    async def _trigger_hooks(self, asked: do.TriggerHooks) -> None:
+        errors = await self._parts.commander.trigger_hooks(
+            asked.token, self.environment.id, asked.task_ids, timeout_s=asked.timeout_s
+        )
+        failed = tuple(Outcome(task_id=task_id, error=error) for task_id, error in errors.items() if error)
+        self.post(HooksTriggered(at_ms=now_ms(), token=asked.token, failed=failed))
+
+    async def _call(self, asked: do.RunCall) -> None:
+        parts = self._parts
+        self.post(
+            await run_call(asked, parts.plugins, self, default_s=parts.call_default_s, margin_s=parts.call_margin_s)
+        )
+
+    async def _run_number(self, asked: do.NewRunNumber) -> None:
+        try:
+            number = await self._parts.run_numbers.new_run_number()
+        except AliecsError as error:
+            self.post(RunNumberGranted(at_ms=now_ms(), token=asked.token, error=str(error)))
+        else:
+            self.post(RunNumberGranted(at_ms=now_ms(), token=asked.token, run_number=number))
+
+    async def _kill(self, asked: do.Kill) -> None:
+        killed, remaining = await self._parts.commander.kill(asked.task_ids, timeout_s=asked.timeout_s)
+        self.post(TasksKilled(at_ms=now_ms(), token=asked.token, killed=tuple(killed), remaining=tuple(remaining)))
+
+    # ---- EnvironmentPort: what a service may do ------------------------------------------------
+
+    @property
+    def environment_id(self) -> str:
+        return self.environment.id
+
+    def set_variable(self, key: str, value: str) -> None:
+        self.post(VariablesWritten(at_ms=now_ms(), values={key: value}))
+
+    def append_variable(self, key: str, item: str) -> None:
+        self.post(VariablesWritten(at_ms=now_ms(), appended={key: item}))
+
+
+def now_ms() -> int:
+    """Return Unix milliseconds."""
+    return time.time_ns() // 1_000_000

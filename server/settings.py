@@ -1,0 +1,287 @@
+"""Settings of the core: defaults, then a file, the configuration store, the environment and the command line.
+
+Keys that AliECS has keep their names and meaning (core.md 7.2); the rest is ours. Who reads which: server/core.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import yaml
+
+from occ.errors import ConfigError
+from server.template.duration import parse_duration
+
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+Seconds = Annotated[float, msgspec.Meta(ge=0)]
+
+
+class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """All settings, typed. The name of a key is the field's in camelCase, durations without their ``_s``."""
+
+    control_port: Annotated[Port, msgspec.Meta(description="port of o2control.Control; 0 = any free one")] = 32102
+    bind_address: Annotated[str, msgspec.Meta(description="address that the control port listens on")] = "0.0.0.0"
+    core_working_dir: Annotated[str, msgspec.Meta(description="folder of the journal, logs and task sandboxes")] = (
+        "/var/lib/o2/aliecs"
+    )
+    core_configuration_uri: Annotated[
+        str, msgspec.Meta(description="file:///path of a YAML file with settings; weaker than the store")
+    ] = ""
+    core_config_entry: Annotated[
+        str, msgspec.Meta(description="entry of component aliecs in the store that holds settings (ANY/any)")
+    ] = "settings"
+    config_service_uri: Annotated[
+        str,
+        msgspec.Meta(
+            description="file:///path of the configuration store; empty = configuration.yaml in coreWorkingDir"
+        ),
+    ] = ""
+    instance_name: Annotated[str, msgspec.Meta(description="name shown to clients")] = "AliECS instance"
+    default_repo: Annotated[str, msgspec.Meta(description="first default repository of workflows; empty = none")] = ""
+    global_default_revision: Annotated[str, msgspec.Meta(description="revision of repositories without their own")] = (
+        "master"
+    )
+    integration_plugins: Annotated[
+        tuple[Literal["testplugin"], ...], msgspec.Meta(description="integrated services to load, comma-separated")
+    ] = ()
+    reuse_unlocked_tasks: Annotated[bool, msgspec.Meta(description="let environments claim idle tasks")] = False
+    fmq_plugin: Annotated[Literal["OCC", "OCClite"], msgspec.Meta(description="plugin that FairMQ tasks load")] = (
+        "OCClite"
+    )
+    fmq_plugin_search_path: Annotated[str, msgspec.Meta(description="where FairMQ tasks look for it")] = (
+        "$CONTROL_OCCPLUGIN_ROOT/lib/"
+    )
+    executor: Annotated[str, msgspec.Meta(description="executor program; empty = the one beside this core")] = ""
+    verbose: Annotated[bool, msgspec.Meta(description="log at level DEBUG")] = False
+    log_file: Annotated[str, msgspec.Meta(description="file that the log goes to; empty = standard error")] = ""
+    drain_on_term: Annotated[
+        bool, msgspec.Meta(description="on SIGTERM and SIGINT end all environments and executors instead of detaching")
+    ] = False
+    deploy_timeout_s: Annotated[Seconds, msgspec.Meta(description="time for tasks to come up")] = 90.0
+    transition_timeout_s: Annotated[
+        Seconds, msgspec.Meta(description="time for the tasks' answers to a transition")
+    ] = 90.0
+    configure_timeout_s: Annotated[Seconds, msgspec.Meta(description="the same for CONFIGURE")] = 120.0
+    destroy_timeout_s: Annotated[
+        Seconds, msgspec.Meta(description="how long destroy waits for a running transition")
+    ] = 90.0
+    go_error_delay_s: Annotated[Seconds, msgspec.Meta(description="pause between the first ERROR and GO_ERROR")] = 0.5
+    kill_timeout_s: Annotated[Seconds, msgspec.Meta(description="time for killed tasks to end")] = 30.0
+    load_timeout_s: Annotated[Seconds, msgspec.Meta(description="time to load a workflow")] = 60.0
+    config_timeout_s: Annotated[Seconds, msgspec.Meta(description="time for one access to the store")] = 10.0
+    journal_timeout_s: Annotated[Seconds, msgspec.Meta(description="time for one write to the journal")] = 10.0
+    drain_timeout_s: Annotated[Seconds, msgspec.Meta(description="time to end everything when draining")] = 30.0
+    lease_s: Annotated[
+        Seconds, msgspec.Meta(description="executors end their tasks when no core was heard for so long; 0 = never")
+    ] = 60.0
+    heartbeat_s: Annotated[float, msgspec.Meta(gt=0, description="interval of the core's heartbeats to executors")] = (
+        5.0
+    )
+    reattach_s: Annotated[Seconds, msgspec.Meta(description="how long a new core waits for known executors")] = 30.0
+
+    subscribe_wait_s: Annotated[
+        Seconds, msgspec.Meta(description="how long Subscribe waits for the automatic environment it names")
+    ] = 5.0
+    event_queue: Annotated[
+        Port, msgspec.Meta(description="events that may wait for a slow subscriber before it loses them")
+    ] = 20_000
+    call_margin_s: Annotated[
+        Seconds, msgspec.Meta(description="what a call of an integrated service may take beyond its timeout")
+    ] = 5.0
+
+    @property
+    def state_directory(self) -> Path:
+        """Folder of everything that this core keeps."""
+        return Path(self.core_working_dir)
+
+    @property
+    def configuration_path(self) -> Path:
+        """File of the configuration store."""
+        if not self.config_service_uri:
+            return Path(self.core_working_dir) / "configuration.yaml"
+        return file_of(self.config_service_uri, "configServiceUri")
+
+
+def build_parser(prog: str = "aliecs-server") -> argparse.ArgumentParser:
+    """Return the parser of all settings as flags; what it finds goes to settings_from()."""
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description="The core of AliECS: environments, tasks and runs, served by o2control.Control.",
+        epilog="Each setting can also stand in the environment as ALIECS_ and its key in upper case, in the "
+        "configuration store (aliecs/ANY/any/settings) and in the file of coreConfigurationUri.",
+        allow_abbrev=False,
+    )
+    for key, field, _ in _settings():
+        optional: dict[str, Any] = {"nargs": "?", "const": "true"} if _plain(field.type) is bool else {}
+        about = f"{_description(field.type)} ({_allowed(field.type)}; default {_default_text(field) or 'empty'})"
+        parser.add_argument(
+            f"--{key}", dest=field.name, metavar="VALUE", default=None, help=about.replace("%", "%%"), **optional
+        )
+    return parser
+
+
+def load_settings(argv: Sequence[str], environ: Mapping[str, str]) -> ServerSettings:
+    """Return the settings that flags, environment, store and file give, the first named winning.
+
+    Raises:
+        ConfigError: names key, source and what is allowed.
+        SystemExit: for --help and flags that do not exist, as argparse does.
+    """
+    return settings_from(build_parser().parse_args(argv), environ)
+
+
+def settings_from(flags: argparse.Namespace, environ: Mapping[str, str]) -> ServerSettings:
+    """Return the settings of parsed flags and an environment. Reads the settings file and the store."""
+    given: dict[str, tuple[Any, str]] = {}
+    for key, field, variable in _settings():
+        if (value := getattr(flags, field.name, None)) is not None:
+            given[field.name] = (value, f"flag --{key}")
+        elif variable in environ:
+            given[field.name] = (environ[variable], f"environment variable {variable}")
+    for source, values in _files(given):
+        for name, value in values.items():
+            given.setdefault(name, (value, source))
+    fields = {field.name: (key, field) for key, field, _ in _settings()}
+    values = {name: _convert(*fields[name], value, source) for name, (value, source) in given.items()}
+    settings = ServerSettings(**values)
+    _ = settings.configuration_path  # raises for schemes that are not supported
+    return settings
+
+
+def file_of(uri: str, key: str) -> Path:
+    """Return the absolute path of a ``file://`` address.
+
+    Raises:
+        ConfigError: another scheme or a relative path.
+    """
+    path = uri.removeprefix("file://")
+    if path == uri or not path.startswith("/"):
+        raise ConfigError(
+            f"setting {key}: {uri!r} is not supported", hint="expected file:/// and the absolute path of a YAML file"
+        )
+    return Path(path)
+
+
+def _files(given: Mapping[str, tuple[Any, str]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the settings in the store and in the settings file, each with its source; stronger ones first."""
+    known = {name: value for name, (value, _) in given.items()}
+    file: dict[str, Any] = {}
+    source = ""
+    if uri := str(known.get("core_configuration_uri", "")):
+        path = file_of(uri, "coreConfigurationUri")
+        source = f"file {path}"
+        try:
+            text = path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(f"settings {path} cannot be read: {error.strerror}") from error
+        file = _payload(text, source)
+    merged = {**file, **known}
+    names = ("core_working_dir", "config_service_uri", "core_config_entry")
+    named: dict[str, Any] = {name: str(merged[name]) for name in names if name in merged}
+    store = ServerSettings(**named)
+    if store.configuration_path.exists():
+        # Deferred: the store's room is needed only where there is a store to read.
+        from server.config.file import FileStore
+
+        entry = f"o2/components/aliecs/ANY/any/{store.core_config_entry}"
+        if payload := FileStore(store.configuration_path).get(entry):
+            source_of_store = f"{entry} in {store.configuration_path}"
+            yield source_of_store, _payload(payload, source_of_store)
+    if file:
+        yield source, file
+
+
+def _payload(text: str, source: str) -> dict[str, Any]:
+    """Return the settings in a YAML text by field name; keys are matched as a whole, unknown ones refused."""
+    try:
+        document = yaml.load(text, Loader=yaml.BaseLoader)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"settings in {source} are not YAML: {' '.join(str(error).split())}") from error
+    if document in (None, ""):
+        return {}
+    if not isinstance(document, dict):
+        raise ConfigError(f"settings in {source}: expected a mapping of keys to values")
+    fields = {key: field.name for key, field, _ in _settings()}
+    unknown = sorted(set(document) - set(fields))
+    if unknown:
+        raise ConfigError(f"settings in {source}: unknown key {unknown[0]}", hint="known keys: aliecs-server --help")
+    return {fields[key]: value for key, value in document.items()}
+
+
+def _settings() -> Iterator[tuple[str, msgspec.structs.FieldInfo, str]]:
+    """Yield key, field and environment variable of every setting."""
+    for field in msgspec.structs.fields(ServerSettings):
+        head, *tail = field.name.removesuffix("_s").split("_")
+        key = head + "".join(word.capitalize() for word in tail)
+        yield key, field, f"ALIECS_{key.upper()}"
+
+
+def _convert(key: str, field: msgspec.structs.FieldInfo, value: Any, source: str) -> Any:
+    """Return the value in the type of the field."""
+    plain = _plain(field.type)
+    text = str(value).strip()
+    parsed: Any = value
+    if field.name.endswith("_s"):
+        seconds = parse_duration(text)
+        parsed = seconds if seconds is not None else text
+    elif plain is bool:
+        parsed = {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)
+    elif plain is int:
+        parsed = int(text) if text.removeprefix("-").isdecimal() else text
+    elif typing.get_origin(plain) is tuple:
+        items = value if isinstance(value, list) else text.strip("[]").split(",")
+        parsed = [str(item).strip() for item in items if str(item).strip()]
+    elif plain is str:
+        parsed = value if isinstance(value, str) else None
+    try:
+        return msgspec.convert(parsed, field.type)
+    except msgspec.ValidationError:
+        message = f"setting {key}: {value!r} from {source} is not valid"
+        raise ConfigError(message, hint=f"expected {_allowed(field.type)}") from None
+
+
+def _plain(annotation: Any) -> Any:
+    """Return a type without its annotations."""
+    return _plain(typing.get_args(annotation)[0]) if typing.get_origin(annotation) is Annotated else annotation
+
+
+def _metas(annotation: Any) -> list[msgspec.Meta]:
+    return [meta for meta in getattr(annotation, "__metadata__", ()) if isinstance(meta, msgspec.Meta)]
+
+
+def _description(annotation: Any) -> str:
+    return next(meta.description for meta in _metas(annotation) if meta.description)
+
+
+def _allowed(annotation: Any) -> str:
+    """Say in words what values a type takes."""
+    plain = _plain(annotation)
+    if plain is bool:
+        return "true or false"
+    if plain is int:
+        return "a whole number from 0 to 65535"
+    if plain is float:
+        positive = any(meta.gt is not None for meta in _metas(annotation))
+        return "a duration like 90s or 500ms, " + ("more than 0" if positive else "0 or more")
+    if typing.get_origin(plain) is Literal:
+        return "one of " + ", ".join(typing.get_args(plain))
+    if typing.get_origin(plain) is tuple:
+        return "a list of " + ", ".join(typing.get_args(typing.get_args(plain)[0]))
+    return "text"
+
+
+def _default_text(field: msgspec.structs.FieldInfo) -> str:
+    match field.default:
+        case bool():
+            return str(field.default).lower()
+        case float():
+            return f"{field.default:g}s"
+        case tuple():
+            return ",".join(field.default)
+        case _:
+            return str(field.default)

@@ -1,0 +1,153 @@
+"""The command of one task, rendered for its role and host (workflows-config.md 5.3). Read from YAML in taskclass.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from executor.api.messages import ControlMode
+from occ.errors import ConfigError
+from server.template.duration import parse_duration
+from server.template.errors import ExpressionError
+from server.template.model import TaskClass
+from server.template.render import render
+
+OUTPUTS = ("none", "stdout", "all")
+"""Where the lines of a stream may go."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedCommand:
+    """A command with nothing left to render."""
+
+    value: str
+    shell: bool
+    user: str
+    arguments: tuple[str, ...]
+    environment: tuple[str, ...]
+    stdout: str
+    stderr: str
+    mode: ControlMode
+    timeout_s: float = 0.0
+
+
+def special_variables(
+    *, task_id: str, task_name: str, class_name: str, hostname: str, environment_id: str, role_path: str
+) -> dict[str, str]:
+    """Return the variables that the engine sets for a task, above all others (workflows-config.md 1.5)."""
+    return {
+        "task_name": task_name,
+        "task_id": task_id,
+        "task_class_name": class_name,
+        "task_hostname": hostname,
+        "environment_id": environment_id,
+        "task_parent_role": role_path,
+    }
+
+
+def resolve_command(
+    task_class: TaskClass,
+    stack: Mapping[str, str],
+    *,
+    task_id: str,
+    task_name: str,
+    hostname: str,
+    environment_id: str,
+    role_path: str,
+    trigger: str = "",
+    timeout: str = "0s",
+    fmq_plugin: str = "OCClite",
+    fmq_plugin_search_path: str = "$CONTROL_OCCPLUGIN_ROOT/lib/",
+) -> ResolvedCommand:
+    """Render the command of a task.
+
+    Role variables and specials are strongest, class defaults come next, class vars are weakest: that order is
+    AliECS's, odd as it is (workflows-config.md 5.3).
+
+    Raises:
+        ConfigError: something cannot be rendered or is no valid value; names the class and the key.
+    """
+    strong = dict(stack) | special_variables(
+        task_id=task_id,
+        task_name=task_name,
+        class_name=task_class.identifier,
+        hostname=hostname,
+        environment_id=environment_id,
+        role_path=role_path,
+    )
+    known = _rendered(task_class, "defaults", task_class.defaults, strong) | strong
+    known = _rendered(task_class, "vars", task_class.vars, known) | known
+    command = task_class.command
+    mode = _mode(task_class, trigger)
+    arguments = [_render(task_class, "arguments", one, known) for one in command.arguments]
+    if mode is ControlMode.FAIRMQ:
+        if "--id" not in arguments:
+            arguments += ["--id", task_id]
+        arguments += ["-S", fmq_plugin_search_path, "-P", fmq_plugin, "--color", "false"]
+    return ResolvedCommand(
+        value=_render(task_class, "value", command.value, known),
+        shell=command.shell,
+        user=_render(task_class, "user", command.user, known),
+        arguments=tuple(arguments),
+        environment=tuple(_render(task_class, "env", one, known) for one in command.env),
+        stdout=_output(task_class, "stdout", command.stdout, known),
+        stderr=_output(task_class, "stderr", command.stderr, known),
+        mode=mode,
+        timeout_s=_timeout(task_class, timeout) if mode in (ControlMode.BASIC, ControlMode.HOOK) else 0.0,
+    )
+
+
+def finish_command(command: ResolvedCommand, *, control_port: int, hostname: str) -> ResolvedCommand:
+    """Add what is known only once the task is placed: its control port, its host (workflows-config.md 5.3, step 9)."""
+    environment, arguments = list(command.environment), list(command.arguments)
+    if command.mode not in (ControlMode.BASIC, ControlMode.HOOK):
+        environment.append(f"OCC_CONTROL_PORT={control_port}")
+    if command.mode is ControlMode.FAIRMQ:
+        arguments += ["--control-port", str(control_port)]
+    for name, value in (("O2_ROLE", hostname), ("O2_SYSTEM", "FLP")):
+        if not any(one.startswith(name) for one in command.environment):
+            environment.append(f"{name}={value}")
+    return replace(command, environment=tuple(environment), arguments=tuple(arguments))
+
+
+def _mode(task_class: TaskClass, trigger: str) -> ControlMode:
+    if task_class.mode == "basic" and trigger:
+        return ControlMode.HOOK
+    try:
+        return ControlMode(task_class.mode)
+    except ValueError:
+        raise ConfigError(
+            f"task class {task_class.name}: control mode {task_class.mode} is not supported",
+            hint="supported are " + ", ".join(one.value for one in ControlMode),
+        ) from None
+
+
+def _timeout(task_class: TaskClass, timeout: str) -> float:
+    seconds = parse_duration(timeout)
+    if seconds is None:
+        raise ConfigError(
+            f"task class {task_class.name}: timeout {timeout!r} is no duration", hint="write it like 30s or 1m30s"
+        )
+    return seconds
+
+
+def _rendered(
+    task_class: TaskClass, section: str, values: Mapping[str, str], known: Mapping[str, str]
+) -> dict[str, str]:
+    return {key: _render(task_class, f"{section}.{key}", value, known) for key, value in values.items()}
+
+
+def _render(task_class: TaskClass, key: str, value: str, known: Mapping[str, str]) -> str:
+    try:
+        return render(value, known)
+    except ExpressionError as error:
+        raise ConfigError(f"task class {task_class.name}, {key}: {error.message}", hint=error.hint) from error
+
+
+def _output(task_class: TaskClass, key: str, value: str | None, known: Mapping[str, str]) -> str:
+    if value is None:
+        return "none"
+    found = _render(task_class, key, value, known).strip().lower()
+    if found not in OUTPUTS:
+        raise ConfigError(f"task class {task_class.name}, {key}: {found!r} is not one of {', '.join(OUTPUTS)}")
+    return found

@@ -1,0 +1,132 @@
+"""Functions of AliECS that need no service: ``strings``, ``json``, ``uid``, ``util``, and flat forms (workflows-config.md 6.4).
+
+Those that read configuration, inventory or runtime entries: access.py.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from server.ids import new_id
+from server.template.errors import ExpressionError
+from server.template.gojson import JsonError, dumps, loads
+from server.template.scope import Function, NilArgument, Scope
+from server.template.values import render
+
+log = logging.getLogger(__name__)
+
+_TRUE = frozenset({"true", "yes", "y", "1", "on", "ok"})
+_FALSE = frozenset({"", "false", "no", "n", "0", "off", "none"})
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+
+
+def to_integer(text: str) -> int | None:
+    """Return what Go's Atoi reads, None if it is no integer of 64 bits."""
+    if not _INTEGER.fullmatch(text):
+        return None
+    value = int(text)
+    return value if -(1 << 63) <= value < 1 << 63 else None
+
+
+def is_truthy(text: str) -> bool:
+    return text.strip().lower() in _TRUE
+
+
+def is_falsy(text: str) -> bool:
+    """Tell whether a text says no; not the negation of ``is_truthy``."""
+    return text.strip().lower() in _FALSE
+
+
+def _atoi(text: str) -> int:
+    value = to_integer(text)
+    if value is None:
+        log.warning("strings.Atoi of no integer, taken as 0: text=%r", text[:100])
+    return value or 0
+
+
+def _unmarshal(text: str) -> object:
+    try:
+        return loads(text)
+    except JsonError:
+        return None
+
+
+def _marshal(value: object) -> str:
+    try:
+        return dumps(value)
+    except JsonError as error:
+        raise ExpressionError(str(error)) from error
+
+
+def _sort(value: object) -> object:
+    if not isinstance(value, (list, range)):
+        return value
+    return sorted(render(item) if not isinstance(item, list) else _marshal(item) for item in value)
+
+
+def _prefixed_override(scope: Scope, variable: str, prefix: str) -> str:
+    for name in (f"{prefix}_{variable}", variable):
+        value = scope.variables.get(name, "")
+        if value.strip() and value != "none":
+            return value
+    return ""
+
+
+def _suffix_in_range(text: str, prefix: str, least: str, greatest: str) -> str:
+    low, high = to_integer(least), to_integer(greatest)
+    number = to_integer(text.removeprefix(prefix)) if text.startswith(prefix) else None
+    inside = low is not None and high is not None and number is not None and low <= number <= high
+    return "true" if inside else "false"
+
+
+def _dump(text: str, file: str) -> str:
+    try:
+        path = Path(file)
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o644)
+    except (OSError, ValueError) as error:
+        log.warning("util.Dump could not write file=%r: %s", file, error)
+    return text
+
+
+_STRINGS: dict[str, Function] = {
+    "Atoi": Function(("string",), _atoi, "int"),
+    "Itoa": Function(("int",), str),
+    "TrimQuotes": Function(("string",), lambda text: text.strip('"')),
+    "TrimSpace": Function(("string",), str.strip),
+    "ToUpper": Function(("string",), str.upper),
+    "ToLower": Function(("string",), str.lower),
+    "IsTruthy": Function(("string",), is_truthy, "bool"),
+    "IsFalsy": Function(("string",), is_falsy, "bool"),
+}
+_UTIL: dict[str, Function] = {
+    "PrefixedOverride": Function(("string", "string"), _prefixed_override, scoped=True),
+    "SuffixInRange": Function(("string",) * 4, _suffix_in_range, nil=NilArgument.EMPTY),
+    "Dump": Function(("string", "string"), _dump),
+    "Nullable": Function(("nil",), lambda value: value, nil=NilArgument.EMPTY),
+}
+_UNMARSHAL = Function(("string",), _unmarshal, "any", NilArgument.UNDEFINED)
+_MARSHAL = Function(("any",), _marshal, nil=NilArgument.UNDEFINED)
+_NEW_ID = Function((), lambda: new_id())
+
+UTILITIES: dict[str, object] = {
+    "strings": _STRINGS,
+    "json": {
+        "Unmarshal": _UNMARSHAL,
+        "Deserialize": _UNMARSHAL,
+        "Marshal": _MARSHAL,
+        "Serialize": _MARSHAL,
+        "Sort": Function(("any",), _sort, "any"),
+    },
+    "uid": {"New": _NEW_ID},
+    "util": _UTIL,
+    **_STRINGS,
+    **_UTIL,
+    "NewID": _NEW_ID,
+    "FromJson": replace(_UNMARSHAL),
+    "ToJson": replace(_MARSHAL),
+}
+"""Namespaces, and the flat forms of old templates."""

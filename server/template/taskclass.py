@@ -1,0 +1,114 @@
+"""Task templates: from YAML to TaskClass (workflows-config.md 5.1, 5.2). What becomes of one: command.py, properties.py."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+import yaml
+
+from server.template.channels import read_constraints, read_inbound, read_outbound
+from server.template.documents import Place, is_null, mapping, number, read, sequence, text
+from server.template.model import Command, TaskClass, Wants
+
+log = logging.getLogger(__name__)
+
+MODES = (
+    "direct", "fairmq", "basic", "hook", "kubectl_direct", "kubectl_fairmq", "kubernetes_direct", "kubernetes_fairmq",
+)  # fmt: skip
+
+
+def load_task_class(path: Path, repository: Path, identifier: str) -> TaskClass:
+    """Read the task template at a path.
+
+    Args:
+        identifier: of the class, ``<repo>/tasks/<name>@<hash>``.
+
+    Raises:
+        CoreError: missing or broken; names file, line and column.
+    """
+    return read_task_class(read(path, repository), path.stem, identifier)
+
+
+def read_task_class(place: Place, expected_name: str, identifier: str) -> TaskClass:
+    """Read a task template from its document."""
+    keys = mapping(place, place.root, "a task template")
+    name = text(place, keys.get("name"), "name")
+    if name != expected_name:
+        place.fail(keys.get("name", place.root), f"name is {name!r}, but the file is called {expected_name!r}")
+    if is_null(keys.get("wants")):
+        log.warning("task template without wants file=%s", place.file)
+    wants = {} if is_null(keys.get("wants")) else mapping(place, keys["wants"], "wants")
+    limits = {} if is_null(keys.get("limits")) else mapping(place, keys["limits"], "limits")
+    outbound = read_outbound(place, keys.get("connect"))
+    if any(channel.target for channel in outbound):
+        log.warning("targets of channels in a task template are ignored file=%s", place.file)
+    return TaskClass(
+        identifier=identifier,
+        name=name,
+        mode=_mode(place, keys),
+        defaults=_strings(place, keys, "defaults"),
+        vars=_strings(place, keys, "vars"),
+        properties=_strings(place, keys, "properties"),
+        wants=Wants(
+            cpu=number(place, wants.get("cpu"), "wants.cpu", 0.0),
+            memory=number(place, wants.get("memory"), "wants.memory", 0.0),
+            ports=_ports(place, wants.get("ports")),
+        ),
+        cpu_limit=number(place, limits["cpu"], "limits.cpu", 0.0) if "cpu" in limits else None,
+        memory_limit=number(place, limits["memory"], "limits.memory", 0.0) if "memory" in limits else None,
+        bind=read_inbound(place, keys.get("bind")),
+        connect=tuple(msgspec.structs.replace(channel, target="") for channel in outbound),
+        constraints=read_constraints(place, keys.get("constraints")),
+        command=_command(place, keys),
+    )
+
+
+def _mode(place: Place, keys: Mapping[str, yaml.Node]) -> str:
+    if is_null(keys.get("control")):
+        return "direct"
+    control = mapping(place, keys["control"], "control")
+    mode = text(place, control.get("mode"), "control.mode", "direct").strip().lower()
+    return mode if mode in MODES else "direct"
+
+
+def _strings(place: Place, keys: Mapping[str, yaml.Node], section: str) -> dict[str, str]:
+    if is_null(keys.get(section)):
+        return {}
+    return {
+        key: text(place, value, f"{section}.{key}") for key, value in mapping(place, keys[section], section).items()
+    }
+
+
+def _ports(place: Place, node: yaml.Node | None) -> tuple[tuple[int, int], ...]:
+    ranges = []
+    for part in filter(None, (one.strip() for one in text(place, node, "wants.ports").split(","))):
+        first, _, last = part.partition("-")
+        if not (first.strip().isdecimal() and (not last or last.strip().isdecimal())):
+            assert node is not None
+            place.fail(node, f"wants.ports: {part!r} is no port and no range of ports")
+        ranges.append((int(first), int(last or first)))
+    return tuple(ranges)
+
+
+def _command(place: Place, keys: Mapping[str, yaml.Node]) -> Command:
+    if is_null(keys.get("command")):
+        place.fail(place.root, "a task template needs a command")
+    command = mapping(place, keys["command"], "command")
+    stdout = command.get("stdout")
+    if is_null(stdout):
+        stdout = command.get("log")
+    return Command(
+        value=text(place, command.get("value"), "command.value"),
+        shell=text(place, command.get("shell"), "command.shell").strip().lower() == "true",
+        user=text(place, command.get("user"), "command.user"),
+        env=tuple(text(place, one, "command.env") for one in sequence(place, command.get("env"), "command.env")),
+        arguments=tuple(
+            text(place, one, "command.arguments")
+            for one in sequence(place, command.get("arguments"), "command.arguments")
+        ),
+        stdout=None if is_null(stdout) else text(place, stdout, "command.stdout"),
+        stderr=None if is_null(command.get("stderr")) else text(place, command["stderr"], "command.stderr"),
+    )

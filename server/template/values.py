@@ -1,0 +1,254 @@
+"""Values inside expressions and what operators do with them, as Go and expr-lang do it (workflows-config.md 6.2, 6.7).
+
+None, bool, int (64 bits), float, str, list, dict; a range of integers stays a ``range``, because it renders differently.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+from server.template.errors import ExpressionError
+from server.template.gojson import JsonError, dumps
+
+
+def type_name(value: object) -> str:
+    """Return the name of the value's Go type, for messages."""
+    if value is None:
+        return "<nil>"
+    for kind, name in _NAMES:
+        if isinstance(value, kind):
+            return name
+    return "func" if callable(value) else "object"
+
+
+_NAMES: tuple[tuple[type, str], ...] = (
+    (bool, "bool"),
+    (int, "int"),
+    (float, "float64"),
+    (str, "string"),
+    (list, "[]interface {}"),
+    (range, "[]int"),
+    (dict, "map[string]interface {}"),
+)
+
+
+def is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def is_integer(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def wrap(value: int) -> int:
+    """Return the value as a signed integer of 64 bits, overflowing as Go does."""
+    return (value + (1 << 63)) % (1 << 64) - (1 << 63)
+
+
+def render(value: object) -> str:
+    """Return the text that stands for a value in a field (workflows-config.md 6.7).
+
+    Raises:
+        ExpressionError: the value is a function or a namespace, or an array that JSON cannot say.
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        try:
+            return dumps(value)
+        except JsonError as error:
+            raise ExpressionError(str(error)) from error
+    return _go(value)
+
+
+def _go(value: object) -> str:
+    if value is None:
+        return "<nil>"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return format_float(value)
+    if isinstance(value, (list, range)):
+        return f"[{' '.join(_go(item) for item in value)}]"
+    if isinstance(value, dict):
+        return f"map[{' '.join(f'{key}:{_go(value[key])}' for key in sorted(value))}]"
+    raise ExpressionError("a function or an object is not a value: expected a text, a number, a bool or a list")
+
+
+def format_float(value: float) -> str:
+    """Return a float as Go's ``%v``: exponents below -4 or from 6 digits on in scientific form."""
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "+Inf" if value > 0 else "-Inf"
+    if value == 0:
+        return "-0" if math.copysign(1, value) < 0 else "0"
+    mantissa, exponent = repr(value), "0"
+    for digits in range(17):
+        mantissa, _, exponent = f"{value:.{digits}e}".partition("e")
+        if float(f"{mantissa}e{exponent}") == value:
+            break
+    power = int(exponent)
+    if _LEAST_EXPONENT <= power < _PLAIN_DIGITS:
+        decimals = len(mantissa.lstrip("-").replace(".", "")) - 1 - power
+        return f"{value:.{max(decimals, 0)}f}"
+    return f"{mantissa}e{'+' if power >= 0 else '-'}{abs(power):02d}"
+
+
+_LEAST_EXPONENT = -4
+_PLAIN_DIGITS = 6
+"""strconv.FormatFloat with format g and the shortest precision decides by 6 digits, however many there are."""
+
+
+def equal(left: object, right: object) -> bool:
+    """Return whether two values are equal: numbers by value, everything else only within its own type."""
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    if isinstance(left, (list, range)) and isinstance(right, (list, range)):
+        return len(left) == len(right) and all(equal(a, b) for a, b in zip(left, right, strict=True))
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(equal(left[key], right[key]) for key in left)
+    if is_number(left) and is_number(right):
+        return left == right
+    return type(left) is type(right) and left == right
+
+
+def _no_operator(operator: str, left: object, right: object) -> ExpressionError:
+    return ExpressionError(f"invalid operation: {type_name(left)} {operator} {type_name(right)}")
+
+
+def add(left: object, right: object) -> object:
+    if isinstance(left, str) and isinstance(right, str):
+        return left + right
+    return _arithmetic("+", left, right, lambda a, b: a + b)
+
+
+def subtract(left: object, right: object) -> object:
+    return _arithmetic("-", left, right, lambda a, b: a - b)
+
+
+def multiply(left: object, right: object) -> object:
+    return _arithmetic("*", left, right, lambda a, b: a * b)
+
+
+def _arithmetic(operator: str, left: object, right: object, work: Callable[[float, float], float]) -> object:
+    if not (is_number(left) and is_number(right)):
+        raise _no_operator(operator, left, right)
+    assert isinstance(left, (int, float)) and isinstance(right, (int, float))
+    result = work(left, right)
+    return wrap(result) if isinstance(result, int) else result
+
+
+def divide(left: object, right: object) -> object:
+    if not (is_number(left) and is_number(right)):
+        raise _no_operator("/", left, right)
+    assert isinstance(left, (int, float)) and isinstance(right, (int, float))
+    above, below = float(left), float(right)
+    if below == 0:
+        if above == 0 or math.isnan(above):
+            return math.nan
+        return math.copysign(math.inf, above) * math.copysign(1, below)
+    return above / below
+
+
+def modulo(left: object, right: object) -> object:
+    if not (is_integer(left) and is_integer(right)):
+        raise _no_operator("%", left, right)
+    assert isinstance(left, int) and isinstance(right, int)
+    if right == 0:
+        raise ExpressionError("integer divide by zero")
+    return left - right * int(math.copysign(1, left) * math.copysign(1, right)) * (abs(left) // abs(right))
+
+
+def power(left: object, right: object) -> object:
+    if not (is_number(left) and is_number(right)):
+        raise _no_operator("**", left, right)
+    assert isinstance(left, (int, float)) and isinstance(right, (int, float))
+    try:
+        return math.pow(left, right)
+    except OverflowError:
+        return math.inf
+    except ValueError:
+        return math.nan
+
+
+def compare(operator: str, left: object, right: object) -> bool:
+    """Return ``left operator right`` of two numbers or two strings."""
+    if isinstance(left, str) and isinstance(right, str):
+        return _COMPARISONS[operator]((left > right) - (left < right))
+    if is_number(left) and is_number(right):
+        assert isinstance(left, (int, float)) and isinstance(right, (int, float))
+        if math.isnan(left) or math.isnan(right):
+            return False
+        return _COMPARISONS[operator]((left > right) - (left < right))
+    raise _no_operator(operator, left, right)
+
+
+_COMPARISONS: dict[str, Callable[[int], bool]] = {
+    "<": lambda sign: sign < 0,
+    "<=": lambda sign: sign <= 0,
+    ">": lambda sign: sign > 0,
+    ">=": lambda sign: sign >= 0,
+}
+
+
+def contains(needle: object, container: object) -> bool:
+    """Return ``needle in container``; nothing is in nil."""
+    if container is None:
+        return False
+    if isinstance(container, (list, range)):
+        return any(equal(needle, item) for item in container)
+    if isinstance(container, dict):
+        if needle is not None and not isinstance(needle, str):
+            raise ExpressionError(f"cannot use {type_name(needle)} as a key of a map")
+        return needle in container
+    raise ExpressionError(f'operator "in" not defined on {type_name(container)}')
+
+
+def to_index(value: object) -> int:
+    if not is_number(value):
+        raise ExpressionError(f"invalid operation: int({type_name(value)})")
+    assert isinstance(value, (int, float))
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ExpressionError(f"invalid operation: int({format_float(value)})")
+    return int(value)
+
+
+def fetch(container: object, key: object) -> object:
+    """Return an element or member; a missing key is nil, a missing element an error."""
+    if isinstance(container, (list, range, str)):
+        index = to_index(key)
+        sequence = container.encode("utf-8", "replace") if isinstance(container, str) else container
+        length = len(sequence)
+        index = index + length if index < 0 else index
+        if not 0 <= index < length:
+            raise ExpressionError(f"index out of range: {index} (array length is {length})")
+        return sequence[index]
+    if isinstance(container, Mapping):
+        if key is not None and not isinstance(key, str):
+            raise ExpressionError(f"cannot use {type_name(key)} as a key of a map")
+        return container.get(key) if key is not None else None
+    fields: Mapping[str, object] | None = getattr(container, "expression_fields", None)
+    if fields is not None and isinstance(key, str) and key in fields:
+        return fields[key]
+    shown = _go(key) if isinstance(key, (str, int, float)) else type_name(key)
+    raise ExpressionError(f"cannot fetch {shown} from {type_name(container)}")
+
+
+def cut(container: object, start: object, stop: object) -> object:
+    """Return a slice; of a string by bytes. Bounds beyond the ends are the ends."""
+    if not isinstance(container, (list, range, str)):
+        raise ExpressionError(f"cannot slice {type_name(container)}")
+    sequence = container.encode("utf-8", "replace") if isinstance(container, str) else container
+    length = len(sequence)
+    first = 0 if start is None else to_index(start)
+    last = length if stop is None else to_index(stop)
+    first = max(length + first, 0) if first < 0 else first
+    last = max(length + last, 0) if last < 0 else min(last, length)
+    part = sequence[min(first, last) : last]
+    return part.decode("utf-8", "replace") if isinstance(part, bytes) else part

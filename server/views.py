@@ -1,0 +1,182 @@
+"""The things of the live picture, made from the records of the core. Where they are shown: picture.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from occ.states import TaskState
+from server.api import model
+from server.api.states import OPERATOR_EVENTS, EnvironmentEvent, EnvironmentState, Status
+from server.deploy.backend import HostInfo
+from server.environment import instructions as do
+from server.environment.detectors import json_strings
+from server.environment.runner import EnvironmentRunner
+from server.environment.tree import Role
+from server.environment.turn import to_user
+from server.integration.base import Plugin
+from server.task.roster import Roster
+from server.task.task import Task
+
+SINK_BYTES, SINK_RATE = "data.sink.bytes", "data.sink.rate"
+"""Metrics that say how much data arrived whole; their sums are an environment's bytes and rate (design 1b)."""
+
+_WANTED = {
+    EnvironmentState.DEPLOYED: TaskState.STANDBY,
+    EnvironmentState.CONFIGURED: TaskState.CONFIGURED,
+    EnvironmentState.RUNNING: TaskState.RUNNING,
+}
+
+
+def environment_view(runner: EnvironmentRunner, roster: Roster) -> model.Environment:
+    """Return an environment as clients see it."""
+    environment = runner.environment
+    tree = environment.tree
+    template = environment.created.workflow.template
+    stack = tree.stack(tree.root)
+    wanted = _WANTED.get(environment.state)
+    active = ok = failed = 0
+    moved = rate = 0.0
+    for entry in environment.tasks.values():
+        role = tree[entry.role]
+        active += role.status is Status.ACTIVE
+        ok += role.state is wanted
+        failed += role.state is TaskState.ERROR
+        if task := roster.get(entry.task_id):
+            moved += task.metrics[SINK_BYTES].value if SINK_BYTES in task.metrics else 0.0
+            rate += task.metrics[SINK_RATE].value if SINK_RATE in task.metrics else 0.0
+    started = stack.get("run_start_time_ms", "")
+    return model.Environment(
+        id=environment.id,
+        template=template.name or template.expression,
+        description=template.description,
+        state=environment.state.value,
+        created_ms=environment.created.created_ms,
+        state_since_ms=environment.state_since_ms,
+        run_number=environment.run_number,
+        run_start_ms=int(started) if environment.run_number and started.isdecimal() else 0,
+        transition=_progress(runner),
+        detectors=environment.created.detectors,
+        hosts=len({entry.host for entry in environment.tasks.values()}),
+        flps=len(json_strings(stack.get("hosts", ""))),
+        tasks_total=len(environment.tasks),
+        tasks_active=active,
+        tasks_ok=ok,
+        tasks_error=failed,
+        bytes_moved=moved,
+        bytes_per_s=rate if environment.state is EnvironmentState.RUNNING else 0.0,
+        owner=to_user(environment.created.requester),
+        last_user=to_user(environment.requester),
+        run_type=stack.get("run_type", ""),
+        public=template.public,
+        user_vars=environment.created.user_vars,
+        moves=tuple(
+            model.Move(event.value, environment.refusal(event))
+            for event in (*OPERATOR_EVENTS, EnvironmentEvent.DESTROY)
+        ),
+        last_run_number=environment.last_run_number,
+    )
+
+
+def _progress(runner: EnvironmentRunner) -> model.TransitionProgress | None:
+    environment = runner.environment
+    if environment.transition is None:
+        return None
+    commanding = any(isinstance(asked, do.Command) for asked in environment.outstanding.values())
+    done, total = runner.progress if commanding else (0, 0)
+    return model.TransitionProgress(
+        event=environment.transition.value,
+        step=environment.step,
+        started_ms=environment.transition_started_ms,
+        tasks_done=done,
+        tasks_total=total,
+        user=environment.requester.name,
+        waiting_for=_waiting_for(runner),
+    )
+
+
+def _waiting_for(runner: EnvironmentRunner) -> str:
+    environment = runner.environment
+    for asked in environment.outstanding.values():
+        match asked:
+            case do.Command():
+                return f"{asked.event} of {len(asked.task_ids)} tasks"
+            case do.RunCall():
+                return f"call {asked.func}"
+            case do.Acquire():
+                return f"placement of {len(asked.roles)} tasks"
+            case do.NewRunNumber():
+                return "a run number"
+            case do.Kill():
+                return f"the end of {len(asked.task_ids)} tasks"
+            case do.TriggerHooks():
+                return f"{len(asked.task_ids)} hook tasks"
+    if environment.cursor and environment.cursor.is_deploying:
+        missing = sum(role.status is not Status.ACTIVE for role in environment.tree.task_roles())
+        return f"{missing} tasks to come up"
+    return ""
+
+
+def role_views(runner: EnvironmentRunner, roles: Iterable[Role]) -> Iterable[model.Role]:
+    """Yield roles as clients see them."""
+    environment = runner.environment
+    for role in roles:
+        traits = role.loaded.traits
+        yield model.Role(
+            environment_id=environment.id,
+            path=role.path,
+            parent=role.parent.path if role.parent else "",
+            name=role.name,
+            kind=role.kind.value,
+            state=role.state.value,
+            status=role.status.value,
+            critical=role.critical,
+            task_id=environment.task_of_role.get(role.order, ""),
+            order=role.order,
+            traits=model.Traits(traits.trigger, traits.await_, traits.timeout, traits.critical) if traits else None,
+        )
+
+
+def task_view(task: Task, stdout_url: str) -> model.Task:
+    """Return a task as clients see it."""
+    return model.Task(
+        task_id=task.task_id,
+        name=task.class_name,
+        class_name=task.class_id,
+        environment_id=task.environment_id,
+        path=task.role_path,
+        host=task.host,
+        state=task.state.value,
+        status=task.status.value,
+        critical=task.critical,
+        pid=task.pid,
+        locked=task.locked,
+        claimable=task.claimable,
+        error=task.error,
+        exit_code=task.exit_code,
+        signal=task.signal,
+        state_since_ms=task.state_since_ms,
+        metrics=tuple(model.Metric(name, metric.value, metric.unit) for name, metric in task.metrics.items()),
+        sandbox_stdout=stdout_url,
+        mode=task.mode.value,
+    )
+
+
+def host_view(host: HostInfo, tasks: int) -> model.Host:
+    """Return a host as clients see it."""
+    return model.Host(
+        name=host.name,
+        address=host.address,
+        detector=host.detector,
+        executor_id=host.executor_id,
+        executor_state=host.state.value,
+        tasks=tasks,
+        attributes=dict(host.attributes),
+        version=host.version,
+    )
+
+
+def service_view(plugin: Plugin) -> model.Service:
+    """Return an integrated service as clients see it."""
+    return model.Service(
+        id=plugin.id, name=plugin.name, enabled=True, endpoint=plugin.endpoint, connection_state=plugin.connection_state
+    )

@@ -1,0 +1,116 @@
+"""The loader's process: reads requests from stdin, loads workflows, answers on stdout. The core's side: loader.py.
+
+One frame is a length (4 bytes, big-endian) and JSON. The process ends when its stdin ends or its parent does.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from occ.errors import AliecsError
+from server.api.errors import CoreError, Reason
+from server.config.services import FileServices
+from server.template.model import LoadedWorkflow
+from server.workflow.listing import TemplateListing, list_templates
+from server.workflow.load import load_workflow
+from server.workflow.repos import RepositorySet
+
+_PR_SET_PDEATHSIG = 1
+
+
+class LoadRequest(msgspec.Struct, frozen=True, tag="load", kw_only=True):
+    """Load one workflow."""
+
+    expression: str
+    user_vars: dict[str, str]
+    defaults: dict[str, str]
+    vars: dict[str, str]
+    repositories: RepositorySet
+
+
+class ListRequest(msgspec.Struct, frozen=True, tag="list", kw_only=True):
+    """List templates of these repositories."""
+
+    repositories: tuple[str, ...]
+    revision: str
+    every: bool
+
+
+class Failure(msgspec.Struct, frozen=True, tag="failure", kw_only=True):
+    """Why it could not be done; the parts of a CoreError."""
+
+    reason: Reason
+    message: str
+    hint: str
+    code: str
+    where: dict[str, str]
+
+
+class Loaded(msgspec.Struct, frozen=True, tag="loaded", kw_only=True):
+    workflow: LoadedWorkflow
+
+
+class Listed(msgspec.Struct, frozen=True, tag="listed", kw_only=True):
+    templates: tuple[TemplateListing, ...]
+
+
+Request = LoadRequest | ListRequest
+Reply = Loaded | Listed | Failure
+
+REQUESTS: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
+REPLIES: msgspec.json.Decoder[Reply] = msgspec.json.Decoder(Reply)
+
+
+def answer(request: Request, services: FileServices) -> Reply:
+    """Do what is asked; errors are answers."""
+    try:
+        if isinstance(request, ListRequest):
+            listed: list[TemplateListing] = []
+            for repo in request.repositories:
+                listed += list_templates(Path(repo), repo, request.revision, every=request.every)
+            return Listed(templates=tuple(listed))
+        workflow = load_workflow(
+            request.expression,
+            user_vars=request.user_vars,
+            defaults=request.defaults,
+            vars=request.vars,
+            repositories=request.repositories,
+            services=services,
+        )
+        return Loaded(workflow=workflow)
+    except CoreError as error:
+        return Failure(reason=error.reason, message=error.message, hint=error.hint, code=error.code, where=error.where)
+    except AliecsError as error:
+        return Failure(reason=Reason.TEMPLATE_BROKEN, message=error.message, hint=error.hint, code="", where={})
+    except RecursionError:
+        message = "the workflow is nested too deeply"
+        return Failure(reason=Reason.TEMPLATE_BROKEN, message=message, hint="", code="", where={})
+
+
+def main(configuration: str) -> None:
+    """Serve requests until stdin ends."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for the core
+    requests, replies = sys.stdin.buffer, sys.stdout.buffer
+    sys.stdout = sys.stderr  # nothing else may write between frames
+    services = FileServices(Path(configuration))
+    while frame := read_frame(requests):
+        data = msgspec.json.encode(answer(REQUESTS.decode(frame), services))
+        replies.write(len(data).to_bytes(4, "big") + data)
+        replies.flush()
+
+
+def read_frame(stream: BinaryIO) -> bytes:
+    """Return the next frame, b"" at the end."""
+    head = stream.read(4)
+    return stream.read(int.from_bytes(head, "big")) if len(head) == 4 else b""
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,75 @@
+"""A port that opens is noticed by the pipe or by trying, whichever comes first."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+
+import pytest
+
+from executor.readiness import Readiness, first_state
+
+
+@pytest.fixture
+async def readiness():
+    readiness = Readiness()
+    yield readiness
+    await readiness.close()
+
+
+@pytest.fixture
+def closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def pipe() -> tuple[int, int]:
+    read, write = os.pipe()
+    os.set_blocking(read, False)
+    return read, write
+
+
+async def test_a_word_on_the_pipe_is_enough(readiness, closed_port):
+    read, write = pipe()
+    opened = asyncio.create_task(readiness.port_open(closed_port, read))
+    os.write(write, b"42\n")
+    async with asyncio.timeout(5):
+        await opened
+    os.close(write)
+    with pytest.raises(OSError):
+        os.fstat(read)
+
+
+async def test_a_pipe_that_is_closed_without_a_word_leaves_it_to_the_port(readiness, closed_port):
+    read, write = pipe()
+    opened = asyncio.create_task(readiness.port_open(closed_port, read))
+    os.close(write)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await asyncio.shield(opened)
+    with socket.create_server(("127.0.0.1", closed_port)):
+        async with asyncio.timeout(5):
+            await opened
+
+
+async def test_waiting_can_be_cancelled_and_closes_the_pipe(readiness, closed_port):
+    read, write = pipe()
+    opened = asyncio.create_task(readiness.port_open(closed_port, read))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await opened
+    os.close(write)
+    with pytest.raises(OSError):
+        os.fstat(read)
+
+
+async def test_states_before_the_first_meaningful_one_are_passed_over():
+    states = iter(["", "UNKNOWN", "CONFIGURED", "STANDBY"])
+
+    async def query() -> tuple[str, int]:
+        return next(states), 7
+
+    async with asyncio.timeout(5):
+        assert await first_state(query) == ("STANDBY", 7)

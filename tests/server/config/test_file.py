@@ -1,0 +1,153 @@
+"""The YAML file store: reading what people write, refusing what is broken, atomic writes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from occ.errors import ConfigError
+from server.config.file import FileStore, dump, parse
+from server.config.runs import new_run_number
+
+TEXTS = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=30)
+NAMES = st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="/"), min_size=1, max_size=8)
+TREES = st.recursive(
+    st.dictionaries(NAMES, TEXTS, max_size=4), lambda deeper: st.dictionaries(NAMES, TEXTS | deeper, max_size=4)
+)
+
+
+@given(TREES)
+def test_every_tree_comes_back_from_its_file(tree: dict[str, object]) -> None:
+    assert parse(dump(tree), "t") == tree  # type: ignore[arg-type]
+
+
+def test_scalars_keep_their_spelling() -> None:
+    text = "a: 1.50\nb: 0x10\nc: yes\nd: 2001-01-01\ne: 'null'\nf: 010\ng:\nh: |\n  two\n  lines\ni: {j: 1e3}\n"
+    assert parse(text, "t") == {
+        "a": "1.50", "b": "0x10", "c": "yes", "d": "2001-01-01", "e": "null", "f": "010", "g": "",
+        "h": "two\nlines\n", "i": {"j": "1e3"},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "problem"),
+    [
+        ("a: 1\nb: [1\nc: 2\n", "c.yaml:3:", ""),
+        ("a: 1\n  b: 2\n", "c.yaml:2:", ""),
+        ("a:\n\tb: 2\n", "c.yaml:2:", ""),
+        ("a: 1\nb: 'x\n", "c.yaml:", ""),
+        ("a:\n  b: 1\n  b: 2\n", "c.yaml:3:3", "twice"),
+        ("a:\n  - 1\n", "c.yaml:2:3", "found a list"),
+        ("just text\n", "c.yaml:1:1", "single value"),
+        ("a:\n  b: null\n", "c.yaml:2:6", "found null"),
+        ("a/b: 1\n", "c.yaml:1:1", "slash"),
+        ("[a]: 1\n", "c.yaml:1:1", "name"),
+        ("a: &x\n  b: *x\n", "c.yaml:", "contains it"),
+        ("a: *nowhere\n", "c.yaml:1:4", "undefined alias"),
+        ("a: 1\n---\nb: 2\n", "c.yaml:2:1", "single document"),
+        ("a: \x01\n", "c.yaml", ""),
+    ],
+)
+def test_a_broken_file_is_refused_with_line_and_column(tmp_path: Path, text: str, where: str, problem: str) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        FileStore(path).get("a")
+    assert where in str(caught.value)
+    assert problem in str(caught.value)
+    assert path.read_text() == text
+
+
+def test_a_broken_file_is_not_overwritten_by_a_put(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("a: [\n")
+    with pytest.raises(ConfigError):
+        FileStore(path).put("b", "1")
+    assert path.read_text() == "a: [\n"
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_bytes(b"a: \xff\xfe\n")
+    with pytest.raises(ConfigError, match="UTF-8"):
+        FileStore(path).get("a")
+
+
+def test_a_missing_file_is_made_and_an_existing_one_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "c.yaml"
+    FileStore(path).make()
+    assert path.exists()
+    path.write_text("a: 1 # mine\n")
+    FileStore(path).make()
+    assert path.read_text() == "a: 1 # mine\n"
+
+
+def test_an_edit_by_hand_is_seen_by_the_next_lookup(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    store = FileStore(path)
+    store.put("a", "1")
+    for value in ("2", "33", "4"):
+        path.write_text(f"a: {value}\n")
+        assert store.get("a") == value
+    path.unlink()
+    assert store.get("a") is None
+
+
+def test_a_file_that_breaks_and_heals_is_refused_and_then_read(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    store = FileStore(path)
+    store.put("a", "1")
+    path.write_text("a: [\n")
+    with pytest.raises(ConfigError):
+        store.get("a")
+    path.write_text("a: 2\n")
+    assert store.get("a") == "2"
+
+
+def test_a_folder_written_without_content_can_be_filled(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("o2:\n  runtime:\n")
+    FileStore(path).put("o2/runtime/run_number", "1")
+    assert FileStore(path).get("o2/runtime/run_number") == "1"
+
+
+def test_a_write_keeps_the_mode_and_leaves_no_other_file(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("a: 1\n")
+    path.chmod(0o640)
+    FileStore(path).put("a", "2")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["c.yaml", "c.yaml.lock"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read and write everything")
+def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("a: 1\n")
+    path.chmod(0)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        FileStore(path).get("a")
+
+
+def test_a_path_that_is_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be"):
+        FileStore(tmp_path).get("a")
+
+
+def _take(path: Path, count: int) -> list[int]:
+    store = FileStore(path)
+    return [new_run_number(store, attempts=1000) for _ in range(count)]
+
+
+def test_no_update_of_another_process_is_lost(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    with multiprocessing.get_context("spawn").Pool(3) as pool:
+        taken = pool.starmap(_take, [(path, 20)] * 3)
+    assert sorted(number for numbers in taken for number in numbers) == list(range(1, 61))
+    assert FileStore(path).get("o2/runtime/run_number") == "60"

@@ -1,0 +1,45 @@
+"""Globs over role paths."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server.environment.globs import GlobError, path_matcher
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "expected"),
+    [
+        ("a.*", "a.b", True),
+        ("a.*", "a.b.c", False),
+        ("a.**", "a.b.c", True),
+        ("**", "a", True),
+        ("a.?", "a.b", True),
+        ("a?b", "a.b", False),
+        ("host-flp00[12].*", "host-flp001.x", True),
+        ("host-flp00[!12]", "host-flp001", False),
+        ("host-flp00[1-3]", "host-flp003", True),
+        ("{a,b}.c", "b.c", True),
+        ("{a,b}.c", "c.c", False),
+        ("", "", False),
+        (r"a\*", "a*", True),
+    ],
+)
+def test_a_pattern_matches_by_rule(pattern: str, path: str, expected: bool) -> None:
+    assert path_matcher(pattern)(path) is expected
+
+
+@pytest.mark.parametrize("pattern", ["[", "a.[b", "{a,b", "a\\", "[]"])
+def test_what_is_no_glob_says_so(pattern: str) -> None:
+    with pytest.raises(GlobError):
+        path_matcher(pattern)
+
+
+@given(st.text(alphabet="ab.*?[]{},\\!^-", max_size=12), st.text(alphabet="ab.", max_size=6))
+def test_any_text_matches_or_is_refused(pattern: str, path: str) -> None:
+    try:
+        assert path_matcher(pattern)(path) in (True, False)
+    except GlobError:
+        pass

@@ -1,0 +1,102 @@
+"""The live picture: snapshots, batches, resuming, watchers of any speed."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from server import picture as room
+from server.api import live_pb2
+from server.api.convert import from_batch
+from server.api.model import Batch, Environment, EnvironmentEvent, Fault, Kind, Part, Removal, Role, Task
+from server.picture import Picture
+
+
+def read(data: bytes) -> Batch:
+    return from_batch(live_pb2.Batch.FromString(data))
+
+
+async def settle() -> None:
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+
+async def test_changes_of_one_turn_leave_as_one_batch_and_only_the_last_of_a_thing() -> None:
+    picture = Picture("e1")
+    for number in range(5):
+        picture.update(Task(task_id="t", pid=number))
+        picture.update(Task(task_id="u"))
+    await settle()
+    after = picture.after(0)
+    assert after is not None
+    batch = read(after[1])
+    assert (batch.seq, batch.part, batch.epoch) == (1, Part.NONE, "e1")
+    assert [change.value for change in batch.changes] == [Task(task_id="t", pid=4), Task(task_id="u")]
+
+
+async def test_a_snapshot_holds_what_is_there_and_no_events() -> None:
+    picture = Picture("e1")
+    picture.update(Environment(id="a"))
+    picture.update(Environment(id="b"))
+    picture.log(EnvironmentEvent(at_ms=1, environment_id="a"))
+    await settle()
+    picture.remove(Kind.ENVIRONMENT, "b")
+    await settle()
+    begin, end = (read(data) for data in picture.snapshot())
+    assert (begin.part, end.part) == (Part.BEGIN, Part.END)
+    assert [change.value for change in begin.changes] == [Environment(id="a")]
+    assert begin.seq == picture.seq == 2
+
+
+async def test_what_is_shown_already_is_not_sent_again() -> None:
+    picture = Picture("e1")
+    picture.update(Task(task_id="t"))
+    await settle()
+    picture.update(Task(task_id="t"))
+    await settle()
+    assert picture.seq == 1
+
+
+async def test_with_an_environment_go_its_roles_and_its_fault() -> None:
+    picture = Picture("e1")
+    picture.update(Environment(id="a"))
+    picture.update(Role(environment_id="a", path="x", order=0))
+    picture.update(Fault(environment_id="a"))
+    await settle()
+    picture.remove(Kind.ENVIRONMENT, "a")
+    await settle()
+    assert not read(picture.snapshot()[0]).changes
+    after = picture.after(1)
+    assert after is not None
+    assert [change.value for change in read(after[1]).changes] == [Removal(Kind.ENVIRONMENT, "a")]
+
+
+async def test_batches_that_piled_up_reach_a_watcher_as_one() -> None:
+    picture = Picture("e1")
+    for number in range(10):
+        picture.update(Task(task_id=f"t{number}"))
+        await settle()
+    after = picture.after(3)
+    assert after is not None
+    batch = read(after[1])
+    assert after[0] == batch.seq == 10
+    assert [change.value.task_id for change in batch.changes if isinstance(change.value, Task)] == [
+        f"t{n}" for n in range(3, 10)
+    ]
+
+
+async def test_messages_stay_small_and_the_ring_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "CHUNK_BYTES", 1000)
+    monkeypatch.setattr(room, "RING_BYTES", 5000)
+    picture = Picture("e1")
+    for number in range(100):
+        picture.update(Task(task_id=f"t{number}", error="x" * 200))
+    await settle()
+    assert all(len(data) < 1400 for data in picture.snapshot())
+    whole = [change for data in picture.snapshot() for change in read(data).changes]
+    assert len(whole) == 100
+    assert picture.after(0) is None, "its place in the ring is gone: it needs a snapshot"
+    assert not picture.can_resume("e1", 0)
+    assert picture.can_resume("e1", picture.seq)
+    assert not picture.can_resume("e2", picture.seq)

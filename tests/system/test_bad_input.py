@@ -1,0 +1,113 @@
+"""What people get wrong: status, reason, place and hint of each, and nothing changed afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import grpc
+import pytest
+from facility import Facility, error_info
+
+from server.api import o2control_pb2 as pb
+
+CASES = [
+    # template, hosts, variables, reason, what the message says, where it says it happened
+    ("nothing-like-it", None, {}, "TEMPLATE_NOT_FOUND", "nothing-like-it", {}),
+    ("missing-variable", None, {}, "VARIABLE_MISSING", "nowhere", {"file": "missing-variable.yaml", "line": "3"}),
+    ("bad-yaml", None, {}, "TEMPLATE_BROKEN", "bad-yaml.yaml", {"line": "4"}),
+    ("flow", ["flp009"], {}, "HOST_UNKNOWN", "flp009", {"host": "flp009"}),
+    ("lonely", None, {}, "DEPLOYMENT_FAILED", "flp009", {"role": "lonely.sink"}),
+    ("nocommand", None, {}, "DEPLOYMENT_FAILED", "exit code 127", {"role": "nocommand.t", "host": "flp001"}),
+    ("noport", None, {}, "DEPLOYMENT_FAILED", "no news for 4 s", {"role": "noport.t"}),
+    (
+        "flow",
+        ["flp001"],
+        {"source_fail_on": "CONFIGURE"},
+        "DEPLOYMENT_FAILED",
+        "source",
+        {"role": "flow.host-flp001.source", "host": "flp001"},
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("template", "hosts", "variables", "reason", "text", "where"), CASES, ids=[f"{c[0]}-{c[3]}" for c in CASES]
+)
+async def test_a_creation_that_cannot_work_says_what_where_and_leaves_nothing(
+    facility: Facility,
+    template: str,
+    hosts: list[str] | None,
+    variables: dict[str, str],
+    reason: str,
+    text: str,
+    where: dict[str, str],
+) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await facility.create(template, hosts, **variables)
+    error = caught.value
+    info = error_info(error)
+    assert error.code() is grpc.StatusCode.INTERNAL
+    assert (error.details() or "").startswith("cannot create new environment: ")
+    assert info.reason == reason, error.details()
+    assert text in f"{error.details()} {info.metadata.get('hint', '')}", error.details()
+    for key, value in where.items():
+        assert value in info.metadata[key], f"{key}: {dict(info.metadata)}"
+    assert not await facility.tasks()
+    assert not (await facility.control.GetActiveDetectors(pb.Empty())).detectors
+    assert not (await facility.control.GetEnvironments(pb.GetEnvironmentsRequest(showAll=True))).environments
+    assert "Traceback" not in facility.log()
+
+
+async def test_two_environments_cannot_have_one_detector(facility: Facility) -> None:
+    first = await facility.create("flow", ["flp001"])
+    tasks = {task.taskId for task in await facility.tasks()}
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await facility.create("flow", ["flp001", "flp002"])
+    info = error_info(caught.value)
+    assert info.reason == "DETECTOR_IN_USE" and info.metadata["environment"] == first.id
+    assert "detector ITS is already in use" in (caught.value.details() or "")
+    assert {task.taskId for task in await facility.tasks()} == tasks
+    assert list((await facility.control.GetActiveDetectors(pb.Empty())).detectors) == ["ITS"]
+
+
+async def test_of_two_creations_at_once_one_gets_the_detector(facility: Facility) -> None:
+    results = await asyncio.gather(
+        facility.create("flow", ["flp001"]), facility.create("flow", ["flp001"]), return_exceptions=True
+    )
+    failed = [one for one in results if isinstance(one, grpc.aio.AioRpcError)]
+    assert len(failed) == 1 and error_info(failed[0]).reason == "DETECTOR_IN_USE"
+
+
+async def test_a_transition_that_is_not_legal_now_is_refused_and_changes_nothing(facility: Facility) -> None:
+    environment = await facility.create("flow", ["flp001"])
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await facility.ask(environment.id, "STOP_ACTIVITY")
+    info = error_info(caught.value)
+    assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert (info.reason, info.metadata["state"]) == ("ILLEGAL_TRANSITION", "CONFIGURED")
+    assert await facility.state(environment.id) == "CONFIGURED"
+
+
+async def test_a_task_that_ends_itself_during_start_leads_to_error_with_its_exit_code(facility: Facility) -> None:
+    environment = await facility.create("flow", ["flp001"], sink_exit_on="START")
+    reply = await facility.ask(environment.id, "START_ACTIVITY")
+    assert reply.state == "ERROR"
+    key = ("fault", environment.id)
+    fault = (await facility.watch_until(lambda seen: key in seen))[key]
+    assert (fault.task, fault.host) == ("sink", "flp001")
+    assert "exit code 3" in fault.what + fault.cause
+
+
+async def test_a_port_that_is_taken_is_told(facility: Facility) -> None:
+    command = Path(sys.executable).parent / "aliecs-server"
+    other = facility.folder / "other"
+    process = await asyncio.create_subprocess_exec(
+        str(command), f"--controlPort={facility.port}", "--bindAddress=127.0.0.1", f"--coreWorkingDir={other}",
+        stderr=asyncio.subprocess.PIPE, env=dict(os.environ) | {"ALIECS_INSTANCE": facility.instance},
+    )  # fmt: skip
+    _, said = await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode == 1
+    assert f"port {facility.port} on 127.0.0.1 is taken" in said.decode() and "Traceback" not in said.decode()

@@ -1,0 +1,90 @@
+"""A whole run on real processes, and what happens when some of them are killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import psutil
+from facility import Facility
+
+HOSTS = ["flp001", "flp002"]
+
+
+async def test_a_workflow_goes_through_a_whole_run_and_moves_data(facility: Facility) -> None:
+    environment = await facility.create("flow", HOSTS)
+    assert environment.state == "CONFIGURED"
+    assert environment.numberOfTasks == 7 and environment.numberOfActiveTasks == 7
+    assert list(environment.includedDetectors) == ["ITS", "TPC"]
+    started = await facility.ask(environment.id, "START_ACTIVITY")
+    assert (started.state, started.currentRunNumber) == ("RUNNING", 1)
+    key = ("environment", environment.id)
+    things = await facility.watch_until(lambda seen: key in seen and seen[key].bytes_moved > 20_000)
+    assert things[key].bytes_per_s > 0 and things[key].tasks_ok == 7
+    errors = [m.value for k, t in things.items() if k[0] == "task" for m in t.metrics if m.name == "data.sink.errors"]
+    assert errors == [0.0, 0.0]
+    assert (await facility.ask(environment.id, "STOP_ACTIVITY")).state == "CONFIGURED"
+    assert (await facility.ask(environment.id, "START_ACTIVITY")).currentRunNumber == 2
+    assert (await facility.ask(environment.id, "STOP_ACTIVITY")).state == "CONFIGURED"
+    assert (await facility.ask(environment.id, "RESET")).state == "DEPLOYED"
+    reply = await facility.destroy(environment.id)
+    assert len(reply.cleanupTasksReply.killedTasks) == 7 and not reply.cleanupTasksReply.runningTasks
+    assert not await facility.tasks()
+
+
+async def test_a_killed_critical_task_leads_to_error_and_the_first_fault_names_it(facility: Facility) -> None:
+    environment = await facility.create("flow", HOSTS)
+    await facility.ask(environment.id, "START_ACTIVITY")
+    sink = await facility.task("sink", "flp002")
+    os.kill(int(sink.pid), signal.SIGKILL)
+    key = ("environment", environment.id)
+    things = await facility.watch_until(lambda seen: key in seen and seen[key].state == "ERROR")
+    fault = things["fault", environment.id]
+    assert (fault.task, fault.host, fault.task_id) == ("sink", "flp002", sink.taskId)
+    assert "signal 9" in fault.what
+    assert (await facility.destroy(environment.id)).timestamp > 0
+    assert not await facility.tasks()
+
+
+async def test_a_killed_task_that_is_not_critical_changes_nothing(facility: Facility) -> None:
+    environment = await facility.create("flow", ["flp001"])
+    await facility.ask(environment.id, "START_ACTIVITY")
+    monitor = await facility.task("quality")
+    os.kill(int(monitor.pid), signal.SIGKILL)
+    await facility.watch_until(lambda seen: seen["task", monitor.taskId].state == "ERROR")
+    assert await facility.state(environment.id) == "RUNNING"
+
+
+async def test_a_core_killed_in_a_run_comes_back_and_the_run_goes_on(facility: Facility) -> None:
+    environment = await facility.create("flow", HOSTS)
+    await facility.ask(environment.id, "START_ACTIVITY")
+    before = {task.taskId: (task.pid, task.state, task.status) for task in await facility.tasks()}
+    await facility.kill()
+    await facility.start()
+    key = ("environment", environment.id)
+    things = await facility.watch_until(
+        lambda seen: (
+            key in seen and sum(k[0] == "host" and h.executor_state == "ATTACHED" for k, h in seen.items()) == 2
+        )
+    )
+    assert (things[key].state, things[key].run_number) == ("RUNNING", 1)
+    assert {task.taskId: (task.pid, task.state, task.status) for task in await facility.tasks()} == before
+    moved = things[key].bytes_moved
+    await facility.watch_until(lambda seen: seen[key].bytes_moved > moved + 10_000)
+    assert (await facility.ask(environment.id, "STOP_ACTIVITY")).state == "CONFIGURED"
+    assert len((await facility.destroy(environment.id)).cleanupTasksReply.killedTasks) == 7
+
+
+async def test_a_killed_executor_takes_its_tasks_along_and_is_named(facility: Facility) -> None:
+    environment = await facility.create("flow", HOSTS)
+    await facility.ask(environment.id, "START_ACTIVITY")
+    task = await facility.task("sink", "flp002")
+    os.kill(psutil.Process(int(task.pid)).ppid(), signal.SIGKILL)
+    key = ("environment", environment.id)
+    things = await facility.watch_until(lambda seen: key in seen and seen[key].state == "ERROR")
+    fault = things["fault", environment.id]
+    assert fault.host == "flp002" and "executor" in fault.cause
+    assert not psutil.pid_exists(int(task.pid))
+    await facility.destroy(environment.id)
+    again = await facility.create("flow", HOSTS)
+    assert again.state == "CONFIGURED", "a new executor takes the place of the dead one"
