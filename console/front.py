@@ -116,7 +116,7 @@ def _about(known: settings.Settings, config: str | None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     parser = Parser(prog="aliecs", add_help=False, exit_on_error=False, allow_abbrev=False)
     parser.add_argument("-h", "--help", action=_Help, nargs=0)
     parser.add_argument("-V", "--version", action="store_true")

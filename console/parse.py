@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Sequence
 from typing import NoReturn
 
 from console import plugins
@@ -34,6 +35,12 @@ class HelpAsked(Exception):
 class Parser(argparse.ArgumentParser):
     """Raises errors and help texts instead of writing them and exiting."""
 
+    def parse_args(self, words: Sequence[str]) -> argparse.Namespace:  # type: ignore[override]  # one form is enough here
+        try:
+            return super().parse_args(words)
+        except argparse.ArgumentError as error:
+            self.error(str(error))
+
     def error(self, message: str) -> NoReturn:
         raise usage(f"{self.prog}: {message}", hint=f"{self.prog} --help")
 
@@ -54,14 +61,10 @@ def parse(words: list[str]) -> tuple[Command, argparse.Namespace]:
             raise HelpAsked(noun_help(words[0]))
         raise unknown(words)
     command, rest = found
-    parser = parser_of(command)
-    try:
-        return command, parser.parse_args(rest)
-    except argparse.ArgumentError as error:
-        raise usage(f"{parser.prog}: {error}", hint=f"{parser.prog} --help") from None
+    return command, parser_of(command).parse_args(rest)
 
 
-def parser_of(command: Command) -> argparse.ArgumentParser:
+def parser_of(command: Command) -> Parser:
     """Return the argparse parser of a command."""
     spoken = [name for name in command.aliases if not name.startswith("/")]
     alone = [name[1:] for name in command.aliases if name.startswith("/")]
@@ -137,7 +140,7 @@ def unknown(words: list[str]) -> ExitError:
     noun = noun_of(words[0])
     if noun and len(words) > 1:
         verbs = [command.name.split()[1] for command in verbs_of(noun)]
-        near = difflib.get_close_matches(words[1], verbs, n=2, cutoff=0.5)
+        near = difflib.get_close_matches(words[1], verbs, n=2, cutoff=0.6)
         hint = " or ".join(f"aliecs {noun} {verb}" for verb in near)
         return usage(
             f"{noun} has no verb {words[1]!r}",
@@ -146,7 +149,7 @@ def unknown(words: list[str]) -> ExitError:
     alone = [alias[1:] for command in COMMANDS for alias in command.aliases if alias.startswith("/")]
     single = [command.name for command in COMMANDS if " " not in command.name]
     known = [*NOUNS, *alone, *single, *plugins.names(), *(name for names in NOUNS.values() for name in names[:1])]
-    near = difflib.get_close_matches(words[0], known, n=2, cutoff=0.5)
+    near = difflib.get_close_matches(words[0], known, n=2, cutoff=0.6)
     hint = (
         "did you mean " + " or ".join(f"aliecs {name}" for name in near) + "?" if near else "aliecs --help lists them"
     )

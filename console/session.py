@@ -139,7 +139,7 @@ class Session:
         pause_s = self.timings.retry_first_s
         while True:
             try:
-                await self.client.ready()
+                await self.client.ready(patient=True)
                 if self.store.is_complete:
                     self._set_link(Link.LIVE)  # the next batch may be long in coming
                 async for batch in self.client.watch(*self.store.resume_point):

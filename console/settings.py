@@ -46,10 +46,13 @@ def load(path: Path | None = None) -> tuple[Settings, str]:
         settings, problem = read(file)
     elif named:
         problem = f"{named}: no such file"
-    for name in ("endpoint", "output", "theme"):
-        if value := os.environ.get(PREFIX + name.upper()):
-            settings = replace(settings, **{name: value})
-    return settings, problem
+    said = {name: os.environ.get(PREFIX + name.upper()) for name in ("endpoint", "output", "theme")}
+    return replace(
+        settings,
+        endpoint=said["endpoint"] or settings.endpoint,
+        output=said["output"] or settings.output,
+        theme=said["theme"] or settings.theme,
+    ), problem
 
 
 def _named_by_environment() -> Path | None:

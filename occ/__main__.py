@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -35,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(path: str, argv: Sequence[str], program: str) -> int:
+    gc.disable()  # see occ.process.run, which enables it again
     from occ.device import Device  # deferred, like all below: --help needs none of it
     from occ.process import leave, run
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import random
 import time
 import zlib
 from collections.abc import Iterable
@@ -41,7 +40,7 @@ class Source(DataDevice):
         self._size = properties.get_int("size_bytes", SIZE_BYTES)
         if self._rate_hz < 0 or self._size < 0:
             raise ConfigError(f"rate_hz {self._rate_hz} and size_bytes {self._size} must not be negative")
-        self._block = random.Random(self._id).randbytes(self._size + _WINDOW)
+        self._block = os.urandom(self._size + _WINDOW)
 
     def reset_counters(self) -> None:
         """Number from 0 again."""

@@ -81,9 +81,9 @@ class Client:
         self.read_only = read_only
         options = [
             ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-            ("grpc.initial_reconnect_backoff_ms", 100),
-            ("grpc.min_reconnect_backoff_ms", 100),
-            ("grpc.max_reconnect_backoff_ms", 1000),
+            ("grpc.initial_reconnect_backoff_ms", 50),
+            ("grpc.max_reconnect_backoff_ms", 300),
+            ("grpc.min_reconnect_backoff_ms", int(1000 * deadlines.connect_s)),  # in fact the deadline of an attempt
             ("grpc.enable_http_proxy", 0),
         ]
         self._channel = grpc.aio.insecure_channel(endpoint, options=options)
@@ -111,19 +111,21 @@ class Client:
             raise
         return client
 
-    async def ready(self) -> None:
-        """Return when the channel is open; LinkError if it does not open in time or the port refuses."""
+    async def ready(self, *, patient: bool = False) -> None:
+        """Return when the channel is open.
+
+        Args:
+            patient: go on trying for the whole of ``deadlines.connect_s`` even if connections are refused.
+
+        Raises:
+            LinkError: it did not open in time, or was refused.
+        """
         state = self._channel.get_state(try_to_connect=True)
-        if state is grpc.ChannelConnectivity.READY:
-            return
         try:
             async with asyncio.timeout(self.deadlines.connect_s):
-                refusals = 0
                 while state is not grpc.ChannelConnectivity.READY:
-                    if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE:
-                        refusals += 1
-                        if refusals > 1:  # the first may be the remains of an earlier connection
-                            raise unreachable(self.endpoint, "it refuses connections")
+                    if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE and not patient:
+                        raise unreachable(self.endpoint, "it refuses connections")
                     await self._channel.wait_for_state_change(state)
                     state = self._channel.get_state(try_to_connect=True)
         except TimeoutError:

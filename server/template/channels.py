@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import yaml
 
-from server.template.documents import Place, mapping, number, sequence, text
+from server.template.documents import Place, mapping, sequence, text
+from server.template.gojson import to_integer
 from server.template.model import Constraint, Inbound, Outbound
 
 _TYPES = ("push", "pull", "pub", "sub")
@@ -49,7 +51,7 @@ def read_constraints(place: Place, node: yaml.Node | None) -> tuple[Constraint, 
     return tuple(constraints)
 
 
-def _common(place: Place, keys: Mapping[str, yaml.Node]) -> dict[str, object]:
+def _common(place: Place, keys: Mapping[str, yaml.Node]) -> dict[str, Any]:
     return {
         "name": text(place, keys.get("name"), "name"),
         "type": _word(place, keys, "type", _TYPES, ""),
@@ -69,7 +71,7 @@ def _word(place: Place, keys: Mapping[str, yaml.Node], key: str, allowed: tuple[
 
 
 def _size(place: Place, keys: Mapping[str, yaml.Node], key: str) -> int:
-    size = number(place, keys.get(key), key, 1000)
-    if size != int(size):
-        place.fail(keys[key], f"{key} must be a whole number")
-    return int(size)
+    found = text(place, keys.get(key), key, "1000")
+    if (size := to_integer(found)) is None:
+        place.fail(keys[key], f"{key} must be a whole number, is {found!r}")
+    return size

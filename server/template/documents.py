@@ -1,13 +1,13 @@
 """YAML files of templates as nodes with their places: scalars keep their source spelling, every error names line and column.
 
-What the nodes mean: server/workflow/roles.py and server/task/taskclass.py. A file from a repository is not trusted.
+What the nodes mean: server/workflow/templates.py and taskclass.py. A file from a repository is not trusted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import yaml
 
@@ -17,6 +17,8 @@ MAX_BYTES = 4 * 1024 * 1024
 """Of one file; the largest of production has 0.1 MB."""
 MAX_NODES = 200_000
 """Of one document with its aliases followed, so that an alias bomb is refused."""
+MAX_NESTING = 100
+"""Of mappings and lists in one another."""
 PUBLIC = "!public"
 
 
@@ -62,9 +64,13 @@ def read(path: Path, repository: Path) -> Place:
 
 
 def parse(text: str, file: str) -> Place:
-    """Parse one YAML document; ``file`` names it in errors."""
+    """Parse the first YAML document of a text; ``file`` names it in errors.
+
+    Raises:
+        CoreError: TEMPLATE_BROKEN with line and column.
+    """
     try:
-        root = yaml.compose(text, Loader=yaml.CSafeLoader)
+        root = _Composer(file, yaml.parse(text, Loader=_LOADER)).document()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
@@ -72,36 +78,88 @@ def parse(text: str, file: str) -> Place:
             Reason.TEMPLATE_BROKEN, f"{file}:{line}:{column}: bad YAML: {error.problem or error.context}", file=file,
             line=str(line), column=str(column),
         ) from error  # fmt: skip
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeError) as error:
         raise CoreError(Reason.TEMPLATE_BROKEN, f"{file}: bad YAML: {error}", file=file) from error
-    except RecursionError:
-        raise CoreError(Reason.TEMPLATE_BROKEN, f"{file}: nested too deeply", file=file) from None
     if root is None:
         raise CoreError(Reason.TEMPLATE_BROKEN, f"{file} is empty", file=file, line="1")
-    place = Place(file, root)
-    _count(place)
-    return place
+    return Place(file, root)
 
 
-def _count(place: Place) -> None:
-    """Refuse documents that are small on disk and huge in memory, or that contain themselves."""
-    count = 0
-    stack: list[tuple[yaml.Node, frozenset[int]]] = [(place.root, frozenset())]
-    while stack:
-        node, above = stack.pop()
-        count += 1
-        if count > MAX_NODES or id(node) in above:
-            place.fail(node, "the document grows too large through its aliases")
-        inside = above | {id(node)} if not isinstance(node, yaml.ScalarNode) else above
-        if isinstance(node, yaml.MappingNode):
-            stack += [(one, inside) for pair in node.value for one in pair]
-        elif isinstance(node, yaml.SequenceNode):
-            stack += [(one, inside) for one in node.value]
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_NULL, _MERGE, _TEXT = "tag:yaml.org,2002:null", "tag:yaml.org,2002:merge", "tag:yaml.org,2002:str"
+_PLAIN = {"": _NULL, "~": _NULL, "null": _NULL, "Null": _NULL, "NULL": _NULL, "<<": _MERGE}
+"""Plain scalars that are no text; numbers and the like keep their spelling, so they need no tag of their own."""
+
+
+class AliasNode(yaml.Node):
+    """``*name``: a reference, which some sections do not follow (workflows-config.md 2.3)."""
+
+    def __init__(self, target: yaml.Node, event: yaml.AliasEvent) -> None:
+        super().__init__(target.tag, None, event.start_mark, event.end_mark)
+        self.target = target
+
+
+class _Composer:
+    """Makes nodes of events; unlike PyYAML's own it keeps aliases apart from what they stand for."""
+
+    def __init__(self, file: str, events: Iterator[yaml.Event]) -> None:
+        self._file = file
+        self._events = events
+        self._anchors: dict[str, tuple[yaml.Node, int]] = {}
+
+    def document(self) -> yaml.Node | None:
+        for event in self._events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                return self._node(next(self._events), 0)[0]
+        return None
+
+    def _node(self, event: yaml.Event, depth: int) -> tuple[yaml.Node, int]:
+        """Return a node and how many it stands for, aliases followed."""
+        if isinstance(event, yaml.AliasEvent):
+            if event.anchor not in self._anchors:
+                self._fail(event, f"unknown anchor {event.anchor!r}, or one that contains itself")
+            target, weight = self._anchors[event.anchor]
+            return AliasNode(target, event), weight
+        node, weight = self._content(event, depth)
+        if weight > MAX_NODES:
+            self._fail(event, f"more than {MAX_NODES} values, aliases followed")
+        if event.anchor:
+            self._anchors[event.anchor] = node, weight
+        return node, weight
+
+    def _content(self, event: yaml.Event, depth: int) -> tuple[yaml.Node, int]:
+        if depth > MAX_NESTING:
+            self._fail(event, f"nested deeper than {MAX_NESTING}")
+        tag = None if event.tag in (None, "!") else event.tag
+        if isinstance(event, yaml.ScalarEvent):
+            plain = _PLAIN.get(event.value, _TEXT) if event.implicit[0] else _TEXT
+            return yaml.ScalarNode(tag or plain, event.value, event.start_mark, event.end_mark, event.style), 1
+        items: list[yaml.Node] = []
+        weight, end = 1, event.end_mark
+        for inner in self._events:
+            if isinstance(inner, (yaml.SequenceEndEvent, yaml.MappingEndEvent)):
+                end = inner.end_mark
+                break
+            node, inside = self._node(inner, depth + 1)
+            items.append(node)
+            weight += inside
+        if isinstance(event, yaml.SequenceStartEvent):
+            return yaml.SequenceNode(tag or "tag:yaml.org,2002:seq", items, event.start_mark, end), weight
+        pairs = list(zip(items[::2], items[1::2], strict=True))
+        return yaml.MappingNode(tag or "tag:yaml.org,2002:map", pairs, event.start_mark, end), weight
+
+    def _fail(self, event: yaml.Event, problem: str) -> NoReturn:
+        raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
+
+
+def followed(node: yaml.Node) -> yaml.Node:
+    """Return the node itself or, for an alias, what it stands for."""
+    return node.target if isinstance(node, AliasNode) else node
 
 
 def is_null(node: yaml.Node | None) -> bool:
     """True for a missing node and for YAML's null in any spelling."""
-    return node is None or (isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null")
+    return node is None or (isinstance(found := followed(node), yaml.ScalarNode) and found.tag == _NULL)
 
 
 def mapping(place: Place, node: yaml.Node, what: str) -> dict[str, yaml.Node]:
@@ -110,51 +168,69 @@ def mapping(place: Place, node: yaml.Node, what: str) -> dict[str, yaml.Node]:
     Raises:
         CoreError: no mapping, or a key twice.
     """
-    if not isinstance(node, yaml.MappingNode):
+    found = followed(node)
+    if not isinstance(found, yaml.MappingNode):
         place.fail(node, f"{what} must be a mapping")
     entries: dict[str, yaml.Node] = {}
     merged: dict[str, yaml.Node] = {}
-    for key, value in node.value:
-        if key.tag == "tag:yaml.org,2002:merge":
-            for one in value.value if isinstance(value, yaml.SequenceNode) else [value]:
-                for name, inner in mapping(place, one, "a merged value").items():
+    for one, value in found.value:
+        key = followed(one)
+        if not isinstance(key, yaml.ScalarNode):
+            place.fail(one, f"a key of {what} must be plain text")
+        if key.tag == _MERGE:
+            source = followed(value)
+            for part in source.value if isinstance(source, yaml.SequenceNode) else [value]:
+                for name, inner in mapping(place, part, "a merged value").items():
                     merged.setdefault(name, inner)
             continue
-        if not isinstance(key, yaml.ScalarNode):
-            place.fail(key, f"a key of {what} must be plain text")
         if key.value in entries:
             place.fail(key, f"key {key.value!r} stands twice in {what}")
         entries[key.value] = value
-    return merged | entries
+    return {**merged, **entries} if merged else entries
 
 
 def sequence(place: Place, node: yaml.Node | None, what: str) -> list[yaml.Node]:
     """Return the items of a list, none for null."""
     if is_null(node):
         return []
-    if not isinstance(node, yaml.SequenceNode):
-        assert node is not None
+    assert node is not None
+    found = followed(node)
+    if not isinstance(found, yaml.SequenceNode):
         place.fail(node, f"{what} must be a list")
-    return list(node.value)
+    return list(found.value)
 
 
 def text(place: Place, node: yaml.Node | None, what: str, default: str = "") -> str:
     """Return a scalar in its source spelling; the default for null."""
     if is_null(node):
         return default
-    if not isinstance(node, yaml.ScalarNode):
-        assert node is not None
+    assert node is not None
+    found = followed(node)
+    if not isinstance(found, yaml.ScalarNode):
         place.fail(node, f"{what} must be plain text")
-    return str(node.value)
+    return str(found.value)
+
+
+_TRUE, _FALSE = ("true", "True", "TRUE"), ("false", "False", "FALSE")
+_YES = ("y", "Y", "yes", "Yes", "YES", "on", "On", "ON")
+_NO = ("n", "N", "no", "No", "NO", "off", "Off", "OFF")
 
 
 def boolean(place: Place, node: yaml.Node | None, what: str, default: bool) -> bool:
-    """Return a YAML boolean; templated text is none (workflows-config.md 2.5)."""
+    """Return a YAML boolean: templated text is none (workflows-config.md 2.5), nor is quoted ``true``.
+
+    The words of YAML 1.1 are taken however they are written, as yaml.v3 does for a field that is a bool.
+    """
     if is_null(node):
         return default
-    if isinstance(node, yaml.ScalarNode) and not node.style and node.value.lower() in ("true", "false"):
-        return bool(node.value.lower() == "true")
     assert node is not None
+    found = followed(node)
+    if isinstance(found, yaml.ScalarNode):
+        plain = found.style is None
+        if found.value in _YES or (plain and found.value in _TRUE):
+            return True
+        if found.value in _NO or (plain and found.value in _FALSE):
+            return False
     place.fail(node, f"{what} must be true or false", hint="expressions are not evaluated here")
 
 
@@ -174,7 +250,7 @@ def walk(node: yaml.Node) -> Iterator[tuple[str, yaml.Node]]:
     """Yield (key, value) of every mapping at any depth."""
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
-            yield str(key.value), value
+            yield str(followed(key).value), value
             yield from walk(value)
     elif isinstance(node, yaml.SequenceNode):
         for item in node.value:

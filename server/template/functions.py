@@ -6,13 +6,12 @@ Those that read configuration, inventory or runtime entries: access.py.
 from __future__ import annotations
 
 import logging
-import re
 from dataclasses import replace
 from pathlib import Path
 
 from server.ids import new_id
 from server.template.errors import ExpressionError
-from server.template.gojson import JsonError, dumps, loads
+from server.template.gojson import JsonError, dumps, loads, to_integer
 from server.template.scope import Function, NilArgument, Scope
 from server.template.values import render
 
@@ -20,15 +19,6 @@ log = logging.getLogger(__name__)
 
 _TRUE = frozenset({"true", "yes", "y", "1", "on", "ok"})
 _FALSE = frozenset({"", "false", "no", "n", "0", "off", "none"})
-_INTEGER = re.compile(r"[+-]?[0-9]+")
-
-
-def to_integer(text: str) -> int | None:
-    """Return what Go's Atoi reads, None if it is no integer of 64 bits."""
-    if not _INTEGER.fullmatch(text):
-        return None
-    value = int(text)
-    return value if -(1 << 63) <= value < 1 << 63 else None
 
 
 def is_truthy(text: str) -> bool:

@@ -76,6 +76,14 @@ def format_float(value: float) -> str:
     return f"{mantissa.removesuffix('.0')}e{'+' if power >= 0 else '-'}{abs(power):d}"
 
 
+def to_integer(text: str) -> int | None:
+    """Return what Go's Atoi reads, None if it is no integer of 64 bits."""
+    if not _INTEGER.fullmatch(text):
+        return None
+    value = int(text)
+    return value if -(1 << 63) <= value < 1 << 63 else None
+
+
 def _kind(value: object) -> str:
     if isinstance(value, bool):
         return "bool"
@@ -119,6 +127,7 @@ def _write(value: object, parts: list[str], escape_html: bool) -> None:
         raise JsonError("json: unsupported type: func")
 
 
+_INTEGER = re.compile(r"[+-]?[0-9]+")
 _SPACE = re.compile(r"[ \t\r\n]*")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _PLAIN = re.compile(r'[^"\\\x00-\x1f]*')

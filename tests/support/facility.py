@@ -157,7 +157,7 @@ class Facility:
         (found,) = [one for one in named if not host or one.deploymentInfo.hostname == host]
         return found
 
-    async def state(self, environment_id: str) -> str:
+    async def state_of(self, environment_id: str) -> str:
         reply = await self.control.GetEnvironment(pb.GetEnvironmentRequest(id=environment_id), timeout=10)
         return reply.environment.state
 

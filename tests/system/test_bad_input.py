@@ -88,7 +88,7 @@ async def test_a_transition_that_is_not_legal_now_is_refused_and_changes_nothing
     info = error_info(caught.value)
     assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
     assert (info.reason, info.metadata["state"]) == ("ILLEGAL_TRANSITION", "CONFIGURED")
-    assert await facility.state(environment.id) == "CONFIGURED"
+    assert await facility.state_of(environment.id) == "CONFIGURED"
 
 
 async def test_a_task_that_ends_itself_during_start_leads_to_error_with_its_exit_code(facility: Facility) -> None:

@@ -29,7 +29,7 @@ async def test_recorded_decisions_are_made_again(facility: Facility) -> None:
     await facility.destroy(environment.id)
     await facility.stop(drain=True)
     environments = sorted(facility.recordings.glob("environment-*.jsonl"))
-    executors = sorted(facility.recordings.glob("executor-*.jsonl"))
+    executors = sorted(facility.recordings.glob("flp*.jsonl"))
     assert len(environments) == 1 and len(executors) == 2
     for module, files in (("server.environment.recording", environments), ("executor.recording", executors)):
         first, second = replayed(module, files), replayed(module, files)

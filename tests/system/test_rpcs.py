@@ -148,7 +148,7 @@ async def test_transitions_and_their_refusals(facility: Facility) -> None:
     assert reply.transitionDuration == reply.endOfTransition - reply.startOfTransition
     code, details, info = await refused(rpc.ControlEnvironment(kinds(id=environment.id, type=kinds.START_ACTIVITY)))
     assert (code, info.reason) == ("FAILED_PRECONDITION", "ILLEGAL_TRANSITION") and "needs CONFIGURED" in details
-    assert await facility.state(environment.id) == "DEPLOYED"
+    assert await facility.state_of(environment.id) == "DEPLOYED"
     assert (await rpc.ControlEnvironment(kinds(id=environment.id, type=kinds.CONFIGURE))).state == "CONFIGURED"
 
 
@@ -218,6 +218,9 @@ async def test_repositories_and_templates(facility: Facility) -> None:
     assert [one.name for one in (await rpc.ListRepos(pb.ListReposRequest())).repos] == [first, str(other)]
     code, details, info = await refused(rpc.AddRepo(pb.AddRepoRequest(name=str(other))))
     assert (code, info.reason) == ("UNKNOWN", "REPOSITORY") and "already present" in details.lower()
+    code, details, _ = await refused(rpc.GetWorkflowTemplates(pb.GetWorkflowTemplatesRequest(repoPattern="0")))
+    assert code == "INVALID_ARGUMENT" and "workflows/bad-yaml.yaml:4" in details
+    (facility.repository / "workflows" / "bad-yaml.yaml").unlink()
     templates = (await rpc.GetWorkflowTemplates(pb.GetWorkflowTemplatesRequest(repoPattern="0"))).workflowTemplates
     assert [(one.template, one.description) for one in templates] == [("flow", "A source and a sink on every host")]
     spec = templates[0].varSpecMap["rate_hz"]

@@ -19,8 +19,8 @@ async def test_a_workflow_goes_through_a_whole_run_and_moves_data(facility: Faci
     started = await facility.ask(environment.id, "START_ACTIVITY")
     assert (started.state, started.currentRunNumber) == ("RUNNING", 1)
     key = ("environment", environment.id)
-    things = await facility.watch_until(lambda seen: key in seen and seen[key].bytes_moved > 20_000)
-    assert things[key].bytes_per_s > 0 and things[key].tasks_ok == 7
+    things = await facility.watch_until(lambda seen: key in seen and seen[key].bytes_moved > 20_000 and seen[key].bytes_per_s > 0)
+    assert things[key].tasks_ok == 7
     errors = [m.value for k, t in things.items() if k[0] == "task" for m in t.metrics if m.name == "data.sink.errors"]
     assert errors == [0.0, 0.0]
     assert (await facility.ask(environment.id, "STOP_ACTIVITY")).state == "CONFIGURED"
@@ -52,7 +52,7 @@ async def test_a_killed_task_that_is_not_critical_changes_nothing(facility: Faci
     monitor = await facility.task("quality")
     os.kill(int(monitor.pid), signal.SIGKILL)
     await facility.watch_until(lambda seen: seen["task", monitor.taskId].state == "ERROR")
-    assert await facility.state(environment.id) == "RUNNING"
+    assert await facility.state_of(environment.id) == "RUNNING"
 
 
 async def test_a_core_killed_in_a_run_comes_back_and_the_run_goes_on(facility: Facility) -> None:
@@ -84,7 +84,7 @@ async def test_a_killed_executor_takes_its_tasks_along_and_is_named(facility: Fa
     things = await facility.watch_until(lambda seen: key in seen and seen[key].state == "ERROR")
     fault = things["fault", environment.id]
     assert fault.host == "flp002" and "executor" in fault.cause
-    assert not psutil.pid_exists(int(task.pid))
+    assert int(task.pid) not in facility.processes()
     await facility.destroy(environment.id)
     again = await facility.create("flow", HOSTS)
     assert again.state == "CONFIGURED", "a new executor takes the place of the dead one"

@@ -482,7 +482,10 @@ async def test_nothing_is_sent_to_a_host_without_a_link(facility: Facility) -> N
 
 def test_a_path_too_long_for_a_socket_is_replaced_by_the_same_short_one_each_time(tmp_path: Path) -> None:
     assert socket_path(Path("/tmp/x")) == Path("/tmp/x/executors.sock")
-    deep = tmp_path / ("d" * 90)
-    assert len(os.fsencode(socket_path(deep))) <= MAX_PATH
-    assert socket_path(deep) == socket_path(deep)
-    assert socket_path(deep) != socket_path(tmp_path / ("e" * 90))
+    deep, other = socket_path(tmp_path / ("d" * 90)), socket_path(tmp_path / ("e" * 90))
+    try:
+        assert len(os.fsencode(deep)) <= MAX_PATH
+        assert socket_path(tmp_path / ("d" * 90)) == deep != other
+    finally:
+        deep.parent.rmdir()
+        other.parent.rmdir()

@@ -11,7 +11,7 @@ from server.template.render import names_in, render
 from server.template.scope import Function
 
 VARIABLES = {
-    "host": "flp7", "count": "3", "on": "true", "empty": "", "list": '["b","a"]', "object": '{"x":{"y":[1,2.5]}}',
+    "host": "flp7", "number": "3", "on": "true", "empty": "", "list": '["b","a"]', "object": '{"x":{"y":[1,2.5]}}',
     "odd-name": "odd",
 }  # fmt: skip
 
@@ -35,7 +35,7 @@ def refused(expression: str, **objects: object) -> ExpressionError:
         ("", ""),
         ("no tags", "no tags"),
         ("}} first", "}} first"),
-        ("{{host}}{{ count }}", "flp73"),
+        ("{{host}}{{ number }}", "flp73"),
         ("a-{{host}}}}", "a-flp7}}"),
         ("{{ host /* which */ }}", "flp7"),
         ("{{\n host // which\n}}", "flp7"),
@@ -84,8 +84,8 @@ def test_a_substituted_value_is_not_evaluated_again() -> None:
         ("nil ?? nil ?? 'z'", "z"),
         ("1 + (nil ?? 2)", "3"),
         ("true ? 'a' : false ? 'b' : 'c'", "a"),
-        ("if count == '3' { 'three' } else { 'other' }", "three"),
-        ("if count == '4' { 1 } else if count == '3' { 2 } else { 3 }", "2"),
+        ("if number == '3' { 'three' } else { 'other' }", "three"),
+        ("if number == '4' { 1 } else if number == '3' { 2 } else { 3 }", "2"),
         ("let x = 2; let y = 3; x * y", "6"),
         ("1; 2; 3", "3"),
         ("host | upper() | split('L')", '["F","P7"]'),
@@ -111,7 +111,7 @@ def test_the_grammar_of_expressions(expression: str, expected: str) -> None:
 @pytest.mark.parametrize(
     "expression",
     [
-        "1 +", "(1", "[1", "{a 1}", "'open", "'two\nlines'", "1__", "12ab", "0x", "a b", "?", "f(", "a.", "a.1", "1 = 2",
+        "1 +", "(1", "[1", "{a 1}", "'open", "'two\nlines'", "12ab", "0x", "a b", "?", "f(", "a.", "a.1", "1 = 2",
         "1 ?? 2 + 3 + nil ?? 1 && 2", "let x 2; x", "let host = 1; host", "if true { 1 }", "#", "9223372036854775808",
         r"'\q'", r"'\xZZ'", "a ~ b", "filter([1])", "map([1], # + #nope)", "len()", "len('a', 'b')",
     ],
@@ -165,7 +165,7 @@ def test_an_undefined_name_is_an_error_that_names_it(expression: str) -> None:
         ("util.PrefixedOverride(nope, host)", ""),
         ("strings.ToUpper(strings.ToLower(nope))", ""),
         ("strings.ToUpper(nope == 'x' ? 'a' : 'b')", "B"),
-        ("strings.IsFalsy(count == 5 ? 'yes' : 'no')", "true"),
+        ("strings.IsFalsy(number == 5 ? 'yes' : 'no')", "true"),
         ("SuffixInRange(nope, 'a', '1', '2')", "false"),
         ("get($env, 'nope')", "<nil>"),
     ],
@@ -208,8 +208,8 @@ def test_the_names_that_a_text_uses_are_known() -> None:
 @pytest.mark.parametrize(
     "expression",
     [
-        "count == 5", "on ? 1 : 2", "!on", "on && true", "'a' + 1", "1 + 'a'", "nil + 'a'", "-host", "host.x", "host[0]",
-        "'a' in 'abc'", "1 < 'a'", "count in [1, 2]", "host contains 1", "true > false", "[1] + [2]", "{a: 1} < 2",
+        "number == 5", "on ? 1 : 2", "!on", "on && true", "'a' + 1", "1 + 'a'", "nil + 'a'", "-host", "host.x", "host[0]",
+        "'a' in 'abc'", "1 < 'a'", "number in [1, 2]", "host contains 1", "true > false", "[1] + [2]", "{a: 1} < 2",
         "len(5)", "upper(5)", "filter([1], 'x')", "filter('abc', true)", "[1]['a']", "1[2:3]", "host('x')", "nil ? 1 : 2",
         "1.5 % 2", "1 % 0", "host matches '('", "host matches 1",
     ],
@@ -223,8 +223,8 @@ def test_operands_that_do_not_fit_are_refused(expression: str) -> None:
     [
         ("1 == 1.0", "true"),
         ("nil == 'x'", "false"),
-        ("json.Unmarshal(count) == 'x'", "false"),
-        ("json.Unmarshal(count) == 3", "true"),
+        ("json.Unmarshal(number) == 'x'", "false"),
+        ("json.Unmarshal(number) == 3", "true"),
         ("json.Unmarshal('true') && true", "true"),
         ("[1, 'a'] == [1.0, 'a']", "true"),
         ("true == true", "true"),
@@ -238,7 +238,7 @@ def test_comparisons_across_types(expression: str, expected: str) -> None:
 
 def test_what_comes_from_a_dotted_call_is_checked_when_evaluated() -> None:
     refused("json.Unmarshal(list) + 1")
-    refused("json.Unmarshal(count) ? 1 : 2")
+    refused("json.Unmarshal(number) ? 1 : 2")
     refused("json.Unmarshal(list)[2]")
     refused("json.Unmarshal(object).no.where")
     assert value("json.Unmarshal(object)?.no?.where") == "<nil>"
