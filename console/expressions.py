@@ -37,7 +37,7 @@ FIELDS: Mapping[str, Callable[[Environment], Value]] = {
 
 _COMPARE: Mapping[str, Callable[[Value, Value], bool]] = {
     "==": operator.eq, "!=": operator.ne,
-    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,  # type: ignore[dict-item]
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
 }  # fmt: skip
 
 _UNITS = {"": 1, "k": 1e3, "kB": 1e3, "M": 1e6, "MB": 1e6, "G": 1e9, "GB": 1e9, "T": 1e12, "TB": 1e12, "B": 1}

@@ -21,6 +21,8 @@ class Result:
     columns: tuple[str, ...] = ()
     facts: Row | None = None
     """One thing."""
+    data: Any = None
+    """What JSON says, if that is not the rows or facts."""
     text: str = ""
     """For people, instead of a table or after the facts: trees, lists below a heading."""
     ids: tuple[str, ...] = ()
@@ -58,17 +60,21 @@ class Context:
     endpoint: str = ""
     colour: bool = False
     is_quiet: bool = False
+    unfinished: str = ""
+    """Environment that a verb began to make when it was interrupted."""
 
 
 def render(result: Result, output: str, *, colour: bool = False) -> str:
     """Return a result as the text for stdout."""
-    value: Any = result.facts if result.rows is None else list(result.rows)
+    value: Any = result.data
+    if value is None:
+        value = result.facts if result.rows is None else list(result.rows)
     if output == "id":
         return "".join(f"{one}\n" for one in result.ids)
     if output == "json":
         return "" if value is None else render_json(value)
     if output == "ndjson":
-        return "" if value is None else "".join(map(render_line, result.rows if result.rows is not None else [value]))
+        return "" if value is None else "".join(map(render_line, value if isinstance(value, list | tuple) else [value]))
     if result.rows is not None:
         return result.text or (render_table(result.columns, result.rows, colour=colour) if result.rows else "")
     shown = {key: it for key, it in (result.facts or {}).items() if not isinstance(it, dict | list)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -59,8 +60,8 @@ class Report:
         self._started = time.monotonic()
         self._seq = 0
         self._failed: list[Outcome] = []
-        self._moved = 0.0
-        self._runs: list[int] = []
+        self._moved: dict[int, float] = {}
+        """Bytes by run number."""
 
     def add(self, outcome: Outcome) -> None:
         """Write one outcome: data to stdout, what went wrong to stderr too."""
@@ -68,21 +69,16 @@ class Report:
         if outcome.code:
             self._failed.append(outcome)
         environment, result = outcome.environment, outcome.result
-        if environment is not None:
-            self._moved = max(self._moved, environment.bytes_moved)
-        number = (result.run_number if result else 0) or (environment.run_number if environment else 0)
-        if number and number not in self._runs:
-            self._runs.append(number)
+        if environment is not None and (number := environment.run_number or environment.last_run_number):
+            self._moved[number] = max(self._moved.get(number, 0.0), environment.bytes_moved)
         if self._is_json:
             table.write(table.render_line(self._record(outcome)))
-        elif result is not None and (outcome.output or not result.is_step):
+        elif result is not None and (not result.is_step or (outcome.output and not outcome.step.capture)):
             if not outcome.step.capture:
                 table.write(render(result, outcome.output or "table", colour=self._colour))
         else:
             self._write_line(outcome)
         if outcome.problem:
-            import sys
-
             table.write(f"line {outcome.step.line}: {outcome.step.text}\n{outcome.problem}\n", sys.stderr)
 
     def finish(self, code: int, *, cleanup: str, note: str = "") -> None:
@@ -93,6 +89,7 @@ class Report:
             note: why the script ended before its end, "" if it did not.
         """
         seconds = time.monotonic() - self._started
+        runs, moved = list(self._moved), sum(self._moved.values())
         first = self._failed[0] if self._failed else None
         if self._is_json:
             table.write(
@@ -104,8 +101,8 @@ class Report:
                         "commands": self._seq,
                         "failed": len(self._failed),
                         "duration_s": round(seconds, 3),
-                        "runs": self._runs,
-                        "bytes": self._moved,
+                        "runs": runs,
+                        "bytes": moved,
                         "cleanup": cleanup,
                         "note": note,
                     }
@@ -114,11 +111,11 @@ class Report:
             return
         if not self._has_header and code == 0:
             return  # only questions were asked: their answers say it all
-        facts = [f"{self._seq} steps", span(seconds)]
-        if self._runs:
-            facts.append(f"run {', '.join(map(str, self._runs))}")
-        if self._moved:
-            facts.append(f"{size(self._moved)} moved")
+        facts = [f"{self._seq} step{'s' * (self._seq != 1)}", span(seconds)]
+        if runs:
+            facts.append(f"run {', '.join(map(str, runs))}")
+        if moved:
+            facts.append(f"{size(moved)} moved")
         if cleanup != "none":
             facts.append(f"cleanup {cleanup}")
         if code == 0:

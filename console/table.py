@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any, TextIO
 
-from console.present import LOOKS, look
+from console.present import LOOKS, look, moment, span
 
 Row = dict[str, Any]
+
+_UNIT = re.compile("_(ms|s)$")
 
 _COLOURS = {"standby": "90", "deployed": "36", "configured": "34;1", "running": "32;1", "error": "31;7", "mixed": "33",
             "unknown": "35", "done": "90"}  # fmt: skip
@@ -36,11 +39,11 @@ def render_table(columns: Sequence[str], rows: Sequence[Row], *, colour: bool = 
 
 def render_facts(row: Row, *, colour: bool = False) -> str:
     """Return one thing as ``key: value`` lines."""
-    width = max((len(key) for key in row), default=0) + 1
+    width = max((len(_UNIT.sub("", key)) for key in row), default=0) + 1
     lines = []
     for key, value in row.items():
-        text = clean(value)
-        label = key.replace("_", " ") + ":"
+        text = shown(key, value)
+        label = _UNIT.sub("", key).replace("_", " ") + ":"
         line = f"{label:{width}} {text}".rstrip()
         lines.append(_coloured(line, text) if colour and key == "state" else line)
     return "\n".join(lines) + "\n"
@@ -54,6 +57,13 @@ def render_json(value: Any) -> str:
 def render_line(value: Any) -> str:
     """Return the value as one line of JSON."""
     return json.dumps(value, default=_plain, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def shown(key: str, value: Any) -> str:
+    """Return a cell; keys that end in ``_ms`` are points in time, in ``_s`` durations."""
+    if key.endswith("_ms"):
+        return moment(value) if value else "-"
+    return span(value) if key.endswith("_s") else clean(value)
 
 
 def clean(value: Any) -> str:

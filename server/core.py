@@ -28,7 +28,7 @@ from server.environment.runner import Parts, now_ms
 from server.environment.stimuli import AnyStimulus, DeviceReported, TaskChange, TaskTerminated, Timings
 from server.ids import new_id
 from server.integration.registry import PluginRegistry
-from server.journal import Delete, Journal, Put, Table
+from server.journal import Delete, Journal, Put, Record, Table
 from server.settings import ServerSettings
 from server.task.acquire import Acquirer
 from server.task.commander import Commander
@@ -234,11 +234,12 @@ class Core:
     def _tasks_changed(self, changes: Sequence[RosterChange]) -> None:
         """Journal, show and hand on what changed about tasks."""
         touched: set[str] = set()
+        records: list[Record] = []
         for change in changes:
             task, before = change.after, change.before
             if task is None:
                 assert before is not None
-                self.journal.append_nowait([Delete(Table.TASKS, before.task_id)])
+                records.append(Delete(Table.TASKS, before.task_id))
                 self.display.picture.remove(model.Kind.TASK, before.task_id)
                 continue
             self.display.task_changed(task)
@@ -246,10 +247,12 @@ class Core:
                 touched.add(task.environment_id)
                 continue
             if change.cause != "added":  # the acquirer has recorded it before it was launched
-                self.journal.append_nowait([Put(Table.TASKS, task.task_id, task.to_record())])
+                records.append(Put(Table.TASKS, task.task_id, task.to_record()))
             self.display.publish_task(task)
             if task.environment_id and (before is None or before.environment_id):
                 self.environments.catch_up(_change_of(before, task), task.environment_id)
+        if records:
+            self.journal.append_nowait(records)
         for environment_id in touched:
             if runner := self.environments.of_task(environment_id):
                 self.display.environment_changed(runner)

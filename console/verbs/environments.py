@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from console import resolve
-from console.present import fault_line, moment, names, run_number
+from console.present import fault_line, moment
 from console.results import Context, Result
 from console.table import Row, render_table
 from console.verbs.roles import render_tree
@@ -20,6 +20,7 @@ async def ls(context: Context) -> Result:
     known = await context.session.client.environments()
     return Result(
         rows=tuple(row(one) for one in known),
+        data=known,
         columns=COLUMNS,
         ids=tuple(one.id for one in known),
         empty="no environments running",
@@ -72,8 +73,8 @@ def row(info: EnvironmentInfo) -> Row:
         "id": info.id,
         "template": info.template,
         "state": info.state,
-        "run": run_number(info.run_number),
-        "detectors": names(info.detectors),
+        "run": info.run_number or None,
+        "detectors": info.detectors,
         "hosts": info.hosts,
         "tasks": f"{info.tasks_active}/{info.tasks_total}",
         "created": moment(info.created_ms),

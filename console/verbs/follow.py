@@ -38,7 +38,7 @@ async def wait(context: Context) -> Result:
     reached = state()
     last = store.last_seen(environment_id)
     run = last.run_number if last else 0
-    facts = {"id": environment_id, "state": reached or (last.state if last else ""), "run": run_number(run)}
+    facts = {"id": environment_id, "state": reached or (last.state if last else ""), "run": run or None}
     code, problem = 0, ""
     if reached not in wanted:
         names = " or ".join(sorted(wanted))

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from console import gates, resolve
 from console.exit_codes import FAILED, OK, REFUSED, ExitError, usage
-from console.present import event_line, fault_line, names, run_number, span
+from console.present import event_line, fault_line
 from console.progress import progress
 from console.results import Context, Result
 from console.table import Row
@@ -51,8 +51,13 @@ async def create(context: Context) -> Result:
         mine = [one for one in store.environments() if one.id not in before and one.owner.name == session.client.user]
         return mine[-1] if mine else None
 
-    with progress(context, ours):
-        info = await _in_time(context, session.client.create(template, variables, public=public), "env create")
+    try:
+        with progress(context, ours):
+            info = await _in_time(context, session.client.create(template, variables, public=public), "env create")
+    except (asyncio.CancelledError, DeadlineError):
+        if (begun := ours()) is not None:
+            context.unfinished = begun.id  # the core goes on with it
+        raise
     await session.settle(lambda: _shows(store.environment(info.id), info.state))
     if info.state == "ERROR":
         return await _failed(context, _created(info, started=started), "creation")
@@ -62,7 +67,7 @@ async def create(context: Context) -> Result:
 async def control(context: Context) -> Result:
     """Run one transition and compare the state reached with the one it leads to."""
     args, session = context.args, context.session
-    event = Transition(context.command.event or _event(args.event))
+    event = Transition(context.command.event or event_of(args.event))
     info = await resolve.environment(session, args.env)
     environment_id = info.id if info else args.env
     level = {Transition.START_ACTIVITY: 2, Transition.STOP_ACTIVITY: 3}.get(event, 1)
@@ -80,10 +85,10 @@ async def control(context: Context) -> Result:
         "id": environment_id,
         "event": event.value,
         "state": reply.state,
-        "run": run_number(run),
+        "run": run or None,
         "started_ms": reply.started_ms,
         "ended_ms": reply.ended_ms,
-        "duration": span(time.monotonic() - started),
+        "duration_s": round(time.monotonic() - started, 3),
     }
     result = Result(
         facts=facts,
@@ -136,7 +141,7 @@ async def destroy(context: Context) -> Result:
         "state": "DONE",
         "tasks_killed": len(done.killed),
         "tasks_running": len(done.running),
-        "duration": span(time.monotonic() - started),
+        "duration_s": round(time.monotonic() - started, 3),
     }
     return Result(
         facts=facts,
@@ -181,8 +186,8 @@ def _created(info: EnvironmentInfo, *, started: float) -> Result:
         "state": info.state,
         "tasks": f"{info.tasks_active}/{info.tasks_total}",
         "hosts": info.hosts,
-        "detectors": names(info.detectors),
-        "duration": span(time.monotonic() - started),
+        "detectors": info.detectors,
+        "duration_s": round(time.monotonic() - started, 3),
         "user_vars": dict(info.user_vars),
     }
     return Result(facts=facts, ids=(info.id,), environment_id=info.id, state_after=info.state, is_step=True)
@@ -242,7 +247,8 @@ def _shows(environment: Environment | None, state: str) -> bool:
     return environment is not None and environment.state == state and environment.transition is None
 
 
-def _event(text: str) -> str:
+def event_of(text: str) -> str:
+    """Return the event that an operator named; ExitError (USAGE) with the nearest if there is none."""
     known = [event.value for event in OPERATOR_EVENTS]
     name = text.upper().replace("-", "_")
     full = {"START": "START_ACTIVITY", "STOP": "STOP_ACTIVITY"}.get(name, name)
@@ -250,6 +256,6 @@ def _event(text: str) -> str:
         return full
     import difflib  # only a mistake needs it
 
-    near = difflib.get_close_matches(full, known, n=1)
+    near = difflib.get_close_matches(full, [*known, "START", "STOP"], n=1)
     hint = f"did you mean {near[0]}?" if near else f"events: {', '.join(known)}"
     raise usage(f"{text} is no event that can be asked for", hint=hint)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from console import gates, resolve
-from console.present import RANK, rate, run_number, short_class, size, task_problem
+from console.present import RANK, rate, short_class, size, task_problem
 from console.results import Context, Result
 from console.store import worst_first
 from console.table import Row
@@ -29,6 +29,7 @@ async def ls(context: Context) -> Result:
         tasks = [task for task in tasks if task.state == args.state.upper()]
     return Result(
         rows=tuple(live_row(task) for task in tasks),
+        data=tasks,
         columns=COLUMNS,
         ids=tuple(task.task_id for task in tasks),
         empty="no tasks running" if not (args.env or args.state) else "no such tasks",
@@ -89,18 +90,13 @@ def live_row(task: Task) -> Row:
     return {
         "task_id": task.task_id,
         "class": short_class(task.name or task.class_name),
-        "class_name": task.class_name,
         "host": task.host,
         "env": task.environment_id,
-        "path": task.path,
         "state": task.state,
         "status": task.status,
         "crit": task.critical,
-        "pid": run_number(task.pid),
-        "locked": task.locked,
-        "claimable": task.claimable,
+        "pid": task.pid or None,
         "problem": task_problem(task),
-        "metrics": {metric.name: metric.value for metric in task.metrics},
     }
 
 

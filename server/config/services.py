@@ -1,6 +1,6 @@
 """The configuration service as template functions see it: synchronous, on a YAML file, for the loader's own process.
 
-Implements the Services protocol of server/workflow/services.py. The core's asynchronous face: configuration.py.
+Implements the Services protocol of server/template/services.py. The core's asynchronous face: configuration.py.
 """
 
 from __future__ import annotations

@@ -15,13 +15,13 @@ class Instruction(msgspec.Struct, frozen=True, tag=True, tag_field="is", kw_only
     """Base of all instructions."""
 
 
-class Publish(Instruction):
+class Publish(Instruction, frozen=True):
     """Tell the world; never waits."""
 
     event: EnvironmentEvent | CallEvent | RunEvent
 
 
-class Acquire(Instruction):
+class Acquire(Instruction, frozen=True):
     """Place and launch tasks for these roles. Answered by Acquired."""
 
     token: str
@@ -29,7 +29,7 @@ class Acquire(Instruction):
     timeout_s: float
 
 
-class Command(Instruction):
+class Command(Instruction, frozen=True):
     """Drive tasks through a task event. Answered by CommandDone."""
 
     token: str
@@ -43,7 +43,7 @@ class Command(Instruction):
     """CONFIGURE: every task gets its own property map (core.md 2.7)."""
 
 
-class TriggerHooks(Instruction):
+class TriggerHooks(Instruction, frozen=True):
     """Start the processes of hook tasks. Answered by HooksTriggered; their ends come as TaskTerminated."""
 
     token: str
@@ -51,7 +51,7 @@ class TriggerHooks(Instruction):
     timeout_s: float
 
 
-class RunCall(Instruction):
+class RunCall(Instruction, frozen=True):
     """Evaluate a call of an integrated service. Answered by CallDone."""
 
     token: str
@@ -62,30 +62,30 @@ class RunCall(Instruction):
     """Consolidated stack of the call role with the ``__call_*`` keys (core.md 2.8.2)."""
 
 
-class NewRunNumber(Instruction):
+class NewRunNumber(Instruction, frozen=True):
     """Answered by RunNumberGranted."""
 
     token: str
 
 
-class StartTimer(Instruction):
+class StartTimer(Instruction, frozen=True):
     """Answered by TimerFired unless stopped. ``at_ms`` is when it fires, so that a restart can arm it again."""
 
     timer: str
     at_ms: int
 
 
-class StopTimer(Instruction):
+class StopTimer(Instruction, frozen=True):
     timer: str
 
 
-class Release(Instruction):
+class Release(Instruction, frozen=True):
     """Unlock tasks: they no longer belong to the environment."""
 
     task_ids: tuple[str, ...]
 
 
-class Kill(Instruction):
+class Kill(Instruction, frozen=True):
     """End released tasks. Answered by TasksKilled."""
 
     token: str
@@ -93,7 +93,7 @@ class Kill(Instruction):
     timeout_s: float
 
 
-class Reply(Instruction):
+class Reply(Instruction, frozen=True):
     """Answer the request; error "" is success."""
 
     request_id: str
@@ -103,7 +103,7 @@ class Reply(Instruction):
     killed: tuple[str, ...] = ()
 
 
-class Gone(Instruction):
+class Gone(Instruction, frozen=True):
     """The environment is finished: forget it."""
 
 

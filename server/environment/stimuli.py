@@ -46,7 +46,7 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
     """Between the ERROR of a critical task and GO_ERROR, so that one cause is reported once (core.md 2.13)."""
 
 
-class Created(Stimulus):
+class Created(Stimulus, frozen=True):
     """First stimulus: the workflow is loaded and its detectors are reserved."""
 
     environment_id: str
@@ -63,7 +63,7 @@ class Created(Stimulus):
     request_id: str = ""
 
 
-class Requested(Stimulus):
+class Requested(Stimulus, frozen=True):
     """An operator asks for a transition; one that is not possible now is refused and changes nothing."""
 
     event: str
@@ -71,7 +71,7 @@ class Requested(Stimulus):
     request_id: str
 
 
-class DestroyRequested(Stimulus):
+class DestroyRequested(Stimulus, frozen=True):
     """An operator asks to destroy the environment (core.md 2.12)."""
 
     requester: Requester
@@ -92,7 +92,7 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     mode: str
 
 
-class Acquired(Stimulus):
+class Acquired(Stimulus, frozen=True):
     """The tasks were placed and handed over for launch, or not."""
 
     token: str
@@ -112,7 +112,7 @@ class TaskChange(msgspec.Struct, frozen=True, kw_only=True):
     signal: int | None = None
 
 
-class TasksChanged(Stimulus):
+class TasksChanged(Stimulus, frozen=True):
     changes: tuple[TaskChange, ...]
 
 
@@ -123,7 +123,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     error: str = ""
 
 
-class CommandDone(Stimulus):
+class CommandDone(Stimulus, frozen=True):
     """All targets of a transition command have answered, or their time is over."""
 
     token: str
@@ -132,12 +132,12 @@ class CommandDone(Stimulus):
     """The command could not be built at all."""
 
 
-class HooksTriggered(Stimulus):
+class HooksTriggered(Stimulus, frozen=True):
     token: str
     failed: tuple[Outcome, ...] = ()
 
 
-class TaskTerminated(Stimulus):
+class TaskTerminated(Stimulus, frozen=True):
     """The process of a basic or hook task ended."""
 
     task_id: str
@@ -148,14 +148,14 @@ class TaskTerminated(Stimulus):
     final_status: str
 
 
-class DeviceReported(Stimulus):
+class DeviceReported(Stimulus, frozen=True):
     """END_OF_STREAM or TASK_INTERNAL_ERROR from a task."""
 
     task_id: str
     type: int
 
 
-class CallDone(Stimulus):
+class CallDone(Stimulus, frozen=True):
     """A call of an integrated service returned; error "" is success."""
 
     token: str
@@ -164,24 +164,24 @@ class CallDone(Stimulus):
     error: str = ""
 
 
-class VariablesWritten(Stimulus):
+class VariablesWritten(Stimulus, frozen=True):
     """A service wrote runtime variables of the root role; ``appended`` items join a comma-separated list."""
 
     values: dict[str, str] = {}
     appended: dict[str, str] = {}
 
 
-class RunNumberGranted(Stimulus):
+class RunNumberGranted(Stimulus, frozen=True):
     token: str
     run_number: int = 0
     error: str = ""
 
 
-class TimerFired(Stimulus):
+class TimerFired(Stimulus, frozen=True):
     timer: str
 
 
-class TasksKilled(Stimulus):
+class TasksKilled(Stimulus, frozen=True):
     token: str
     killed: tuple[str, ...] = ()
     remaining: tuple[str, ...] = ()

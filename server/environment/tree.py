@@ -32,7 +32,7 @@ class Role:
         self.loaded = loaded
         self.parent = parent
         self.name = loaded.name
-        self.path = f"{parent.path}.{loaded.name}" if parent else loaded.name
+        self.path: str = f"{parent.path}.{loaded.name}" if parent else loaded.name
         self.order = order
         self.children: list[Role] = []
         self.defaults = dict(loaded.defaults)

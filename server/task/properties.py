@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Protocol, TypeVar
 
 from occ.errors import ConfigError
@@ -161,7 +162,10 @@ def _rendered(task_class: TaskClass, properties: Mapping[str, str], known: Mappi
 
 
 def _by_name(first: Sequence[_Channel], then: Sequence[_Channel]) -> tuple[_Channel, ...]:
-    found: dict[str, _Channel] = {}
-    for channel in (*first, *then):
-        found.setdefault(channel.name, channel)
-    return tuple(found.values())
+    names: set[str] = set()
+    found: list[_Channel] = []
+    for channel in chain(first, then):
+        if channel.name not in names:
+            names.add(channel.name)
+            found.append(channel)
+    return tuple(found)

@@ -5,6 +5,7 @@ What the nodes mean: server/workflow/templates.py and taskclass.py. A file from 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -94,7 +95,7 @@ _PLAIN = {"": _NULL, "~": _NULL, "null": _NULL, "Null": _NULL, "NULL": _NULL, "<
 class AliasNode(yaml.Node):
     """``*name``: a reference, which some sections do not follow (workflows-config.md 2.3)."""
 
-    def __init__(self, target: yaml.Node, event: yaml.AliasEvent) -> None:
+    def __init__(self, target: yaml.Node, event: Any) -> None:
         super().__init__(target.tag, None, event.start_mark, event.end_mark)
         self.target = target
 
@@ -102,7 +103,7 @@ class AliasNode(yaml.Node):
 class _Composer:
     """Makes nodes of events; unlike PyYAML's own it keeps aliases apart from what they stand for."""
 
-    def __init__(self, file: str, events: Iterator[yaml.Event]) -> None:
+    def __init__(self, file: str, events: Iterator[Any]) -> None:
         self._file = file
         self._events = events
         self._anchors: dict[str, tuple[yaml.Node, int]] = {}
@@ -113,7 +114,7 @@ class _Composer:
                 return self._node(next(self._events), 0)[0]
         return None
 
-    def _node(self, event: yaml.Event, depth: int) -> tuple[yaml.Node, int]:
+    def _node(self, event: Any, depth: int) -> tuple[yaml.Node, int]:
         """Return a node and how many it stands for, aliases followed."""
         if isinstance(event, yaml.AliasEvent):
             if event.anchor not in self._anchors:
@@ -127,15 +128,17 @@ class _Composer:
             self._anchors[event.anchor] = node, weight
         return node, weight
 
-    def _content(self, event: yaml.Event, depth: int) -> tuple[yaml.Node, int]:
+    def _content(self, event: Any, depth: int) -> tuple[yaml.Node, int]:
         if depth > MAX_NESTING:
             self._fail(event, f"nested deeper than {MAX_NESTING}")
         tag = None if event.tag in (None, "!") else event.tag
         if isinstance(event, yaml.ScalarEvent):
             plain = _PLAIN.get(event.value, _TEXT) if event.implicit[0] else _TEXT
-            return yaml.ScalarNode(tag or plain, event.value, event.start_mark, event.end_mark, event.style), 1
+            scalar: Any = event
+            return yaml.ScalarNode(tag or plain, scalar.value, scalar.start_mark, scalar.end_mark, scalar.style or None), 1
         items: list[yaml.Node] = []
         weight, end = 1, event.end_mark
+        inner: Any
         for inner in self._events:
             if isinstance(inner, (yaml.SequenceEndEvent, yaml.MappingEndEvent)):
                 end = inner.end_mark
@@ -143,12 +146,13 @@ class _Composer:
             node, inside = self._node(inner, depth + 1)
             items.append(node)
             weight += inside
+        start: Any = event.start_mark
         if isinstance(event, yaml.SequenceStartEvent):
-            return yaml.SequenceNode(tag or "tag:yaml.org,2002:seq", items, event.start_mark, end), weight
+            return yaml.SequenceNode(tag or "tag:yaml.org,2002:seq", items, start, end), weight
         pairs = list(zip(items[::2], items[1::2], strict=True))
-        return yaml.MappingNode(tag or "tag:yaml.org,2002:map", pairs, event.start_mark, end), weight
+        return yaml.MappingNode(tag or "tag:yaml.org,2002:map", pairs, start, end), weight
 
-    def _fail(self, event: yaml.Event, problem: str) -> NoReturn:
+    def _fail(self, event: Any, problem: str) -> NoReturn:
         raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
 
 
@@ -226,7 +230,7 @@ def boolean(place: Place, node: yaml.Node | None, what: str, default: bool) -> b
     assert node is not None
     found = followed(node)
     if isinstance(found, yaml.ScalarNode):
-        plain = found.style is None
+        plain = not found.style
         if found.value in _YES or (plain and found.value in _TRUE):
             return True
         if found.value in _NO or (plain and found.value in _FALSE):
@@ -238,12 +242,14 @@ def number(place: Place, node: yaml.Node | None, what: str, default: float) -> f
     """Return a number, quoted or not."""
     if is_null(node):
         return default
-    found = text(place, node, what)
-    try:
-        return float(found)
-    except ValueError:
-        assert node is not None
+    found = text(place, node, what).strip()
+    assert node is not None
+    if not _NUMBER.fullmatch(found):
         place.fail(node, f"{what} must be a number, is {found!r}")
+    return float(found)
+
+
+_NUMBER = re.compile(r"[+-]?([0-9]{1,300}\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,2})?")
 
 
 def walk(node: yaml.Node) -> Iterator[tuple[str, yaml.Node]]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from pathlib import Path
 
 import msgspec
 import yaml
 
 from server.template.channels import read_constraints, read_inbound, read_outbound
-from server.template.documents import Place, is_null, mapping, number, read, sequence, text
+from server.template.documents import Place, is_null, mapping, number, sequence, text
 from server.template.model import Command, TaskClass, Wants
 
 log = logging.getLogger(__name__)
@@ -20,20 +19,16 @@ MODES = (
 )  # fmt: skip
 
 
-def load_task_class(path: Path, repository: Path, identifier: str) -> TaskClass:
-    """Read the task template at a path.
+def read_task_class(place: Place, expected_name: str, identifier: str) -> TaskClass:
+    """Read a task template.
 
     Args:
+        expected_name: of the file, which the template must have too.
         identifier: of the class, ``<repo>/tasks/<name>@<hash>``.
 
     Raises:
-        CoreError: missing or broken; names file, line and column.
+        CoreError: TEMPLATE_BROKEN with file, line and column.
     """
-    return read_task_class(read(path, repository), path.stem, identifier)
-
-
-def read_task_class(place: Place, expected_name: str, identifier: str) -> TaskClass:
-    """Read a task template from its document."""
     keys = mapping(place, place.root, "a task template")
     name = text(place, keys.get("name"), "name")
     if name != expected_name:

@@ -1,33 +1,33 @@
 """Load a workflow: from an expression like ``readout-demo`` to a resolved tree with its task classes.
 
-Pure but for reading files of the repository and asking the configuration; runs in the loader's process (worker.py).
+Reads files of repositories and asks the configuration, nothing else; runs in the loader's process (worker.py), and in
+any test. How roles are resolved: roles.py.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from server.api.errors import CoreError, Reason
 from server.template.access import service_objects
-from server.template.documents import PUBLIC, Place, mapping, read, text
-from server.template.errors import ExpressionError
-from server.template.model import LoadedRole, LoadedWorkflow, RoleKind, TaskClass, TemplateInfo
+from server.template.documents import Place, read
+from server.template.functions import UTILITIES
+from server.template.model import LoadedRole, LoadedWorkflow, TaskClass, TemplateInfo
 from server.template.scope import Function
 from server.template.services import Services
-from server.template.taskclass import load_task_class
+from server.template.taskclass import read_task_class
+from server.workflow.jit import Generate, generator_objects
 from server.workflow.repos import LOCAL, RepositorySet
-from server.workflow.roles import read_root
-from server.workflow.variables import Scope
+from server.workflow.roles import Findings, resolve
+from server.workflow.templates import WorkflowTemplate, read_template
+from server.workflow.variables import Lineage
 
-Generate = Callable[[str, str], str]
-"""(function name, argument) to the name of a generated workflow template: the just-in-time path."""
+STANDING_OBJECTS: Mapping[str, object] = {"odc": {"GenerateEPNTopologyFullname": Function((), lambda: "")}}
+"""What expressions may name of services that are not loaded (workflows-config.md 6.4)."""
 
 
 def load_workflow(
@@ -39,25 +39,42 @@ def load_workflow(
     repositories: RepositorySet,
     services: Services,
     generate: Generate | None = None,
+    objects: Mapping[str, object] = STANDING_OBJECTS,
+    with_classes: bool = True,
 ) -> LoadedWorkflow:
-    """Load and resolve a workflow (workflows-config.md 3).
+    """Load and resolve a workflow (workflows-config.md 3.1).
 
     Args:
-        expression: ``[<repo>/workflows/]<name>[@<revision>]``.
+        expression: ``[<repo>/workflows/]<name>[.yaml][@<revision>]``.
         user_vars, defaults, vars: the environment's layers.
-        generate: answers ``dpl.*``; None: it fails, saying that there is no generator.
+        generate: makes a workflow template of a DPL command; None: ``dpl.*`` fails, saying that there is no generator.
+        objects: object functions of integrated services.
+        with_classes: read the task classes too; without, the workflow names them only.
 
     Raises:
         CoreError: names file, line, column, role, expression and what was expected.
     """
     repo, name = split(expression, repositories)
-    library = _Library(Path(repo), repo, repositories, services, generate)
-    place = library.document(name)
-    info = _info(place, expression, name, repo, repositories.hashes[repo])
-    root = read_root(place, library, Scope("", "", None, defaults, vars, user_vars))
-    if root is None:
-        root = LoadedRole(name=name, kind=RoleKind.AGGREGATOR)
-    return LoadedWorkflow(template=info, root=root, classes=library.classes)
+    library = _Library(repo, _Shared(repositories, {**UTILITIES, **service_objects(services)}, objects, generate))
+    template = library.template(name)
+    root = template.root
+    if root.name.value != name:
+        line, column = max(root.name.line, 1), max(root.name.column, 1)
+        raise CoreError(
+            Reason.TEMPLATE_BROKEN,
+            f"{template.file}:{line}:{column}: the name of the template, {root.name.value!r}, is not that of its file",
+            hint=f"call it {name}", file=template.file, line=str(line), column=str(column), role=root.name.value,
+        )  # fmt: skip
+    findings = Findings()
+    for warning in template.warnings:
+        findings.warn(warning)
+    tree = resolve(template, library, Lineage("", "", None, defaults, vars, user_vars), findings)
+    info = TemplateInfo(
+        expression=expression, name=name, description=template.description, public=template.public, repo=repo,
+        revision=LOCAL, hash=repositories.hashes[repo],
+    )  # fmt: skip
+    classes = _classes(tree, library, findings) if with_classes else {}
+    return LoadedWorkflow(template=info, root=tree, classes=classes, warnings=tuple(findings.warnings))
 
 
 def split(expression: str, repositories: RepositorySet) -> tuple[str, str]:
@@ -66,119 +83,121 @@ def split(expression: str, repositories: RepositorySet) -> tuple[str, str]:
     Raises:
         CoreError: malformed, or of a repository that is not known.
     """
-    body, _, revision = expression.partition("@")
     if "://" in expression:
         raise CoreError(Reason.BAD_REQUEST, f"template {expression!r}: write it without a scheme")
-    if revision and revision != LOCAL:
+    body, _, revision = expression.partition("@")
+    if "@" in revision or body.count("/workflows/") > 1:
         raise CoreError(
-            Reason.REPOSITORY, f"template {expression!r}: a local repository has no revision {revision!r}",
-            hint=f"leave it out or write @{LOCAL}",
-        )  # fmt: skip
-    repo, found, name = body.rpartition("/workflows/")
-    if found and "/workflows/" in repo:
-        raise CoreError(Reason.BAD_REQUEST, f"template {expression!r} names several repositories")
-    repo = repo if found else repositories.default
+            Reason.BAD_REQUEST, f"template {expression!r}: expected [<repository>/workflows/]<name>[@<revision>]"
+        )
+    repo, _, name = body.rpartition("/workflows/")
+    repo = repo.rstrip("/") or repositories.default.rstrip("/")
     if not repo:
         raise CoreError(
             Reason.REPOSITORY, "there is no default repository", hint="aliecs repo add /path/of/a/repository"
         )
-    if repo not in repositories.hashes:
-        known = ", ".join(sorted(repositories.hashes)) or "none"
+    _check_known(repo, repositories)
+    if revision not in ("", LOCAL, repositories.hashes[repo]):
         raise CoreError(
-            Reason.REPOSITORY, f"workflow public info parsing failed: Workflow comes from an unknown repo {repo}",
-            hint=f"known are {known}",
+            Reason.REPOSITORY, f"template {expression!r}: a local repository has no revision {revision!r}",
+            hint=f"leave it out or write @{LOCAL}",
         )  # fmt: skip
     return repo, name.removesuffix(".yaml")
 
 
-@dataclass(slots=True)
-class _Library:
-    """One repository while a workflow of it is loaded."""
+def _check_known(repo: str, repositories: RepositorySet) -> None:
+    if repo not in repositories.hashes:
+        near = difflib.get_close_matches(repo, repositories.hashes, 3) or sorted(repositories.hashes)[:5]
+        raise CoreError(
+            Reason.REPOSITORY, f"workflow public info parsing failed: Workflow comes from an unknown repo {repo}",
+            hint=f"known are {', '.join(near) or 'none'}",
+        )  # fmt: skip
 
-    folder: Path
-    repo: str
+
+@dataclass(frozen=True)
+class _Shared:
+    """What all repositories of one load have in common; every file is read once per load."""
+
     repositories: RepositorySet
-    services: Services
+    objects: Mapping[str, object]
+    plugins: Mapping[str, object]
     generate: Generate | None
-    classes: dict[str, TaskClass] = field(default_factory=dict)
-    _functions: Mapping[str, Any] | None = None
+    templates: dict[tuple[str, str], WorkflowTemplate] = field(default_factory=dict)
 
-    @property
-    def functions(self) -> Mapping[str, Any]:
-        if self._functions is None:
-            self._functions = {**service_objects(self.services), **self._generators()}
-        return self._functions
 
-    def document(self, name: str) -> Place:
-        """Return a workflow template by name.
+@dataclass(frozen=True)
+class _Library:
+    """One repository while a workflow is loaded."""
 
-        Raises:
-            CoreError: not there, naming the ones that sound like it, or broken.
-        """
-        path = self.folder / "workflows" / f"{name}.yaml"
-        if not name or "/" in name or not path.is_file():
-            there = [one.stem for one in sorted((self.folder / "workflows").glob("*.yaml"))]
+    repo: str
+    shared: _Shared
+
+    @cached_property
+    def folder(self) -> Path:
+        return self.shared.repositories.folder(self.repo)
+
+    @cached_property
+    def plain_objects(self) -> Mapping[str, object]:
+        return {**self.shared.objects, **self.shared.plugins}
+
+    @cached_property
+    def objects(self) -> Mapping[str, object]:
+        generators = generator_objects(self.folder, self.shared.generate, self.plain_objects)
+        return {**self.plain_objects, **generators}
+
+    def template(self, name: str) -> WorkflowTemplate:
+        """Return a workflow template by name; raises CoreError."""
+        key = self.repo, name
+        if key not in self.shared.templates:
+            self.shared.templates[key] = read_template(self._read("workflows", "workflow template", name))
+        return self.shared.templates[key]
+
+    def include(self, expression: str) -> tuple[WorkflowTemplate, _Library]:
+        if "/" not in expression:  # of this repository, whatever revision it names: it has but one
+            return self.template(expression.partition("@")[0].removesuffix(".yaml")), self
+        repo, name = split(expression, self.shared.repositories)
+        library = self if repo == self.repo else _Library(repo, self.shared)
+        return library.template(name), library
+
+    def task_class(self, load: str) -> str:
+        """Return the identifier; a revision in ``load`` stays, and gets ours behind it (workflows-config.md 2.5)."""
+        path = load if "/" in load else f"{self.repo}/tasks/{load}"
+        return f"{path}@{self.shared.repositories.hashes[self.repo]}"
+
+    def read_class(self, identifier: str) -> TaskClass:
+        """Read the task class of an identifier; raises CoreError."""
+        path = identifier.rpartition("@")[0]
+        repo, _, name = path.rpartition("/tasks/")
+        _check_known(repo, self.shared.repositories)
+        library = self if repo == self.repo else _Library(repo, self.shared)
+        return read_task_class(library._read("tasks", "task template", name), name, identifier)
+
+    def _read(self, kind: str, what: str, name: str) -> Place:
+        path = self.folder / kind / f"{name}.yaml"
+        if not name or "/" in name or "\0" in name or not path.is_file():
+            there = [one.stem for one in sorted((self.folder / kind).glob("*.yaml"))]
             near = difflib.get_close_matches(name, there, 3) or there[:5]
             raise CoreError(
-                Reason.TEMPLATE_NOT_FOUND, f"no workflow template {name!r} in {self.repo}",
-                hint=f"there are {', '.join(near)}" if near else "the repository has no templates",
+                Reason.TEMPLATE_NOT_FOUND, f"no {what} {name!r} in {self.repo}",
+                hint=f"there are {', '.join(near)}" if near else f"{self.folder / kind} has none",
             )  # fmt: skip
         return read(path, self.folder)
 
-    def task_class(self, load: str) -> str:
-        repo, _, name = load.rpartition("/tasks/") if "/" in load else (self.repo, "", load)
-        repo = repo or self.repo
-        if repo not in self.repositories.hashes:
-            raise CoreError(Reason.REPOSITORY, f"task template {load!r} comes from an unknown repo {repo}")
-        identifier = f"{repo}/tasks/{name}@{self.repositories.hashes[repo]}"
-        if identifier not in self.classes:
-            folder = Path(repo)
-            path = folder / "tasks" / f"{name}.yaml"
-            if not path.is_file():
-                there = [one.stem for one in sorted((folder / "tasks").glob("*.yaml"))]
-                near = difflib.get_close_matches(name, there, 3) or there[:5]
-                hint = f"there are {', '.join(near)}" if near else "the repository has no task templates"
-                raise CoreError(Reason.TEMPLATE_NOT_FOUND, f"no task template {name!r} in {repo}", hint=hint)
-            self.classes[identifier] = load_task_class(path, folder, identifier)
-        return identifier
 
-    def include(self, expression: str) -> tuple[Place, _Library]:
-        if "/" not in expression:
-            return self.document(expression.partition("@")[0].removesuffix(".yaml")), self
-        repo, name = split(expression, self.repositories)
-        other = _Library(Path(repo), repo, self.repositories, self.services, self.generate, self.classes)
-        return other.document(name), other
-
-    def _generators(self) -> dict[str, object]:
-        """Return ``dpl.*`` and its older flat names, and what the ODC plugin adds when it is not loaded (core.md 6.1)."""
-        names = ("Generate", "GenerateFromUri", "GenerateFromUriOrFallbackToTemplate")
-        dpl = {name: Function(("string",), partial(self._generate, f"dpl.{name}")) for name in names}
-        return {
-            "dpl": dpl,
-            "GenerateDplSubworkflow": dpl["Generate"],
-            "GenerateDplSubworkflowFromUri": dpl["GenerateFromUri"],
-            "odc": {"GenerateEPNTopologyFullname": Function((), lambda: "")},
-        }
-
-    def _generate(self, function: str, argument: str) -> str:
-        if self.generate is None:
-            raise ExpressionError(f"{function}: the generator of DPL workflows is not installed")
-        return self.generate(function, argument)
-
-
-def _info(place: Place, expression: str, name: str, repo: str, commit: str) -> TemplateInfo:
-    keys = mapping(place, place.root, "a workflow template")
-    node, description = keys.get("name"), keys.get("description")
-    found = text(place, node, "name")
-    if found != name:
-        place.fail(node or place.root, f"the root is called {found!r}, but the file {name!r}: they must be the same")
-    shown = isinstance(description, yaml.ScalarNode) and description.tag == PUBLIC
-    return TemplateInfo(
-        expression=expression,
-        name=name,
-        description=text(place, description, "description") if shown else "",
-        public=node is not None and node.tag == PUBLIC,
-        repo=repo,
-        revision=LOCAL,
-        hash=commit,
-    )
+def _classes(root: LoadedRole, library: _Library, findings: Findings) -> dict[str, TaskClass]:
+    """Read the classes of all tasks that are left in the tree."""
+    classes: dict[str, TaskClass] = {}
+    pending = [root]
+    while pending:
+        role = pending.pop()
+        pending.extend(reversed(role.roles))
+        if role.load and role.load not in classes:
+            try:
+                classes[role.load] = library.read_class(role.load)
+            except CoreError as error:
+                where = findings.loads[role.load]
+                place = f"{where['file']}:{where['line']}:{where['column']}: role {where['role']}"
+                own = {key: value for key, value in error.where.items() if key != "role"}
+                message = f"{place}: {error.message}" if "line" not in own else f"{error.message} (loaded by {place})"
+                raise CoreError(error.reason, message, hint=error.hint, code=error.code, **{**where, **own}) from error
+    return classes

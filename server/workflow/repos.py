@@ -6,9 +6,11 @@ A local repository is a folder with ``workflows/`` and ``tasks/``; its one revis
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fnmatch
 import hashlib
 import json
+import subprocess
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
@@ -34,10 +36,27 @@ class RepositoryInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RepositorySet(msgspec.Struct, frozen=True, kw_only=True):
-    """The repositories as the loader needs them: identifier to hash, and which is the default."""
+    """The repositories as the loader needs them."""
 
     hashes: dict[str, str]
+    """By identifier."""
     default: str = ""
+    """Identifier, "" for none."""
+    folders: dict[str, str] = {}
+    """Where repositories are whose identifier is not a path of this machine."""
+
+    def folder(self, repo: str) -> Path:
+        """Return where a repository is."""
+        return Path(self.folders.get(repo, repo))
+
+    def renewed(self) -> RepositorySet:
+        """Return the same repositories as they are now; asks git, hence blocks. One that is gone keeps its hash."""
+        hashes = dict(self.hashes)
+        for repo in hashes:
+            if repo not in self.folders:
+                with contextlib.suppress(CoreError):
+                    hashes[repo] = read_hash(repo)
+        return msgspec.structs.replace(self, hashes=hashes)
 
 
 class Repositories:
@@ -133,7 +152,7 @@ class Repositories:
             CoreError: there is none with that index, or it is gone.
         """
         for name in sorted(self._hashes) if index == -1 else [self._at(index)]:
-            self._hashes[name] = await _hash(name)
+            self._hashes[name] = await asyncio.to_thread(read_hash, name)
 
     async def set_default(self, index: int) -> None:
         """Make a repository the default.
@@ -165,7 +184,7 @@ class Repositories:
         return "" if fnmatch.fnmatchcase(LOCAL, revision) else f"{LOCAL}\n"
 
     async def _enter(self, identifier: str) -> None:
-        self._hashes[identifier] = await _hash(identifier)
+        self._hashes[identifier] = await asyncio.to_thread(read_hash, identifier)
         self._revisions[identifier] = LOCAL
 
     def _at(self, index: int, problem: str = "Repo index out of range") -> str:
@@ -199,36 +218,31 @@ def identify(name: str) -> str:
     return path.split("/tasks", 1)[0] if path.endswith("/tasks") or "/tasks/" in path else path
 
 
-async def _hash(identifier: str) -> str:
-    """Return the commit of a git work tree, else a name for the content of the folder.
+def read_hash(identifier: str) -> str:
+    """Return the commit of a git work tree, else a name for the content of the folder. Blocks.
 
     Raises:
         CoreError: there is no such folder, or it holds no workflows.
     """
     folder = Path(identifier)
-    if not await asyncio.to_thread((folder / "workflows").is_dir):
+    if not (folder / "workflows").is_dir():
         raise CoreError(
             Reason.REPOSITORY,
             f"repository {identifier} has no folder workflows",
             hint="expected are workflows/ and tasks/",
         )
+    if not (folder / ".git").exists():  # a folder inside another work tree has no commit of its own
+        return _content_hash(folder)
+    # The folder may belong to somebody else, which git refuses unless told on the command line.
+    command = ("git", "-c", "safe.directory=*", "-C", identifier, "rev-parse", "HEAD")
     try:
-        process = await asyncio.create_subprocess_exec(
-            "git", "-C", identifier, "rev-parse", "HEAD",
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, stdin=asyncio.subprocess.DEVNULL,
-        )  # fmt: skip
-    except OSError:
-        return await asyncio.to_thread(_content_hash, folder)
-    try:
-        async with asyncio.timeout(GIT_TIMEOUT_S):
-            out, _ = await process.communicate()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-        out = b""
-    if process.returncode == 0 and out.strip():
-        return out.decode().strip()
-    return await asyncio.to_thread(_content_hash, folder)
+        result = subprocess.run(
+            command, capture_output=True, stdin=subprocess.DEVNULL, timeout=GIT_TIMEOUT_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return _content_hash(folder)
+    commit = result.stdout.decode("ascii", "replace").strip()
+    return commit if result.returncode == 0 and commit else _content_hash(folder)
 
 
 def _content_hash(folder: Path) -> str:

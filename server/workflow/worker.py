@@ -80,7 +80,7 @@ def answer(request: Request, services: FileServices) -> Reply:
             user_vars=request.user_vars,
             defaults=request.defaults,
             vars=request.vars,
-            repositories=request.repositories,
+            repositories=request.repositories.renewed(),
             services=services,
         )
         return Loaded(workflow=workflow)

@@ -19,7 +19,9 @@ async def test_a_workflow_goes_through_a_whole_run_and_moves_data(facility: Faci
     started = await facility.ask(environment.id, "START_ACTIVITY")
     assert (started.state, started.currentRunNumber) == ("RUNNING", 1)
     key = ("environment", environment.id)
-    things = await facility.watch_until(lambda seen: key in seen and seen[key].bytes_moved > 20_000 and seen[key].bytes_per_s > 0)
+    things = await facility.watch_until(
+        lambda seen: key in seen and seen[key].bytes_moved > 20_000 and seen[key].bytes_per_s > 0
+    )
     assert things[key].tasks_ok == 7
     errors = [m.value for k, t in things.items() if k[0] == "task" for m in t.metrics if m.name == "data.sink.errors"]
     assert errors == [0.0, 0.0]

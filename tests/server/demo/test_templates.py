@@ -11,7 +11,7 @@ import yaml
 
 from server.config.services import FileServices
 from server.demo.facility import SHIPPED, prepare
-from server.workflow.services import Services
+from server.template.services import Services
 
 WORKFLOWS = sorted((SHIPPED / "workflows").glob("*.yaml"))
 TASKS = sorted((SHIPPED / "tasks").glob("*.yaml"))

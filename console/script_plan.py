@@ -1,0 +1,168 @@
+"""Looks at a script without running it: ``--check`` offline, ``--dry-run`` against a core with a client that cannot write."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+
+from console import gates, resolve, table
+from console.commands import Command
+from console.execute import say, show, verb_of
+from console.exit_codes import NOT_NOW, ExitError, exit_code, explain, usage
+from console.expressions import check as check_expression
+from console.parse import SESSION_ARGS, duration, parse
+from console.results import Context
+from console.script_lines import Script, Step, Unset, insert
+from console.session import Session
+from server.api.errors import AliecsError
+from server.api.states import EnvironmentEvent, EnvironmentState, destination, refusal
+
+PLANNED = "planned"
+"""Begins the ids of environments that a dry run imagines."""
+
+
+def check(script: Script, variables: Mapping[str, str]) -> None:
+    """Parse every step, with made-up values for what is captured.
+
+    Raises:
+        ExitError: USAGE: the first line that is wrong, and how many others are.
+    """
+    known = dict(variables)
+    problems: list[str] = []
+    for step in (*script.steps, *script.cleanup):
+        try:
+            words = [insert(word, known) for word in step.words]
+            _check_words(words)
+        except Unset as unset:
+            problems.append(f"{script.name}:{step.line}: ${unset.args[0]} is never set: {step.text}")
+        except ExitError as error:
+            problems.append(f"{script.name}:{step.line}: {error}")
+        if step.capture:
+            known[step.capture] = PLANNED
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise usage("\n".join(problems), hint=f"nothing was run{more}")
+
+
+def _check_words(words: list[str]) -> None:
+    if words[0] == "expect":
+        check_expression(words[1])
+    elif words[0] == "sleep":
+        if len(words) not in (2, 3):
+            raise usage("sleep takes a duration, and an environment to look at: sleep 5s $id")
+        try:
+            duration(words[1])
+        except argparse.ArgumentTypeError as error:
+            raise usage(f"sleep: {error}") from None
+    else:
+        command, args = parse(words)
+        if command.name in ("tui", "about"):
+            raise usage(f"{command.name} is not for scripts")
+        if command.name == "env create":
+            resolve.variables(args.extra_vars)
+
+
+async def plan(script: Script, variables: dict[str, str], session: Session, options: argparse.Namespace) -> int:
+    """Say what each step would do, checking what can be checked; nothing is changed. Return the first problem's code."""
+    planner = _Planner(dict(variables), session, options)
+    first = 0
+    for step in (*script.steps, *script.cleanup):
+        try:
+            await planner.step(step)
+        except AliecsError as error:
+            first = first or exit_code(error)
+            table.write(f"{step.line:4}  {step.text}\n      PROBLEM: {indented(explain(error))}\n")
+    return first
+
+
+def indented(text: str) -> str:
+    """Return the lines after the first below it."""
+    return text.replace("\n", "\n      ")
+
+
+class _Planner:
+    def __init__(self, variables: dict[str, str], session: Session, options: argparse.Namespace) -> None:
+        self._variables = variables
+        self._session = session
+        self._options = options
+        self._assumed: dict[str, EnvironmentState] = {}
+        """States that the environments would have by now."""
+        self._count = 0
+
+    async def step(self, step: Step) -> None:
+        words = [insert(word, self._variables) for word in step.words]
+        if words[0] in ("expect", "sleep"):
+            table.write(f"{step.line:4}  {step.text}\n      would wait and look\n")
+            return
+        command, args = parse(words)
+        for arg in SESSION_ARGS:
+            name = arg.name.strip("-")
+            if not getattr(args, name):
+                setattr(args, name, getattr(self._options, name))
+        context = Context(
+            session=self._session,
+            command=command,
+            args=args,
+            emit=table.write,
+            say=say,
+            is_gated=True,
+            own=set(self._assumed),
+            output=args.output or "table",
+        )
+        if command.rpc:
+            what = await self._write(context, command)
+        elif getattr(args, "env", "") in self._assumed or command.name in ("env wait", "env watch"):
+            what = "would wait and look"
+        else:
+            table.write(f"{step.line:4}  {step.text}\n")
+            show(await verb_of(command)(context), context.output)
+            return
+        if step.capture:
+            self._variables[step.capture] = f"{PLANNED}-{self._count}"
+        table.write(f"{step.line:4}  {step.text}\n      {what}\n")
+
+    async def _write(self, context: Context, command: Command) -> str:
+        args = context.args
+        if command.name == "env create":
+            gates.confirm(context, 2, "creating an environment")
+            self._count += 1
+            self._assumed[f"{PLANNED}-{self._count}"] = EnvironmentState.CONFIGURED
+            variables = resolve.variables(args.extra_vars)
+            named = ", ".join(f"{key}={value}" for key, value in variables.items()) or "no variables"
+            return f"would call NewEnvironment({args.workflow_template or args.template}; {named})"
+        if not hasattr(args, "env"):
+            gates.confirm(context, command.level, command.name, tokens=("all",), yes_is_enough=True)
+            return f"would call {command.rpc}"
+        name, state, run = args.env, self._assumed.get(args.env), 0
+        if state is None:
+            info = await resolve.environment(self._session, args.env)
+            if info is None:
+                raise ExitError(5, f"no environment {args.env}", hint="env ls lists them")
+            name, state, run = info.id, EnvironmentState(info.state), info.run_number
+            if info.transition:
+                raise ExitError(NOT_NOW, f"{name}: {info.transition} is in progress")
+        if state is EnvironmentState.DONE:
+            return f"nothing to do, {name} is gone by then"
+        tokens = (*((str(run), "@run") if state is EnvironmentState.RUNNING else ()), name)
+        if command.name == "env destroy":
+            level = 4 if args.force or state is EnvironmentState.RUNNING else 3
+            own = name in context.own
+            gates.confirm(
+                context, 2 if own else level, f"destroying {name}", tokens=tokens[::-1], yes_is_enough=level == 3
+            )
+            self._assumed[name] = EnvironmentState.DONE
+            return f"would call DestroyEnvironment({name}), now {state.value}"
+        from console.verbs.lifecycle import event_of
+
+        event = EnvironmentEvent(command.event or event_of(args.event))
+        why_not = refusal(event, state)
+        if why_not:
+            raise ExitError(NOT_NOW, f"{name}: {why_not}")
+        level = {EnvironmentEvent.START_ACTIVITY: 2, EnvironmentEvent.STOP_ACTIVITY: 3}.get(event, 1)
+        gates.confirm(
+            context, min(level, 2) if name in context.own else level, f"{event.value} of {name}", tokens=tokens
+        )
+        to = destination(event, state)
+        assert to is not None, "not refused, so it leads somewhere"
+        self._assumed[name] = to
+        return f"would call ControlEnvironment({name}, {event.value}), {state.value} to {to.value}"

@@ -1,0 +1,132 @@
+"""Child processes: how they are built, what they inherit, how their end is seen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from executor.api.messages import ControlMode, TaskSpec
+from executor.process import Ending, Processes
+from occ.errors import TaskError
+
+
+class Children:
+    """Starts tasks and waits for their ends."""
+
+    def __init__(self, folder: Path, output_bytes: int = 1000) -> None:
+        self.ends: asyncio.Queue[Ending] = asyncio.Queue()
+        self.processes = Processes(folder, "i1", output_bytes, self.ends.put_nowait)
+
+    async def run(self, value: str, *arguments: str, **more: Any) -> Ending:
+        self.start(value, *arguments, **more)
+        async with asyncio.timeout(10):
+            return await self.ends.get()
+
+    def start(self, value: str, *arguments: str, **more: Any) -> int:
+        more = {"mode": ControlMode.HOOK, "shell": False, **more}
+        spec = TaskSpec(task_id="t1", environment_id="e1", class_name="c", value=value, arguments=arguments, **more)
+        return self.processes.spawn(spec).pid
+
+
+@pytest.fixture(params=["setpriv", "preexec_fn"])
+async def children(request, tmp_path):
+    made: list[Children] = []
+
+    def make(**options: Any) -> Children:
+        children = Children(tmp_path, **options)
+        if request.param == "preexec_fn":
+            children.processes._setpriv = ""
+        elif not children.processes._setpriv:
+            pytest.skip("no setpriv with --pdeathsig on this machine")
+        made.append(children)
+        return children
+
+    yield make
+    for one in made:
+        one.processes.close()
+
+
+Make = Callable[..., Children]
+
+
+async def test_without_a_shell_arguments_stay_as_they_are(children: Make) -> None:
+    end = await children().run("printf", "%s|", "a b", "$HOME", "")
+    assert (end.stdout, end.exit_code, end.signal) == ("a b|$HOME||", 0, None)
+
+
+async def test_with_a_shell_everything_is_one_line(children: Make) -> None:
+    end = await children().run("X=1; echo $X", "$((1+1));", "exit 4", shell=True)
+    assert (end.stdout, end.exit_code) == ("1 2\n", 4)
+
+
+async def test_the_environment_is_the_executors_then_the_tasks_later_wins_then_our_names(
+    children: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INHERITED", "yes")
+    entries = ("A=1", "A=2", "B=x=y", "ALIECS_TASK_ID=forged")
+    names = ("INHERITED", "A", "B", "ALIECS_INSTANCE", "ALIECS_TASK_ID", "ALIECS_ENVIRONMENT_ID")
+    end = await children().run("echo", *(f"${name}" for name in names), shell=True, environment=entries)
+    assert end.stdout.split() == ["yes", "2", "x=y", "i1", "t1", "e1"]
+
+
+async def test_a_command_is_looked_up_in_the_path_of_the_task(children: Make, tmp_path: Path) -> None:
+    program = tmp_path / "own-program"
+    program.write_text("#!/bin/sh\necho own\n")
+    with pytest.raises(TaskError, match="cannot start 'own-program': command not found"):
+        children().start("own-program")
+    with pytest.raises(TaskError, match="not an executable file"):
+        children().start(str(program))
+    program.chmod(0o755)
+    end = await children().run("own-program", environment=(f"PATH={tmp_path}:/usr/bin:/bin",))
+    assert end.stdout == "own\n"
+
+
+async def test_only_the_end_of_much_output_is_kept_and_a_second_run_has_only_its_own(children: Make) -> None:
+    many = children(output_bytes=10)
+    assert (await many.run("seq", "1000")).stdout == "\n998\n999\n1000\n"[-10:]
+    assert (await many.run("echo", "again")).stdout == "again\n"
+
+
+async def test_the_group_ends_with_its_leader(children: Make) -> None:
+    one = children()
+    end = await one.run("sleep 60 & echo $!", shell=True)
+    member = int(end.stdout)
+    async with asyncio.timeout(5):
+        while await asyncio.to_thread(_runs, member):
+            pass
+
+
+async def test_a_signal_is_told_as_such(children: Make) -> None:
+    one = children()
+    one.start("sleep", "60")
+    one.processes.signal("t1", 9)
+    async with asyncio.timeout(5):
+        end = await one.ends.get()
+    assert (end.exit_code, end.signal) == (None, 9)
+    one.processes.signal("t1", 9)  # gone: nothing happens
+
+
+async def test_a_pid_outside_the_group_is_never_signalled(children: Make) -> None:
+    one = children()
+    one.start("sleep", "60")
+    stranger = await asyncio.create_subprocess_exec("sleep", "60", start_new_session=True)
+    try:
+        one.processes.signal("t1", 15, stranger.pid)
+        async with asyncio.timeout(5):
+            end = await one.ends.get()
+        assert end.signal == 15
+        assert stranger.returncode is None
+    finally:
+        stranger.kill()
+        await stranger.wait()
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
