@@ -91,7 +91,7 @@ def _no_verb(known: settings.Settings) -> int:
 
 
 def _screen(known: settings.Settings) -> int:
-    if not sys.stdout.isatty():
+    if not (sys.stdout.isatty() and sys.stderr.isatty()):  # textual draws on stderr
         write("the screen needs a terminal; aliecs env watch prints lines instead\n", sys.stderr)
         return USAGE
     from console.tui.app import run_screen  # textual comes with it

@@ -132,6 +132,12 @@ def span(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes:02}:{whole % 60:02}"
 
 
+def age(seconds: float) -> str:
+    """Return whole seconds: "5 s", "02:05", "1:02:05"; 0 for what a clock that runs ahead would make negative."""
+    whole = max(0, int(seconds))
+    return f"{whole} s" if whole < 60 else span(whole)
+
+
 def clock(at_ms: int) -> str:
     """Return local time with milliseconds, "-" for 0."""
     return datetime.fromtimestamp(at_ms / 1000).strftime("%H:%M:%S.%f")[:-3] if at_ms else "-"

@@ -119,7 +119,7 @@ def announce_ready() -> None:
 
 
 def _parse(device: Device, argv: Sequence[str], program: str | None) -> dict[str, str | None]:
-    import argparse  # deferred: 5 ms, of which a process without own options saves none, but importing this module does
+    import argparse  # deferred: who only imports this module, for ``serve``, does without
 
     parser = argparse.ArgumentParser(prog=program, description=(type(device).__doc__ or "").partition("\n")[0])
     parser.add_argument("--control-port", metavar="N", help=f"default: $OCC_CONTROL_PORT, else {DEFAULT_PORT}")

@@ -90,7 +90,7 @@ def _instance(state: Path) -> str:
     path = state / "instance"
     if path.exists():
         return path.read_text().strip()
-    path.write_text(instance := new_id())
+    path.write_text(instance := f"{new_id()}-{os.getpid()}")  # two cores may start in one tick of the clock
     return instance
 
 

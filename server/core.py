@@ -23,8 +23,9 @@ from server.deploy.local import LocalBackend
 from server.display import Display
 from server.environment.instructions import AnyInstruction
 from server.environment.manager import Creation, EnvironmentManager
+from server.environment.parts import Parts
 from server.environment.recording import StimulusRecorder
-from server.environment.runner import Parts, now_ms
+from server.environment.runner import now_ms
 from server.environment.stimuli import AnyStimulus, DeviceReported, TaskChange, TaskTerminated, Timings
 from server.ids import new_id
 from server.integration.registry import PluginRegistry

@@ -44,5 +44,7 @@ class LiveService:
 
     def add_to(self, server: grpc.aio.Server) -> None:
         """Register with a gRPC server; messages leave as the bytes they are."""
-        handler: grpc.RpcMethodHandler[WatchRequest, bytes] = grpc.unary_stream_rpc_method_handler(self.watch, request_deserializer=WatchRequest.FromString)
+        handler: grpc.RpcMethodHandler[WatchRequest, bytes] = grpc.unary_stream_rpc_method_handler(
+            self.watch, request_deserializer=WatchRequest.FromString
+        )
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"Watch": handler}),))

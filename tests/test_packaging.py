@@ -24,7 +24,8 @@ def sources() -> list[Path]:
 
 @pytest.mark.parametrize("name", PACKAGES)
 def test_each_import_name_is_ours_alone(name: str) -> None:
-    assert packages_distributions().get(name) == ["aliecs"]
+    # An editable install names no packages; any other distribution that has the name would stand here.
+    assert set(packages_distributions().get(name, [])) <= {"aliecs"}
 
 
 def test_no_file_is_longer_than_a_reader_takes_in() -> None:

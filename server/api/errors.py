@@ -66,11 +66,11 @@ class CoreError(AliecsError):
 
     def __init__(self, reason: Reason, message: str, *, hint: str = "", code: str = "", **where: str) -> None:
         """Args:
-            reason: for programs.
-            message: for people; becomes the details of the gRPC status.
-            hint: what to do.
-            code: gRPC status name ("NOT_FOUND"); "" means the usual one of the reason.
-            where: keys of WHERE.
+        reason: for programs.
+        message: for people; becomes the details of the gRPC status.
+        hint: what to do.
+        code: gRPC status name ("NOT_FOUND"); "" means the usual one of the reason.
+        where: keys of WHERE.
         """
         super().__init__(message, hint=hint)
         self.reason = reason

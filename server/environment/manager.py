@@ -19,7 +19,8 @@ from server.config.configuration import Configuration
 from server.environment.advance import advance
 from server.environment.detectors import held_detectors, json_strings
 from server.environment.environment import Environment
-from server.environment.runner import Answer, EnvironmentRunner, Parts, now_ms
+from server.environment.parts import Answer, Parts
+from server.environment.runner import EnvironmentRunner, now_ms
 from server.environment.stimuli import Created, DestroyRequested, Requested, Requester, TaskChange, Timings, decode
 from server.environment.turn import to_user
 from server.ids import is_valid_id

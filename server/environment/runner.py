@@ -10,17 +10,16 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from occ.errors import AliecsError
-from server.api.errors import CoreError, Reason
-from server.api.model import CallEvent, EnvironmentEvent, RunEvent
+from server.api.errors import Reason
 from server.environment import instructions as do
 from server.environment.advance import advance
 from server.environment.calls import run_call
 from server.environment.configure import task_properties
 from server.environment.environment import Environment
+from server.environment.parts import Answer, Parts
 from server.environment.stimuli import (
     Acquired,
     AnyStimulus,
@@ -37,59 +36,10 @@ from server.environment.stimuli import (
     VariablesWritten,
     encode,
 )
-from server.integration.registry import PluginRegistry
-from server.journal import Journal, Stimulus
-from server.task.acquire import Acquirer, TaskDescriptor
-from server.task.commander import Commander
-from server.task.roster import Roster
+from server.journal import Stimulus
+from server.task.acquire import TaskDescriptor
 
 log = logging.getLogger(__name__)
-
-Published = EnvironmentEvent | CallEvent | RunEvent
-
-
-class RunNumbers(Protocol):
-    async def new_run_number(self) -> int: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What every runner needs of the core."""
-
-    journal: Journal
-    acquirer: Acquirer
-    commander: Commander
-    roster: Roster
-    plugins: PluginRegistry
-    run_numbers: RunNumbers
-    new_id: Callable[[], str]
-    publish: Callable[[Published], None]
-    changed: Callable[[EnvironmentRunner], None]
-    """Called after every turn; reads ``environment.tree.take_changed()`` and the rest to renew the live picture."""
-    record: Callable[[str, AnyStimulus, list[do.AnyInstruction]], None]
-    """Sees every decision; for recordings."""
-    call_default_s: float = 30.0
-    call_margin_s: float = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The answer to a request."""
-
-    error: str = ""
-    reason: str = ""
-    killed: tuple[str, ...] = ()
-
-    def check(self, environment_id: str, **where: str) -> Answer:
-        """Return itself.
-
-        Raises:
-            CoreError: the request failed.
-        """
-        if self.error:
-            reason = Reason(self.reason) if self.reason else Reason.TRANSITION_FAILED
-            raise CoreError(reason, self.error, environment=environment_id, **where)
-        return self
 
 
 class EnvironmentRunner:

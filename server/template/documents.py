@@ -135,7 +135,9 @@ class _Composer:
         if isinstance(event, yaml.ScalarEvent):
             plain = _PLAIN.get(event.value, _TEXT) if event.implicit[0] else _TEXT
             scalar: Any = event
-            return yaml.ScalarNode(tag or plain, scalar.value, scalar.start_mark, scalar.end_mark, scalar.style or None), 1
+            return yaml.ScalarNode(
+                tag or plain, scalar.value, scalar.start_mark, scalar.end_mark, scalar.style or None
+            ), 1
         items: list[yaml.Node] = []
         weight, end = 1, event.end_mark
         inner: Any

@@ -65,7 +65,7 @@ async def test_transition_against_fan_out(
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     repository = tmp_path / "repository"
     shutil.copytree(HERE / "repository", repository)
-    async with Facility(tmp_path, repository) as facility:
+    async with Facility(tmp_path, repository, records=False) as facility:
         began = time.perf_counter()
         environment = await facility.create("many", HOSTS[:executors], per_host=str(tasks // executors))
         created_s = time.perf_counter() - began
@@ -96,7 +96,7 @@ async def test_histogram_of_transitions_shows_no_timer(tmp_path: Path, monkeypat
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     repository = tmp_path / "repository"
     shutil.copytree(HERE / "repository", repository)
-    async with Facility(tmp_path, repository) as facility:
+    async with Facility(tmp_path, repository, records=False) as facility:
         environment = await facility.create("many", HOSTS, per_host="3")
         times = []
         for _ in range(100):

@@ -41,13 +41,15 @@ class Facility:
     Args:
         folder: of the test.
         repository: workflows and tasks.
+        records: record stimuli for a replay.
         settings: further settings of the core, by flag name.
     """
 
-    def __init__(self, folder: Path, repository: Path, **settings: str) -> None:
+    def __init__(self, folder: Path, repository: Path, *, records: bool = True, **settings: str) -> None:
         self.folder = folder
         self.state = folder / "state"
-        self.instance = new_id()
+        self.instance = f"{new_id()}-{os.getpid()}"
+        self.records = records
         self.repository = repository
         self.settings = settings
         self.port = 0
@@ -90,8 +92,9 @@ class Facility:
         environment = dict(os.environ) | {
             "ALIECS_INSTANCE": self.instance,
             "ALIECS_READY_FD": str(writer),
-            "ALIECS_RECORD_STIMULI": str(self.recordings),
         }
+        if self.records:
+            environment["ALIECS_RECORD_STIMULI"] = str(self.recordings)
         self.process = await asyncio.create_subprocess_exec(
             str(Path(sys.executable).parent / "aliecs-server"),
             *(f"--{key}={value}" for key, value in flags.items()),

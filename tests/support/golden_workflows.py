@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -10,14 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from occ.errors import AliecsError
-from server.template.gojson import dumps
 from server.template.model import Constraint, Inbound, LoadedRole, LoadedWorkflow, Outbound
 from server.template.scope import Function
 from server.workflow.load import load_workflow
 from server.workflow.repos import RepositorySet
 
+REFERENCE = Path(os.environ.get("ALIECS_REFERENCE") or Path(__file__).resolve().parents[3] / "shared")
 REPO = "github.com/AliceO2Group/ControlWorkflows"
 STUB = "name: stub-jit\nroles:\n  - name: stub\n    task: {load: stubtask}\n"
+
+
+def reference_folder() -> Path | None:
+    """Return the folder with ``golden/`` and ``corpus/`` while tests are collected; None where there is none."""
+    return REFERENCE if (REFERENCE / "golden").is_dir() else None
 
 
 class RecordedServices:
@@ -91,7 +97,7 @@ def load_recorded(case: Mapping[str, Any], name: str, repositories: RepositorySe
     """Load the workflow of a recorded case, with its inputs."""
     return load_workflow(
         name,
-        user_vars=case["user_vars"],
+        user_vars={"environment_id": "ENVID", **case["user_vars"]},
         defaults=case["consul_defaults"],
         vars=case["consul_vars"],
         repositories=repositories,
@@ -102,25 +108,23 @@ def load_recorded(case: Mapping[str, Any], name: str, repositories: RepositorySe
     )
 
 
-def recorded_tree(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a recorded tree in the form of ``shown_tree``: iterators are gone, their roles stand in their place."""
-    return _without_iterators(tree)[0]
+def without_iterators(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a recorded tree as ``shown_tree`` gives one: the roles of an iterator stand in its place."""
+    return _unfolded(tree)[0]
 
 
-def _without_iterators(node: Mapping[str, Any]) -> list[dict[str, Any]]:
-    roles = [one for child in node.get("roles") or [] for one in _without_iterators(child)]
+def _unfolded(node: Mapping[str, Any]) -> list[dict[str, Any]]:
+    roles = [one for child in node.get("roles") or [] for one in _unfolded(child)]
     if node["kind"] == "iterator":
         return roles
-    kept = {
-        key: value
-        for key, value in node.items()
-        if key in ("name", "path", "enabled", "defaults", "vars", "constraints", "connect", "bind", "load", "func", "return")
-    }
-    kept["traits"] = node.get("traits", "")
-    kept["include"] = node.get("include", "")
-    if "stack" in node:
-        kept["stack"] = node["stack"]
-    return [{**kept, "roles": roles}]
+    kept = {key: value for key, value in node.items() if key != "roles"}
+    kept["kind"] = "aggregator" if node["kind"] == "include" else node["kind"]
+    return [{"traits": "", "include": "", **kept, "roles": roles}]
+
+
+def loads_of(role: LoadedRole) -> set[str]:
+    """Return the task classes of a tree."""
+    return ({role.load} if role.load else set[str]()).union(*(loads_of(child) for child in role.roles))
 
 
 def shown_tree(workflow: LoadedWorkflow, recorded: Mapping[str, Any], case: Mapping[str, Any]) -> dict[str, Any]:
@@ -141,6 +145,7 @@ def _shown(
     variables = {**({} if role.cuts_vars else layers[1]), **role.vars}
     children = recorded.get("roles", [])
     shown = {
+        "kind": role.kind.value,
         "name": role.name,
         "path": path,
         "enabled": role.enabled,
@@ -213,16 +218,12 @@ def differences(found: Any, expected: Any, where: str = "") -> list[str]:
         return lines
     if isinstance(found, list) and isinstance(expected, list) and len(found) == len(expected):
         pairs = zip(found, expected, strict=True)
-        return [line for index, (one, other) in enumerate(pairs) for line in differences(one, other, f"{where}[{index}]")]
+        return [
+            line for index, (one, other) in enumerate(pairs) for line in differences(one, other, f"{where}[{index}]")
+        ]
     return [] if found == expected else [f"{where}: found {_short(found)}, expected {_short(expected)}"]
 
 
 def _short(value: Any) -> str:
     text = json.dumps(value)
     return text if len(text) < 300 else text[:300] + "…"
-
-
-__all__ = [
-    "OBJECTS", "REPO", "RecordedServices", "differences", "dumps", "load_recorded", "make_repository", "recorded_tree",
-    "shown_tree", "without_ids",
-]  # fmt: skip

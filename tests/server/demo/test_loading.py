@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from server.config.configuration import Configuration
 from server.demo.facility import Facility, prepare
+from server.template.model import LoadedRole, LoadedWorkflow
+from server.workflow.loader import WorkflowLoader
+from server.workflow.repos import Repositories
 
-loader_module = pytest.importorskip("server.workflow.loader", reason="the workflow loader is not there")
-repos_module = pytest.importorskip("server.workflow.repos", reason="the repositories are not there")
+Load = Callable[..., Awaitable[LoadedWorkflow]]
 
 
 @pytest.fixture
@@ -21,19 +22,19 @@ def facility(tmp_path: Path) -> Facility:
 
 
 @pytest.fixture
-async def load(facility: Facility) -> AsyncIterator[Any]:
+async def load(facility: Facility) -> AsyncIterator[Load]:
     """Return a function that loads a workflow of the demo with user variables."""
     configuration = await Configuration.open(facility.configuration, deadline_s=10, framework_id="local-test")
-    repositories = await repos_module.Repositories.open(
+    repositories = await Repositories.open(
         str(facility.repository),
         "master",
         get=lambda key: configuration.runtime_get("aliecs", key),
         put=lambda key, value: configuration.runtime_put("aliecs", key, value),
     )
-    loader = loader_module.WorkflowLoader(configuration=facility.configuration, instance="test", deadline_s=30)
+    loader = WorkflowLoader(configuration=facility.configuration, instance="test", deadline_s=30)
     await loader.start()
 
-    async def run(expression: str = "readout-demo", **user_vars: str) -> Any:
+    async def run(expression: str = "readout-demo", **user_vars: str) -> LoadedWorkflow:
         return await loader.load(
             expression,
             user_vars=user_vars | {"environment_id": "2abc"},
@@ -46,7 +47,7 @@ async def load(facility: Facility) -> AsyncIterator[Any]:
     await loader.close()
 
 
-def leaves(role: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(role: LoadedRole, path: str = "") -> Iterator[tuple[str, LoadedRole]]:
     path = f"{path}.{role.name}" if path else role.name
     if not role.roles:
         yield path, role
@@ -54,11 +55,11 @@ def leaves(role: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield from leaves(child, path)
 
 
-def tasks(workflow: Any) -> dict[str, Any]:
+def tasks(workflow: LoadedWorkflow) -> dict[str, LoadedRole]:
     return {path: role for path, role in leaves(workflow.root) if role.load}
 
 
-async def test_every_host_has_its_chain_and_the_first_also_quality_control(load: Any) -> None:
+async def test_every_host_has_its_chain_and_the_first_also_quality_control(load: Load) -> None:
     workflow = await load()
     chains = {
         f"readout-demo.host-flp00{number}.{name}"
@@ -72,7 +73,7 @@ async def test_every_host_has_its_chain_and_the_first_also_quality_control(load:
     assert len([role for _, role in leaves(workflow.root) if role.func]) == 9
 
 
-async def test_channels_are_wired_within_a_host_and_to_the_checker(load: Any) -> None:
+async def test_channels_are_wired_within_a_host_and_to_the_checker(load: Load) -> None:
     found = tasks(await load())
     builder = found["readout-demo.host-flp002.stfbuilder"]
     assert [channel.target for channel in builder.connect] == ["readout-demo.host-flp002.readout:readout"]
@@ -82,7 +83,7 @@ async def test_channels_are_wired_within_a_host_and_to_the_checker(load: Any) ->
     assert [channel.target for channel in checker.connect] == ["readout-demo.host-flp001.stfbuilder:samples"]
 
 
-async def test_hosts_know_their_detector_and_only_the_failing_one_its_failure(load: Any) -> None:
+async def test_hosts_know_their_detector_and_only_the_failing_one_its_failure(load: Load) -> None:
     root = (await load(fail_host="flp003", fail_on="STOP")).root
     by_name = {role.name: role for role in root.roles}
     assert by_name["host-flp003"].vars["detector"] == "TOF"
@@ -91,11 +92,11 @@ async def test_hosts_know_their_detector_and_only_the_failing_one_its_failure(lo
     assert [item.value for item in by_name["host-flp003"].constraints] == ["flp003"]
 
 
-async def test_switches_take_parts_away(load: Any) -> None:
+async def test_switches_take_parts_away(load: Load) -> None:
     workflow = await load(hosts='["flp004"]', qc_enabled="false", run_header_enabled="false", observers_enabled="false")
     assert set(tasks(workflow)) == {f"readout-demo.host-flp004.{one}" for one in ("readout", "stfbuilder", "stfsender")}
     assert all(role.load for _, role in leaves(workflow.root))
 
 
-async def test_without_hosts_nothing_but_observers_is_left(load: Any) -> None:
+async def test_without_hosts_nothing_but_observers_is_left(load: Load) -> None:
     assert tasks(await load(hosts="[]")) == {}
