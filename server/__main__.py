@@ -119,6 +119,7 @@ def _log_to(settings: ServerSettings) -> None:
     level = logging.DEBUG if settings.verbose else logging.INFO
     form = "%(asctime)s.%(msecs)03dZ level=%(levelname)s logger=%(name)s %(message)s"
     logging.Formatter.converter = time.gmtime
+    logging.getLogger("transitions").setLevel(logging.WARNING)
     if settings.log_file:
         logging.basicConfig(level=level, filename=settings.log_file, format=form, datefmt="%Y-%m-%dT%H:%M:%S")
     else:

@@ -38,10 +38,9 @@ class ConsoleApp(App[int]):
     CSS = """
     Screen { layout: vertical; background: $background; }
     #header, #keys { height: 1; }
-    #environments { height: 8; }
-    #details { height: 2; }
+    #environments { height: 4; }
+    #details { height: 3; }
     #tasks { height: 1fr; }
-    .tall #environments { height: 14; }
     Grid { background: $background; scrollbar-size-vertical: 1; overflow-x: hidden; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -54,16 +53,20 @@ class ConsoleApp(App[int]):
         super().__init__()
         self.session = session
         self._lost_at = time.monotonic()
-        self._link = session.store.link
+        store = session.store
+        self._link = store.link
+        self._environments = EnvironmentGrid(store, id="environments")
+        self._tasks = TaskGrid(store, id="tasks")
+        self._lines = (
+            Line(header(store, session.client.endpoint, self._lost_for), id="header"),
+            Line(details(store, lambda: self._environments.selected), id="details"),
+            Line(keys, id="keys"),
+        )
 
     def compose(self) -> ComposeResult:
-        store = self.session.store
+        top, middle, bottom = self._lines
         with Vertical():
-            yield Line(header(store, self.session.client.endpoint, self._lost_for), id="header")
-            yield EnvironmentGrid(store, id="environments")
-            yield Line(details(store, lambda: self._environments.selected), id="details")
-            yield TaskGrid(store, id="tasks")
-            yield Line(keys, id="keys")
+            yield from (top, self._environments, middle, self._tasks, bottom)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return dict(STATE_COLOURS)
@@ -71,16 +74,12 @@ class ConsoleApp(App[int]):
     async def on_mount(self) -> None:
         self.register_theme(DARK)
         self.theme = DARK.name
-        self._environments = self.query_one(EnvironmentGrid)
-        self._tasks = self.query_one(TaskGrid)
-        self._lines = list(self.query(Line))
         styles = Styles(self.theme_variables)
         for grid in (self._environments, self._tasks):
             grid.styles_of = styles
         for line in self._lines:
             line.styles_of = styles
         self._environments.focus()
-        self.set_class(self.size.height >= 32, "tall")
         self.set_interval(CLOCK_S, self._tick)
         self._listening = self.session.listening(self._on_change)
         self._listening.__enter__()
@@ -91,7 +90,12 @@ class ConsoleApp(App[int]):
         await self.session.close()
 
     def on_resize(self) -> None:
-        self.set_class(self.size.height >= 32, "tall")
+        self._share_height()
+
+    def _share_height(self) -> None:
+        """Give the environments the lines they need, at most a third."""
+        wanted = self._environments.row_count() + 2
+        self._environments.styles.height = max(4, min(wanted, self.size.height // 3))
 
     @on(Grid.Selected, "#environments")
     def _on_environment(self, event: Grid.Selected) -> None:
@@ -109,6 +113,7 @@ class ConsoleApp(App[int]):
         kinds = {kind for kind, _ in changed}
         if Kind.ENVIRONMENT in kinds:
             self._environments.update_rows()
+            self._share_height()
         if Kind.TASK in kinds:
             shown = self._tasks.environment_id
             if shown and shown == self._environments.selected:

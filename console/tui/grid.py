@@ -157,15 +157,18 @@ class Grid(ScrollView, can_focus=True):
                 return Strip([Segment(set_cell_size(f"  {self.empty_text()}", width), styles.dim)], width)
             return Strip([Segment(" " * width, styles.text)], width)
         row = self.row_id(at)
-        strip = self._strip(self.cells(row, columns, styles), columns, styles, styles.text)
-        if row == self.selected:
+        is_selected = row == self.selected
+        strip = self._strip(self.cells(row, columns, styles), columns, styles, styles.text, "▸" if is_selected else " ")
+        if is_selected:
             strip = strip.apply_style(styles.selected if self.has_focus else styles.selected_elsewhere)
         return strip
 
-    def _strip(self, cells: Sequence[Cell], columns: Sequence[Column], styles: Styles, blank: Style) -> Strip:
+    def _strip(
+        self, cells: Sequence[Cell], columns: Sequence[Column], styles: Styles, blank: Style, mark: str = " "
+    ) -> Strip:
         width = self.size.width
-        rest = max(0, width - sum(column.width for column in columns) - len(columns))
-        segments = []
+        rest = max(0, width - 1 - sum(column.width for column in columns) - len(columns))
+        segments = [Segment(mark, blank)]
         for cell, column in zip(cells, columns, strict=True):
             segments.append(
                 Segment(fit(cell.text, column.width or rest, right=column.right), cell.style or styles.text)

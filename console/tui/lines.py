@@ -79,24 +79,23 @@ def header(store: Store, endpoint: str, lost_since: Callable[[], float]) -> Call
 
 
 def details(store: Store, selected: Callable[[], str]) -> Callable[[Styles, int], list[list[Part]]]:
-    """Return the drawing of two lines on the selected environment: what it does or why it failed, and the next step."""
+    """Return the drawing of the lines on the selected environment: what it does or why it failed, and the next step."""
 
     def draw(styles: Styles, width: int) -> list[list[Part]]:
         environment = store.environment(selected())
         if environment is None:
-            return [[("", styles.bar)], [("", styles.text)]]
+            return [[("", styles.bar)]]
         title = f" {environment.id}  {environment.template}"
         first: list[Part] = [(title, styles.bar), (f"  {environment.description}", styles.bar_dim)]
         fault = store.fault(environment.id)
+        third: list[Part] = [("", styles.text)]
         if environment.transition is not None:
             shown = look(environment.state)
             user = f"  by {environment.transition.user}" if environment.transition.user else ""
             second = [(f" {shown.glyph} {step_line(environment.transition)}{user}", styles.bold)]
         elif fault is not None:
-            hint = f"  next: {fault.hint}" if fault.hint else ""
-            line = f" ✖ {fault_line(fault)}"
-            # What to do may not be cut off: the cause gives way to it.
-            second = [(fit(line, min(len(line), max(20, width - len(hint)))), styles.alarm), (hint, styles.dim)]
+            second = [(f" ✖ {fault_line(fault)}", styles.alarm)]
+            third = [(f"   next: {fault.hint}" if fault.hint else "", styles.text)]
         else:
             moved = f"  {size(environment.bytes_moved)} moved" if environment.bytes_moved else ""
             flow = f"  {rate(environment.bytes_per_s)}" if environment.state == "RUNNING" else ""
@@ -105,7 +104,7 @@ def details(store: Store, selected: Callable[[], str]) -> Callable[[Styles, int]
                 f" {environment.tasks_active} of {environment.tasks_total} tasks active on {environment.hosts} hosts"
             )
             second = [(f"{active}{flow}{moved}{owner}", styles.dim)]
-        return [first, second]
+        return [first, second, third]
 
     return draw
 

@@ -141,7 +141,11 @@ class TaskGrid(Grid):
         ]
         if len(columns) > len(base) + 2:
             base += [Cell(run_number(task.pid), styles.dim), Cell(_since(task), styles.dim)]
-        return [*base, Cell(_rate(task)), Cell(problem, styles.alarm) if problem else Cell(task.path, styles.dim)]
+        return [
+            *base,
+            Cell(_rate(task)),
+            Cell(problem, styles.alarm) if problem else Cell(task.path.partition(".")[2] or task.path, styles.dim),
+        ]
 
 
 def _since(thing: Environment | Task) -> str:

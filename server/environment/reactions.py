@@ -36,9 +36,9 @@ def on_tasks_changed(turn: Turn, stimulus: TasksChanged) -> None:
         entry.error = change.error or entry.error
         state = TaskState.parse(change.state) if change.state is not None else None
         status = Status(change.status) if change.status is not None else None
-        if status is Status.INACTIVE:
-            entry.ended = _how_it_ended(change)
         environment.tree.update(role, state=state, status=status)
+        if status is Status.INACTIVE and role.state in (TaskState.ERROR, TaskState.DONE):
+            entry.ended = _how_it_ended(change)  # before it comes up a task is INACTIVE too
         if state is TaskState.ERROR:
             _on_task_error(turn, role, change)
     if environment.cursor and environment.cursor.is_deploying:

@@ -33,15 +33,20 @@ class WorkflowLoader:
     Args:
         configuration: file of the configuration store.
         instance: marks the process.
-        deadline_s: longest time for one request.
+        deadline_s: longest time for one request; may be changed, for the next one.
     """
 
     def __init__(self, *, configuration: Path, instance: str, deadline_s: float) -> None:
         self._configuration = configuration
         self._instance = instance
-        self._deadline_s = deadline_s
+        self.deadline_s = deadline_s
         self._process: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process; None if there is none."""
+        return self._process.pid if self._process else None
 
     async def start(self) -> None:
         """Start the process, so that the first request finds it warm."""
@@ -103,13 +108,13 @@ class WorkflowLoader:
             if self._process is None or self._process.returncode is not None:
                 await self.start()
             try:
-                async with asyncio.timeout(self._deadline_s):
+                async with asyncio.timeout(self.deadline_s):
                     reply = REPLIES.decode(await self._exchange(msgspec.json.encode(request)))
             except TimeoutError:
                 await self.close()
                 raise CoreError(
                     Reason.DEADLINE,
-                    f"{what} took longer than {self._deadline_s:g} s",
+                    f"{what} took longer than {self.deadline_s:g} s",
                     hint="does the template grow without end?",
                 ) from None
             except (asyncio.IncompleteReadError, ConnectionError, msgspec.DecodeError) as error:

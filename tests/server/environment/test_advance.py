@@ -206,6 +206,24 @@ def test_what_is_not_critical_may_stay_away() -> None:
     assert world.commands[0].task_ids == ("t1",)
 
 
+def test_what_is_not_critical_is_waited_for_while_it_comes_up() -> None:
+    world = World(
+        group("demo", task("source"), task("monitor", critical=False)), fail=[("start", "demo.monitor")]
+    ).create()
+    world.change("demo.monitor", state="STANDBY", status="INACTIVE")
+    assert world.state == "STANDBY"
+    world.change("demo.monitor", status="ACTIVE")
+    assert world.state == "CONFIGURED" and len(world.commands[0].task_ids) == 2
+
+
+def test_what_is_not_critical_and_never_comes_up_is_given_up_in_the_end() -> None:
+    world = World(
+        group("demo", task("source"), task("monitor", critical=False)), fail=[("start", "demo.monitor")]
+    ).create()
+    world.fire("deploy")
+    assert world.state == "CONFIGURED" and world.commands[0].task_ids == ("t1",)
+
+
 def test_destroy_from_configured_resets_tears_down_and_kills() -> None:
     world = demo(call("bye", "DESTROY", func="p.bye()")).create()
     reply = world.destroy()

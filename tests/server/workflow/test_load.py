@@ -255,7 +255,8 @@ def test_a_command_outside_of_jit_is_not_read(repository: Repository) -> None:
 
 def test_an_undefined_variable_is_named_with_its_place(repository: Repository) -> None:
     error = repository.refused(
-        "name: w\nroles:\n  - name: a\n    roles:\n      - name: t\n        vars:\n          v: '{{ nope }}'\n        task: {load: x}"
+        "name: w\nroles:\n  - name: a\n    roles:\n      - name: t\n        vars:\n          v: '{{ nope }}'\n"
+        "        task: {load: x}"
     )
     assert error.reason is Reason.VARIABLE_MISSING
     assert error.where == {"file": "workflows/w.yaml", "line": "7", "column": "14", "role": "w.a.t"}
@@ -272,7 +273,7 @@ def test_an_expression_that_fails_says_where(repository: Repository) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "said"),
     [
-        ("name: w\nroles: [", "2", "bad YAML"),
+        ("name: w\nroles: [a: }", "2", "bad YAML"),
         ("name: w\n\tx: 1", "2", "bad YAML"),
         ("- a", "1", "mapping"),
         ("name: w\nroles: {a: 1}", "2", "list"),
@@ -352,7 +353,7 @@ def test_all_ways_to_name_a_template(repository: Repository, expression: str) ->
 
 
 def test_a_template_that_includes_itself_is_refused(repository: Repository) -> None:
-    assert "includes itself" in repository.refused("name: w\nroles: [{name: a, include: w}]").message
+    assert "include itself" in repository.refused("name: w\nroles: [{name: a, include: w}]").message
 
 
 def test_a_tree_without_end_is_refused(repository: Repository) -> None:

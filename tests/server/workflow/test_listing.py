@@ -1,0 +1,79 @@
+"""What clients see of templates without loading them (workflows-config.md 4)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from server.api.errors import CoreError
+from server.workflow.listing import TemplateListing, VariableSpec, list_templates
+
+
+def listed(folder: Path, *, every: bool = False, **workflows: str) -> list[TemplateListing]:
+    (folder / "workflows").mkdir(exist_ok=True)
+    for name, text in workflows.items():
+        (folder / "workflows" / f"{name}.yaml").write_text(text)
+    return list(list_templates(folder, "repo", "local", every=every))
+
+
+def specs(folder: Path, text: str) -> dict[str, VariableSpec]:
+    (only,) = listed(folder, w=text)
+    return only.variables
+
+
+def test_only_public_templates_are_listed_unless_all_are_asked_for(tmp_path: Path) -> None:
+    workflows = {"a": "name: !public a\ndescription: !public first", "b": "name: b\ndescription: second"}
+    assert [(one.template, one.description) for one in listed(tmp_path, **workflows)] == [("a", "first")]
+    assert [one.template for one in listed(tmp_path, every=True)] == ["a", "b"]
+
+
+def test_a_variable_tells_how_to_ask_for_it(tmp_path: Path) -> None:
+    found = specs(
+        tmp_path,
+        """
+name: !public w
+defaults:
+  plain: "1"
+  mode: !public
+    value: fast
+    type: list
+    label: Mode
+    description: how
+    widget: dropDownBox
+    panel: General
+    values: [fast, slow, 3]
+    index: -2
+    visibleif: $$a === "b"
+    enabledif: $$c === "d"
+    rows: 4
+""",
+    )
+    assert found == {
+        "mode": VariableSpec(
+            default="fast", type="list", label="Mode", description="how", widget="dropDownBox", panel="General",
+            allowed=("fast", "slow", "3"), index=-2, visible_if='$$a === "b"', enabled_if='$$c === "d"', rows=4,
+        )
+    }  # fmt: skip
+
+
+def test_variables_are_found_at_every_depth(tmp_path: Path) -> None:
+    text = "name: !public w\nroles: [{name: a, vars: {deep: !public {value: 1}}, roles: [{defaults: {deeper: !public {}}}]}]"
+    found = specs(tmp_path, text)
+    assert (found["deep"].default, found["deep"].is_var) == ("1", True)
+    assert (found["deeper"].default, found["deeper"].is_var) == ("", False)
+
+
+def test_unknown_types_and_widgets_fall_back(tmp_path: Path) -> None:
+    found = specs(tmp_path, "name: !public w\ndefaults: {a: !public {type: odd, widget: detectorSelector}}")
+    assert (found["a"].type, found["a"].widget) == ("string", "editBox")
+
+
+def test_a_specification_that_cannot_be_read_is_left_out(tmp_path: Path) -> None:
+    found = specs(tmp_path, "name: !public w\ndefaults: {a: !public {index: x}, b: !public {values: 1}, c: !public {}}")
+    assert set(found) == {"c"}
+
+
+def test_a_variable_that_is_declared_twice_fails_the_listing(tmp_path: Path) -> None:
+    with pytest.raises(CoreError, match="declared twice"):
+        listed(tmp_path, w="name: !public w\ndefaults: {a: !public {}}\nroles: [{vars: {a: !public {}}}]")

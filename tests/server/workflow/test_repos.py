@@ -1,0 +1,136 @@
+"""Repositories: adding, removing, defaults, and what outlives the core (workflows-config.md 8)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from server.api.errors import CoreError, Reason
+from server.workflow.repos import LOCAL, Repositories, identify
+
+
+class Store:
+    """Runtime entries in memory."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, str] = {}
+
+    async def get(self, key: str) -> str | None:
+        return self.entries.get(key)
+
+    async def put(self, key: str, value: str) -> None:
+        self.entries[key] = value
+
+
+@pytest.fixture
+def store() -> Store:
+    return Store()
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> list[str]:
+    for name in ("a", "b", "c"):
+        (tmp_path / name / "workflows").mkdir(parents=True)
+    return [str(tmp_path / name) for name in ("a", "b", "c")]
+
+
+async def opened(store: Store, default: str = "") -> Repositories:
+    return await Repositories.open(default, "master", get=store.get, put=store.put)
+
+
+def is_folder(path: str) -> bool:
+    return Path(path).is_dir()
+
+
+async def names(repositories: Repositories) -> list[str]:
+    return [one.name for one in await repositories.list(with_revisions=False)]
+
+
+async def test_repositories_are_numbered_by_identifier_and_the_first_is_the_default(
+    store: Store, folders: list[str]
+) -> None:
+    repositories = await opened(store)
+    for folder in reversed(folders):
+        revision, sentence = await repositories.add(folder, "")
+        assert revision == LOCAL
+        assert "local" in sentence
+    listed = await repositories.list(with_revisions=True)
+    assert [one.name for one in listed] == folders
+    assert [one.is_default for one in listed] == [False, False, True]
+    assert listed[0].revisions == (LOCAL,)
+
+
+async def test_a_repository_is_added_once(store: Store, folders: list[str]) -> None:
+    repositories = await opened(store, folders[0])
+    with pytest.raises(CoreError, match="Repo already present"):
+        await repositories.add(folders[0] + "/", "")
+
+
+@pytest.mark.parametrize(
+    "name", ["github.com/Org/Repo", "host:/path/repo", "https://github.com/Org/Repo", "relative/path"]
+)
+async def test_only_local_repositories_are_taken(store: Store, name: str) -> None:
+    with pytest.raises(CoreError) as caught:
+        await (await opened(store)).add(name, "")
+    assert caught.value.reason is Reason.REPOSITORY
+
+
+async def test_a_folder_without_workflows_is_no_repository(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(CoreError, match="no folder workflows"):
+        await (await opened(store)).add(str(tmp_path), "")
+
+
+async def test_the_next_default_is_the_first_that_is_left(store: Store, folders: list[str]) -> None:
+    repositories = await opened(store, folders[1])
+    await repositories.add(folders[0], "")
+    await repositories.add(folders[2], "")
+    assert await repositories.remove(0) == "", "it was not the default"
+    assert await repositories.remove(0) == folders[2], "that one was"
+    assert await names(repositories) == [folders[2]]
+    assert all(map(is_folder, folders)), "a folder of somebody's is never deleted"
+
+
+async def test_what_was_set_is_there_after_a_restart(store: Store, folders: list[str]) -> None:
+    repositories = await opened(store, folders[0])
+    await repositories.add(folders[1], "")
+    await repositories.set_default(1)
+    await repositories.set_global_default_revision("main")
+    again = await opened(store, folders[0])
+    assert [one.is_default for one in await again.list(with_revisions=False)] == [False, True]
+    assert again.global_default_revision == "main"
+    assert json.loads(store.entries["default_revisions"]) == {folders[0]: LOCAL, folders[1]: LOCAL}
+    assert "\n    " in store.entries["default_revisions"]
+
+
+async def test_bad_indices_are_refused(store: Store, folders: list[str]) -> None:
+    repositories = await opened(store, folders[0])
+    for action in (repositories.remove, repositories.set_default):
+        with pytest.raises(CoreError) as caught:
+            await action(5)
+        assert caught.value.code == "UNKNOWN"
+        with pytest.raises(CoreError) as caught:
+            await action(-2)
+        assert caught.value.code == "INVALID_ARGUMENT"
+    with pytest.raises(CoreError, match="already the default repo"):
+        await repositories.set_default(0)
+
+
+async def test_a_revision_that_is_not_there_is_answered_by_those_that_are(store: Store, folders: list[str]) -> None:
+    repositories = await opened(store, folders[0])
+    assert await repositories.set_default_revision(0, "lo*") == ""
+    assert await repositories.set_default_revision(0, "v1") == "local\n"
+    assert await repositories.set_default_revision(9, "v1")
+
+
+async def test_refreshing_reads_the_content_anew(store: Store, folders: list[str]) -> None:
+    repositories = await opened(store, folders[0])
+    before = repositories.describe().hashes
+    (Path(folders[0]) / "workflows" / "new.yaml").write_text("name: new")
+    await repositories.refresh(-1)
+    assert repositories.describe().hashes != before
+
+
+def test_the_identifier_of_a_task_class_is_cut_to_its_repository() -> None:
+    assert identify("/a/b/tasks/x") == identify("/a/b/") == identify("/a/b@local") == "/a/b"
