@@ -23,15 +23,16 @@ CYCLES = 12
 
 
 class Baseline:
-    """The fan-out in its own process, on warm channels."""
+    """A baseline in its own process: a line in, the milliseconds of one round out."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
 
     @classmethod
-    async def start(cls, ports: list[str]) -> Baseline:
+    async def start(cls, script: str, *arguments: str) -> Baseline:
+        command = (sys.executable, str(HERE / script), *arguments)
         process = await asyncio.create_subprocess_exec(
-            sys.executable, str(HERE / "fan.py"), *ports, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+            *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
         )
         assert process.stdout and (await process.stdout.readline()).strip() == b"ready"
         return cls(process)
@@ -69,7 +70,7 @@ async def test_transition_against_fan_out(
         began = time.perf_counter()
         environment = await facility.create("many", HOSTS[:executors], per_host=str(tasks // executors))
         created_s = time.perf_counter() - began
-        baseline = await Baseline.start(await ports_of(facility))
+        baseline = await Baseline.start("fan.py", *await ports_of(facility))
         ratios, ours, plain = [], [], []
         for cycle in range(CYCLES):
             for event, before in (("START_ACTIVITY", "CONFIGURED"), ("STOP_ACTIVITY", "RUNNING")):
@@ -88,6 +89,36 @@ async def test_transition_against_fan_out(
             f"\nN={tasks} executors={executors}: ours/A median {statistics.median(ratios):.2f} min {min(ratios):.2f}"
             f" | ours {statistics.median(ours):.1f} ms, A {statistics.median(plain):.1f} ms"
             f" | create to CONFIGURED {created_s:.2f} s"
+        )
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("tasks", [12, 64])
+async def test_creation_against_plain_start(tmp_path: Path, tasks: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """G3: create to CONFIGURED against the plain start of as many of the same processes, executors warm."""
+    scripts = Path(sys.executable).parent
+    monkeypatch.setenv("PATH", f"{scripts}{os.pathsep}{os.environ['PATH']}")
+    repository = tmp_path / "repository"
+    shutil.copytree(HERE / "repository", repository)
+    async with Facility(tmp_path, repository, records=False) as facility:
+        await facility.destroy((await facility.create("many", HOSTS, per_host="1")).id)
+        baseline = await Baseline.start(
+            "plain_start.py", str(tasks), str(scripts / "aliecs-occ"), "run", "occ.device:Device"
+        )
+        ratios = []
+        for cycle in range(6):
+            if cycle % 2:
+                plain_ms = await baseline.round_ms("go")
+            began = time.perf_counter()
+            environment = await facility.create("many", HOSTS, per_host=str(tasks // 4))
+            own_ms = (time.perf_counter() - began) * 1000
+            await facility.destroy(environment.id)
+            if not cycle % 2:
+                plain_ms = await baseline.round_ms("go")
+            ratios.append(own_ms / plain_ms)
+        await baseline.stop()
+        print(
+            f"\nN={tasks}: create to CONFIGURED / plain start: median {statistics.median(ratios):.2f} min {min(ratios):.2f}"
         )
 
 
