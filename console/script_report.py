@@ -74,6 +74,8 @@ class Report:
         if self._is_json:
             table.write(table.render_line(self._record(outcome)))
         elif result is not None and (not result.is_step or (outcome.output and not outcome.step.capture)):
+            if result.empty and not result.rows and not outcome.output:
+                table.write(f"{result.empty}\n", sys.stderr)
             if not outcome.step.capture:
                 table.write(render(result, outcome.output or "table", colour=self._colour))
         else:

@@ -141,11 +141,9 @@ class TaskGrid(Grid):
         ]
         if len(columns) > len(base) + 2:
             base += [Cell(run_number(task.pid), styles.dim), Cell(_since(task), styles.dim)]
-        return [
-            *base,
-            Cell(_rate(task)),
-            Cell(problem, styles.alarm) if problem else Cell(task.path.partition(".")[2] or task.path, styles.dim),
-        ]
+        below_root = task.path.partition(".")[2] or task.path
+        last = Cell(problem, styles.alarm) if problem else Cell(below_root, styles.dim)
+        return [*base, Cell(_rate(task)), last]
 
 
 def _since(thing: Environment | Task) -> str:

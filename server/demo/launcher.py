@@ -41,6 +41,8 @@ class Plan:
     """Command of the core; ``--controlPort`` and its port are added."""
     console: Sequence[str]
     """Command of the console; an item ``{endpoint}`` is replaced."""
+    beside: Sequence[str] = ()
+    """Command that works while the console shows it, written like the console's; its words go to ``run.log``."""
     port: int = 32102
     """The first port to try."""
     is_terminal: bool = False
@@ -106,6 +108,7 @@ class Launcher:
         self._instance = new_id()
         self._server: subprocess.Popen[bytes] | None = None
         self._console: subprocess.Popen[bytes] | None = None
+        self._beside: subprocess.Popen[bytes] | None = None
         self._server_ended_early = False
 
     def run(self) -> int:
@@ -180,6 +183,8 @@ class Launcher:
     def _run_console(self, endpoint: str) -> int:
         """Run the console to its end and return its exit code, 128 + number if a signal ended it."""
         self._check_signals()
+        if self._plan.beside:
+            self._start_beside(endpoint)
         command = [item.replace("{endpoint}", endpoint) for item in self._plan.console]
         # Outside a terminal's foreground group Ctrl-C reaches us only, and the console by us, once.
         group = None if self._plan.is_terminal else 0
@@ -209,8 +214,22 @@ class Launcher:
             raise interrupted
         return code if code >= 0 else 128 - code
 
+    def _start_beside(self, endpoint: str) -> None:
+        with (self._plan.state / "run.log").open("wb") as output:
+            self._beside = subprocess.Popen(
+                [item.replace("{endpoint}", endpoint) for item in self._plan.beside],
+                env=self._environment({}),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                process_group=0,
+                preexec_fn=_end_with_parent(os.getpid()),
+            )
+
     def _end(self) -> bool:
         """End everything that is left; tell whether all of it ended in order."""
+        if self._beside is not None:
+            self._kill(self._beside)  # what it began, the core ends
         if self._console is not None:
             self._kill(self._console)
         is_clean = True

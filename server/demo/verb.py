@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from server.demo.facility import Facility
     from server.demo.launcher import Plan
 
+SHOWN_RUN = "30m"
+"""Length of the run that the screen is opened on."""
+
 HELP = "start a core with four simulated hosts and open the console on it"
 
 
@@ -54,7 +57,10 @@ def plan_of(arguments: argparse.Namespace, facility: Facility) -> Plan:
     programs = Path(sys.executable).parent
     is_terminal = sys.stdout.isatty() and not arguments.headless and arguments.script is None
     console = [str(programs / "aliecs"), "--endpoint", "{endpoint}"]
+    beside: list[str] = []
     if is_terminal:
+        # The screen shows a run from the first minute: it goes on beside, until somebody ends the demo.
+        beside = [*console, "--script", str(SCRIPT), "--var", f"run_time={SHOWN_RUN}"]
         console += ["tui"]
     else:
         console += ["--script", str(arguments.script or SCRIPT)]
@@ -73,6 +79,7 @@ def plan_of(arguments: argparse.Namespace, facility: Facility) -> Plan:
             f"--logFile={facility.state / 'core.log'}",
         ),
         console=tuple(console),
+        beside=tuple(beside),
         port=arguments.port,
         is_terminal=is_terminal,
         has_input=is_terminal or str(arguments.script) == "-",

@@ -12,6 +12,7 @@ from server.template.errors import ExpressionError
 from server.template.model import TaskClass
 from server.template.render import render
 
+NO_OBJECTS: Mapping[str, object] = {}
 OUTPUTS = ("none", "stdout", "all")
 """Where the lines of a stream may go."""
 
@@ -58,15 +59,24 @@ def resolve_command(
     timeout: str = "0s",
     fmq_plugin: str = "OCClite",
     fmq_plugin_search_path: str = "$CONTROL_OCCPLUGIN_ROOT/lib/",
+    objects: Mapping[str, object] = NO_OBJECTS,
 ) -> ResolvedCommand:
     """Render the command of a task.
 
     Role variables and specials are strongest, class defaults come next, class vars are weakest: that order is
     AliECS's, odd as it is (workflows-config.md 5.3).
 
+    Args:
+        timeout: of the role, Go duration text; only of use to hook and basic tasks.
+        objects: functions of services that expressions may call, beyond those that are always there.
+
     Raises:
         ConfigError: something cannot be rendered or is no valid value; names the class and the key.
     """
+
+    def rendered(key: str, text: str, variables: Mapping[str, str]) -> str:
+        return _render(task_class, key, text, variables, objects)
+
     strong = dict(stack) | special_variables(
         task_id=task_id,
         task_name=task_name,
@@ -75,23 +85,28 @@ def resolve_command(
         environment_id=environment_id,
         role_path=role_path,
     )
-    known = _rendered(task_class, "defaults", task_class.defaults, strong) | strong
-    known = _rendered(task_class, "vars", task_class.vars, known) | known
+    defaults = {key: rendered(f"defaults.{key}", text, strong) for key, text in task_class.defaults.items()}
+    known = defaults | strong
+    known = {key: rendered(f"vars.{key}", text, known) for key, text in task_class.vars.items()} | known
     command = task_class.command
     mode = _mode(task_class, trigger)
-    arguments = [_render(task_class, "arguments", one, known) for one in command.arguments]
+    arguments = [rendered("arguments", one, known) for one in command.arguments]
     if mode is ControlMode.FAIRMQ:
         if "--id" not in arguments:
             arguments += ["--id", task_id]
         arguments += ["-S", fmq_plugin_search_path, "-P", fmq_plugin, "--color", "false"]
     return ResolvedCommand(
-        value=_render(task_class, "value", command.value, known),
+        value=rendered("value", command.value, known),
         shell=command.shell,
-        user=_render(task_class, "user", command.user, known),
+        user=rendered("user", command.user, known),
         arguments=tuple(arguments),
-        environment=tuple(_render(task_class, "env", one, known) for one in command.env),
-        stdout=_output(task_class, "stdout", command.stdout, known),
-        stderr=_output(task_class, "stderr", command.stderr, known),
+        environment=tuple(rendered("env", one, known) for one in command.env),
+        stdout=_output(
+            task_class, "stdout", rendered("stdout", "none" if command.stdout is None else command.stdout, known)
+        ),
+        stderr=_output(
+            task_class, "stderr", rendered("stderr", "none" if command.stderr is None else command.stderr, known)
+        ),
         mode=mode,
         timeout_s=_timeout(task_class, timeout) if mode in (ControlMode.BASIC, ControlMode.HOOK) else 0.0,
     )
@@ -131,23 +146,17 @@ def _timeout(task_class: TaskClass, timeout: str) -> float:
     return seconds
 
 
-def _rendered(
-    task_class: TaskClass, section: str, values: Mapping[str, str], known: Mapping[str, str]
-) -> dict[str, str]:
-    return {key: _render(task_class, f"{section}.{key}", value, known) for key, value in values.items()}
-
-
-def _render(task_class: TaskClass, key: str, value: str, known: Mapping[str, str]) -> str:
+def _render(
+    task_class: TaskClass, key: str, text: str, variables: Mapping[str, str], objects: Mapping[str, object]
+) -> str:
     try:
-        return render(value, known)
+        return render(text, variables, objects)
     except ExpressionError as error:
         raise ConfigError(f"task class {task_class.name}, {key}: {error.message}", hint=error.hint) from error
 
 
-def _output(task_class: TaskClass, key: str, value: str | None, known: Mapping[str, str]) -> str:
-    if value is None:
-        return "none"
-    found = _render(task_class, key, value, known).strip().lower()
+def _output(task_class: TaskClass, key: str, text: str) -> str:
+    found = text.strip().lower()
     if found not in OUTPUTS:
         raise ConfigError(f"task class {task_class.name}, {key}: {found!r} is not one of {', '.join(OUTPUTS)}")
     return found

@@ -7,11 +7,11 @@ from itertools import chain
 from typing import Protocol, TypeVar
 
 from occ.errors import ConfigError
-from server.task.command import special_variables
+from server.task.command import NO_OBJECTS, special_variables
 from server.template.errors import ExpressionError
 from server.template.model import Constraint, Inbound, Outbound, TaskClass
 from server.template.ptree import PropertyTrees
-from server.template.render import render
+from server.template.render import OPEN, render
 
 _Channel = TypeVar("_Channel", Inbound, Outbound)
 
@@ -78,6 +78,7 @@ def build_properties(
     local_endpoints: Mapping[str, str],
     endpoints: Mapping[str, str],
     transports: Mapping[str, str],
+    objects: Mapping[str, object] = NO_OBJECTS,
 ) -> dict[str, str]:
     """Return the property map of one task.
 
@@ -86,6 +87,7 @@ def build_properties(
         local_endpoints: channel name to the address that this task binds.
         endpoints: of the whole environment, from ``environment_endpoints``.
         transports: key of ``endpoints`` to the transport of the inbound side, which wins.
+        objects: functions of services that expressions may call, beyond those that are always there.
 
     Raises:
         ConfigError: an outbound channel leads nowhere, or a value cannot be rendered.
@@ -110,7 +112,7 @@ def build_properties(
         address = _target(out, endpoints, role_path)
         transport = transports.get(out.target, out.transport)
         properties |= _channel(out, address, "connect", transport)
-    return _rendered(task_class, properties, known)
+    return _rendered(task_class, properties, known, objects)
 
 
 def _target(channel: Outbound, endpoints: Mapping[str, str], role_path: str) -> str:
@@ -143,13 +145,19 @@ def _channel(channel: Inbound | Outbound, address: str, method: str, transport: 
     return {f"{head}.numSockets": "1"} | {f"{head}.0.{key}": value for key, value in values.items()}
 
 
-def _rendered(task_class: TaskClass, properties: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
+def _rendered(
+    task_class: TaskClass, properties: Mapping[str, str], known: Mapping[str, str], objects: Mapping[str, object]
+) -> dict[str, str]:
     """Render all values; payloads of ToPtree move to keys that say their syntax (workflows-config.md 5.4, step 6)."""
     trees = PropertyTrees()
+    names = {**objects, "ToPtree": trees.add}
     rendered: dict[str, str] = {}
     for key, value in properties.items():
+        if OPEN not in value:
+            rendered[key] = value
+            continue
         try:
-            text = render(value, known, {"ToPtree": trees.add})
+            text = render(value, known, names)
         except ExpressionError as error:
             raise ConfigError(
                 f"task class {task_class.name}, property {key}: {error.message}", hint=error.hint

@@ -6,18 +6,25 @@ Predicates (``map``, ``filter`` …) are in predicates.py, functions of AliECS (
 from __future__ import annotations
 
 import base64
-import binascii
-import json
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from server.template import gojson
 from server.template.errors import ExpressionError
+from server.template.texts import (
+    from_base64,
+    from_json,
+    go_text,
+    index_of,
+    repeat,
+    replace,
+    split,
+    strings_of,
+    text_of,
+    to_json,
+    trim,
+)
 from server.template.values import equal, fetch, is_integer, is_number, render, to_index, type_name, wrap
-
-BUDGET = 1_000_000
-"""Elements or characters that one value may have: an expression must not take the machine's memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,60 +184,6 @@ def _median(arguments: Sequence[object]) -> object:
     return float(numbers[middle]) if len(numbers) % 2 else (numbers[middle - 1] + numbers[middle]) / 2
 
 
-def _strings(value: object) -> list[str]:
-    assert isinstance(value, (list, range))
-    for item in value:
-        if not isinstance(item, str):
-            raise ExpressionError(f"expected an array of strings, found {type_name(item)}")
-    return [str(item) for item in value]
-
-
-def _text(value: object) -> str:
-    assert isinstance(value, str)
-    return value
-
-
-def _split(arguments: Sequence[object], *, keep: bool) -> object:
-    text, separator = _text(arguments[0]), _text(arguments[1])
-    limit = to_index(arguments[2]) if len(arguments) > 2 else -1
-    if limit == 0:
-        return []
-    parts = list(text) if separator == "" else text.split(separator)
-    if limit > 0 and len(parts) > limit:
-        parts = [*parts[: limit - 1], separator.join(parts[limit - 1 :])]
-    if keep and separator:
-        parts = [part + separator for part in parts[:-1]] + parts[-1:]
-    return parts
-
-
-def _replace(arguments: Sequence[object]) -> object:
-    text, old, new = (_text(value) for value in arguments[:3])
-    count = to_index(arguments[3]) if len(arguments) > 3 else -1
-    occurrences = text.count(old) if count < 0 else min(text.count(old), count)
-    if len(text) + occurrences * max(len(new) - len(old), 0) > BUDGET:
-        raise ExpressionError("memory budget exceeded")
-    return text.replace(old, new, count)
-
-
-def _repeat(arguments: Sequence[object]) -> object:
-    text, count = _text(arguments[0]), to_index(arguments[1])
-    if count < 0:
-        raise ExpressionError(f"invalid argument for repeat (expected positive integer, got {count})")
-    if len(text) * count > BUDGET:
-        raise ExpressionError("memory budget exceeded")
-    return text * count
-
-
-def _trim(arguments: Sequence[object]) -> object:
-    return _text(arguments[0]).strip(_text(arguments[1]) if len(arguments) > 1 else None)
-
-
-def _index(text: str, part: str, *, last: bool) -> int:
-    """Return where ``part`` is, in bytes as Go counts; -1 if nowhere."""
-    found = text.rfind(part) if last else text.find(part)
-    return found if found < 0 else len(text[:found].encode("utf-8", "replace"))
-
-
 def _take(arguments: Sequence[object]) -> object:
     items, count = arguments[0], to_index(arguments[1])
     assert isinstance(items, (list, range))
@@ -312,29 +265,6 @@ def _sort(arguments: Sequence[object]) -> object:
     return sort_values(items, descending=len(arguments) > 1 and is_descending(arguments[1]))
 
 
-def _to_json(arguments: Sequence[object]) -> object:
-    try:
-        compact = gojson.dumps(arguments[0], escape_html=True)
-    except gojson.JsonError as error:
-        raise ExpressionError(str(error)) from error
-    shown = json.dumps(json.loads(compact), indent=2, ensure_ascii=False)
-    return shown.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def _from_json(arguments: Sequence[object]) -> object:
-    try:
-        return gojson.loads(_text(arguments[0]))
-    except gojson.JsonError as error:
-        raise ExpressionError(str(error)) from error
-
-
-def _from_base64(arguments: Sequence[object]) -> object:
-    try:
-        return base64.b64decode(_text(arguments[0]), validate=True).decode("utf-8", "replace")
-    except binascii.Error as error:
-        raise ExpressionError(f"illegal base64 data: {error}") from error
-
-
 def _bits(work: Callable[[int, int], int]) -> Callable[[Sequence[object]], object]:
     def run(arguments: Sequence[object]) -> object:
         left, right = to_index(arguments[0]), to_index(arguments[1])
@@ -372,29 +302,29 @@ FUNCTIONS: dict[str, BuiltinFunction] = {
     "round": _one("n", "float", _whole(_round)),
     "int": _one("x", "int", lambda a: _int(a[0])),
     "float": _one("x", "float", lambda a: _float(a[0])),
-    "string": _one("x", "string", lambda a: _go_text(a[0])),
-    "trim": _one("ss", "string", _trim, least=1),
-    "trimPrefix": _one("ss", "string", lambda a: _text(a[0]).removeprefix(_text(a[1])), least=1),
-    "trimSuffix": _one("ss", "string", lambda a: _text(a[0]).removesuffix(_text(a[1])), least=1),
-    "upper": _one("s", "string", lambda a: _text(a[0]).upper()),
-    "lower": _one("s", "string", lambda a: _text(a[0]).lower()),
-    "split": _one("ssi", "strings", lambda a: _split(a, keep=False), least=2),
-    "splitAfter": _one("ssi", "strings", lambda a: _split(a, keep=True), least=2),
-    "replace": _one("sssi", "string", _replace, least=3),
-    "repeat": _one("si", "string", _repeat),
-    "join": _one("as", "string", lambda a: (_text(a[1]) if len(a) > 1 else "").join(_strings(a[0])), least=1),
-    "indexOf": _one("ss", "int", lambda a: _index(_text(a[0]), _text(a[1]), last=False)),
-    "lastIndexOf": _one("ss", "int", lambda a: _index(_text(a[0]), _text(a[1]), last=True)),
-    "hasPrefix": _one("ss", "bool", lambda a: _text(a[0]).startswith(_text(a[1]))),
-    "hasSuffix": _one("ss", "bool", lambda a: _text(a[0]).endswith(_text(a[1]))),
+    "string": _one("x", "string", lambda a: go_text(a[0])),
+    "trim": _one("ss", "string", trim, least=1),
+    "trimPrefix": _one("ss", "string", lambda a: text_of(a[0]).removeprefix(text_of(a[1])), least=1),
+    "trimSuffix": _one("ss", "string", lambda a: text_of(a[0]).removesuffix(text_of(a[1])), least=1),
+    "upper": _one("s", "string", lambda a: text_of(a[0]).upper()),
+    "lower": _one("s", "string", lambda a: text_of(a[0]).lower()),
+    "split": _one("ssi", "strings", lambda a: split(a, keep=False), least=2),
+    "splitAfter": _one("ssi", "strings", lambda a: split(a, keep=True), least=2),
+    "replace": _one("sssi", "string", replace, least=3),
+    "repeat": _one("si", "string", repeat),
+    "join": _one("as", "string", lambda a: (text_of(a[1]) if len(a) > 1 else "").join(strings_of(a[0])), least=1),
+    "indexOf": _one("ss", "int", lambda a: index_of(text_of(a[0]), text_of(a[1]), last=False)),
+    "lastIndexOf": _one("ss", "int", lambda a: index_of(text_of(a[0]), text_of(a[1]), last=True)),
+    "hasPrefix": _one("ss", "bool", lambda a: text_of(a[0]).startswith(text_of(a[1]))),
+    "hasSuffix": _one("ss", "bool", lambda a: text_of(a[0]).endswith(text_of(a[1]))),
     "max": _one("x", "any", _extreme(max), variadic=True),
     "min": _one("x", "any", _extreme(min), variadic=True),
     "mean": _one("x", "any", _mean, variadic=True),
     "median": _one("x", "any", _median, variadic=True),
-    "toJSON": _one("x", "string", _to_json),
-    "fromJSON": _one("s", "any", _from_json),
-    "toBase64": _one("s", "string", lambda a: base64.b64encode(_text(a[0]).encode("utf-8", "replace")).decode()),
-    "fromBase64": _one("s", "string", _from_base64),
+    "toJSON": _one("x", "string", to_json),
+    "fromJSON": _one("s", "any", from_json),
+    "toBase64": _one("s", "string", lambda a: base64.b64encode(text_of(a[0]).encode("utf-8", "replace")).decode()),
+    "fromBase64": _one("s", "string", from_base64),
     "first": _one("a", "any", lambda a: _get((a[0], 0))),
     "last": _one("a", "any", lambda a: _get((a[0], -1))),
     "get": _one("xx", "any", _get),
@@ -432,10 +362,3 @@ def _mapping(value: object) -> dict[str, object]:
 def _items(value: object) -> Sequence[object]:
     assert isinstance(value, (list, range))
     return value
-
-
-def _go_text(value: object) -> str:
-    """Return Go's ``%v`` of anything: an array in Go style, unlike in a rendered field."""
-    if isinstance(value, list):
-        return f"[{' '.join(_go_text(item) for item in value)}]"
-    return render(value)

@@ -6,25 +6,18 @@ Below a call through a dotted name nothing is checked in advance, which is why u
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from server.template import nodes as n
 from server.template import types as t
 from server.template.builtins import ACCEPTS, FUNCTIONS, call_builtin
+from server.template.code import Code, NilBaseError, logical, placed, row
 from server.template.errors import ExpressionError
-from server.template.operators import OPERATORS, check_pattern, condition
+from server.template.operators import check_pattern, condition
 from server.template.predicates import BOOLEAN, Run, call_predicate, result_type
 from server.template.scope import Frame, Function, NilArgument, Scope, call_flat, call_member
 from server.template.syntax import PREDICATES
 from server.template.types import Type
 from server.template.values import cut, fetch, is_number, multiply, subtract, type_name
-
-
-class Code(NamedTuple):
-    """Something compiled."""
-
-    type: Type
-    run: Run
 
 
 def compile_node(node: n.Node, scope: Scope) -> Run:
@@ -120,7 +113,7 @@ class _Compiler:
                 found[name] = value(frame)
             return found
 
-        return Code(t.MAP, _placed(node.at, run))
+        return Code(t.MAP, placed(node.at, run))
 
     # ---- operators ---------------------------------------------------------------------------
 
@@ -130,7 +123,7 @@ class _Compiler:
         if operator == "!":
             if kind.kind != "bool" and not kind.is_any:
                 self._refuse(f"invalid operation: ! (mismatched type {kind})", at)
-            return Code(t.BOOL, _placed(at, lambda frame: not condition(run(frame))))
+            return Code(t.BOOL, placed(at, lambda frame: not condition(run(frame))))
         if not kind.is_number and not kind.is_any:
             self._refuse(f"invalid operation: {operator} (mismatched type {kind})", at)
 
@@ -146,11 +139,11 @@ class _Compiler:
                 raise ExpressionError(f"invalid operation: {operator} {type_name(value)}")
             return value
 
-        return Code(kind, _placed(at, signed if operator == "-" else positive))
+        return Code(kind, placed(at, signed if operator == "-" else positive))
 
     def _chain(self, node: n.Chain) -> Code:
         kind, run = self.compile(node.first)
-        logical = node.rest[0][0] in ("&&", "||", "??")
+        decides = node.rest[0][0] in ("&&", "||", "??")
         steps: list[tuple[str, Run, int]] = []
         for operator, operand, at in node.rest:
             right = self.compile(operand)
@@ -161,13 +154,13 @@ class _Compiler:
                 check_pattern(operand.value, operand.at)
             kind = found or t.ANY
             steps.append((operator, right.run, at))
-        return Code(kind, _logical(run, steps) if logical else _row(run, steps))
+        return Code(kind, logical(run, steps) if decides else row(run, steps))
 
     def _conditional(self, node: n.Conditional) -> Code:
         test, yes, no = self.compile(node.condition), self.compile(node.yes), self.compile(node.no)
         if test.type.kind != "bool" and not test.type.is_any:
             self._refuse(f"non-bool expression (type {test.type}) used as condition", node.condition.at)
-        decide, left, right = _placed(node.at, lambda frame: condition(test.run(frame))), yes.run, no.run
+        decide, left, right = placed(node.at, lambda frame: condition(test.run(frame))), yes.run, no.run
         return Code(t.common(yes.type, no.type), lambda frame: left(frame) if decide(frame) else right(frame))
 
     # ---- members and calls -------------------------------------------------------------------
@@ -182,10 +175,10 @@ class _Compiler:
         def run(frame: Frame) -> object:
             value = get(frame)
             if value is None and optional:
-                raise _NilBaseError
+                raise NilBaseError
             return fetch(value, look(frame))
 
-        return Code(kind, _placed(at, run))
+        return Code(kind, placed(at, run))
 
     def _member_type(self, node: n.Member, base: Type, key: Type) -> Type:
         name = node.key.value if isinstance(node.key, n.Literal) and isinstance(node.key.value, str) else None
@@ -214,7 +207,7 @@ class _Compiler:
         def run(frame: Frame) -> object:
             try:
                 return body.run(frame)
-            except _NilBaseError:
+            except NilBaseError:
                 return None
 
         return Code(body.type, run)
@@ -230,7 +223,7 @@ class _Compiler:
                 self._refuse(f"non-integer slice index {code.type}", node.at)
             bounds.append(code.run)
         start, stop = bounds
-        return Code(base.type, _placed(node.at, lambda frame: cut(base.run(frame), start(frame), stop(frame))))
+        return Code(base.type, placed(node.at, lambda frame: cut(base.run(frame), start(frame), stop(frame))))
 
     def _call(self, node: n.Call) -> Code:
         if isinstance(node.callee, n.Name) and node.callee.name not in self._lets:
@@ -243,7 +236,7 @@ class _Compiler:
         def run(frame: Frame) -> object:
             return call_member(callee.run(frame), [one(frame) for one in arguments], frame.scope)
 
-        return Code(t.ANY, _placed(node.at, run))
+        return Code(t.ANY, placed(node.at, run))
 
     def _call_name(self, node: n.Call, callee: n.Name) -> Code:
         kind = self._type_of_name(callee.name, callee.at)
@@ -260,7 +253,7 @@ class _Compiler:
         def run(frame: Frame) -> object:
             return call_flat(frame.scope.get(name), [one(frame) for one in arguments], frame.scope)
 
-        return Code(result, _placed(node.at, run))
+        return Code(result, placed(node.at, run))
 
     def _given_to(self, function: Function, node: n.Call) -> list[Run]:
         """Compile the arguments of a function called by its bare name, whose types are known."""
@@ -299,7 +292,7 @@ class _Compiler:
                 self._refuse(f"invalid argument for {name} (type {code.type})", node.arguments[index].at)
         runs = [code.run for code in codes]
         kind = codes[0].type.item if name in ("first", "last") else t.NAMED[function.result]
-        return Code(kind, _placed(node.at, lambda frame: call_builtin(name, [run(frame) for run in runs])))
+        return Code(kind, placed(node.at, lambda frame: call_builtin(name, [run(frame) for run in runs])))
 
     def _predicate(self, node: n.Builtin) -> Code:
         name = node.name
@@ -323,7 +316,7 @@ class _Compiler:
             return call_predicate(name, frame, collection.run(frame), body, extra(frame), given)
 
         kind = result_type(name, collection.type, predicate.type if predicate else None)
-        return Code(kind, _placed(node.at, run))
+        return Code(kind, placed(node.at, run))
 
     def _let(self, node: n.Let) -> Code:
         name = node.name
@@ -349,63 +342,3 @@ class _Compiler:
             return codes[0]
         runs = [code.run for code in codes]
         return Code(codes[-1].type, lambda frame: [run(frame) for run in runs][-1])
-
-
-class _NilBaseError(Exception):
-    """Inside a run of members: ``?.`` met nil."""
-
-
-def _placed(at: int, run: Run) -> Run:
-    """Give errors of the code the place of its node, unless they have one."""
-
-    def placed(frame: Frame) -> object:
-        try:
-            return run(frame)
-        except ExpressionError as error:
-            if error.offset < 0 and not error.expression:
-                error.offset = at
-            raise
-
-    return placed
-
-
-def _row(first: Run, steps: list[tuple[str, Run, int]]) -> Run:
-    works = [(OPERATORS[operator], run, at) for operator, run, at in steps]
-
-    def run_row(frame: Frame) -> object:
-        value = first(frame)
-        for work, run, at in works:
-            other = run(frame)
-            try:
-                value = work(value, other)
-            except ExpressionError as error:
-                if error.offset < 0 and not error.expression:
-                    error.offset = at
-                raise
-        return value
-
-    return run_row
-
-
-def _logical(first: Run, steps: list[tuple[str, Run, int]]) -> Run:
-    operator = steps[0][0]
-    if operator == "??":
-
-        def run_coalescing(frame: Frame) -> object:
-            value = first(frame)
-            for _, run, _ in steps:
-                value = run(frame) if value is None else value
-            return value
-
-        return run_coalescing
-    stop = operator == "||"
-
-    def run_logical(frame: Frame) -> object:
-        value = first(frame)
-        for _, run, _ in steps:
-            if condition(value) is stop:
-                return value
-            value = run(frame)
-        return value
-
-    return _placed(steps[0][2], run_logical)

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-from server.template.builtins import BUDGET
 from server.template.errors import ExpressionError
+from server.template.texts import BUDGET
 from server.template.values import (
     add,
     compare,

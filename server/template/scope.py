@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from server.template.builtins import BUDGET
 from server.template.errors import ExpressionError
+from server.template.texts import BUDGET
 from server.template.values import is_integer, type_name
 
 

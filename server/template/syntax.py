@@ -6,6 +6,7 @@ says, whatever stands before it. Levels are those of expr-lang 1.17.
 
 from __future__ import annotations
 
+from server.template.builtins import FUNCTIONS
 from server.template.errors import ExpressionError
 from server.template.nodes import (
     Array,
@@ -304,7 +305,7 @@ class _Parser:
         if name.text in PREDICATES and not hidden:
             return Builtin(name.at, name.text, tuple(self._predicate_arguments(name, given)))
         arguments = (*given, *self._list(")"))
-        if name.text in BUILTINS and not hidden:
+        if name.text in FUNCTIONS and not hidden:
             return Builtin(name.at, name.text, arguments)
         return Call(name.at, Name(name.at, name.text), arguments)
 
@@ -369,14 +370,6 @@ class _Parser:
 
 
 _CONSTANTS: dict[str, bool | None] = {"true": True, "false": False, "nil": None}
-
-BUILTINS = frozenset(
-    "len type abs ceil floor round int float string trim trimPrefix trimSuffix upper lower split splitAfter replace "
-    "repeat join indexOf lastIndexOf hasPrefix hasSuffix max min mean median toJSON fromJSON toBase64 fromBase64 now "
-    "duration date timezone first last get take keys values toPairs fromPairs reverse uniq concat flatten sort bitand "
-    "bitor bitxor bitnand bitnot bitshl bitshr bitushr".split()
-)
-"""Names that are functions of the language itself, predicates apart."""
 
 
 def _chained(left: Node, operator: str, right: Node, at: int) -> Node:

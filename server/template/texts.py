@@ -1,0 +1,99 @@
+"""What the builtin functions of expressions do with texts, JSON included. The table of all: builtins.py."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+
+from server.template import gojson
+from server.template.errors import ExpressionError
+from server.template.values import render, to_index, type_name
+
+BUDGET = 1_000_000
+"""Elements or characters that one value may have: an expression must not take the machine's memory."""
+
+
+def strings_of(value: object) -> list[str]:
+    assert isinstance(value, (list, range))
+    for item in value:
+        if not isinstance(item, str):
+            raise ExpressionError(f"expected an array of strings, found {type_name(item)}")
+    return [str(item) for item in value]
+
+
+def text_of(value: object) -> str:
+    assert isinstance(value, str)
+    return value
+
+
+def split(arguments: Sequence[object], *, keep: bool) -> object:
+    text, separator = text_of(arguments[0]), text_of(arguments[1])
+    limit = to_index(arguments[2]) if len(arguments) > 2 else -1
+    if limit == 0:
+        return []
+    parts = list(text) if separator == "" else text.split(separator)
+    if limit > 0 and len(parts) > limit:
+        parts = [*parts[: limit - 1], separator.join(parts[limit - 1 :])]
+    if keep and separator:
+        parts = [part + separator for part in parts[:-1]] + parts[-1:]
+    return parts
+
+
+def replace(arguments: Sequence[object]) -> object:
+    text, old, new = (text_of(value) for value in arguments[:3])
+    count = to_index(arguments[3]) if len(arguments) > 3 else -1
+    occurrences = text.count(old) if count < 0 else min(text.count(old), count)
+    if len(text) + occurrences * max(len(new) - len(old), 0) > BUDGET:
+        raise ExpressionError("memory budget exceeded")
+    return text.replace(old, new, count)
+
+
+def repeat(arguments: Sequence[object]) -> object:
+    text, count = text_of(arguments[0]), to_index(arguments[1])
+    if count < 0:
+        raise ExpressionError(f"invalid argument for repeat (expected positive integer, got {count})")
+    if len(text) * count > BUDGET:
+        raise ExpressionError("memory budget exceeded")
+    return text * count
+
+
+def trim(arguments: Sequence[object]) -> object:
+    return text_of(arguments[0]).strip(text_of(arguments[1]) if len(arguments) > 1 else None)
+
+
+def index_of(text: str, part: str, *, last: bool) -> int:
+    """Return where ``part`` is, in bytes as Go counts; -1 if nowhere."""
+    found = text.rfind(part) if last else text.find(part)
+    return found if found < 0 else len(text[:found].encode("utf-8", "replace"))
+
+
+def to_json(arguments: Sequence[object]) -> object:
+    try:
+        compact = gojson.dumps(arguments[0], escape_html=True)
+    except gojson.JsonError as error:
+        raise ExpressionError(str(error)) from error
+    shown = json.dumps(json.loads(compact), indent=2, ensure_ascii=False)
+    return shown.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def from_json(arguments: Sequence[object]) -> object:
+    try:
+        return gojson.loads(text_of(arguments[0]))
+    except gojson.JsonError as error:
+        raise ExpressionError(str(error)) from error
+
+
+def from_base64(arguments: Sequence[object]) -> object:
+    try:
+        return base64.b64decode(text_of(arguments[0]), validate=True).decode("utf-8", "replace")
+    except binascii.Error as error:
+        raise ExpressionError(f"illegal base64 data: {error}") from error
+
+
+def go_text(value: object) -> str:
+    """Return Go's ``%v`` of anything: an array in Go style, unlike in a rendered field."""
+    if isinstance(value, list):
+        return f"[{' '.join(go_text(item) for item in value)}]"
+    return render(value)
