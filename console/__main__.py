@@ -42,14 +42,12 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _help() -> int:
-    from console.table import write
-
-    write(OVERVIEW)
+    sys.stdout.write(OVERVIEW)
     width = max(len(command.name) for command in COMMANDS) + 2
     lines = [f"  {command.name:{width}}{command.help}" for command in COMMANDS]
     lines += [f"  {name:{width}}added by {target.partition('.')[0]}; see aliecs {name} --help"
               for name, target in sorted(plugins.names().items())]  # fmt: skip
-    write("\n".join(lines) + "\n")
+    sys.stdout.write("\n".join(lines) + "\n")
     return 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import importlib
 import signal
 import sys
@@ -37,6 +38,7 @@ def open_session(settings: Settings, *, read_only: bool = False) -> Coroutine[An
         create_s=settings.create_s,
     )
     timings = Timings(settle_s=settings.settle_s)
+    gc.enable()  # off since front.py
     return Session.open(settings.endpoint, deadlines=deadlines, timings=timings, read_only=read_only)
 
 

@@ -104,11 +104,10 @@ def explain(error: BaseException) -> str:
         return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     lines = [error.message]
     if isinstance(error, CoreError):
-        where = ", ".join(
-            f"{key} {value}"
-            for key, value in error.where.items()
-            if key in ("task", "host") or value not in error.message
-        )
+        told = {
+            key: value for key, value in error.where.items() if key in ("task", "host") or value not in error.message
+        }
+        where = ", ".join(f"{key} {value}" for key, value in told.items())
         if where:
             lines.append(f"  where: {where}")
     if error.hint:

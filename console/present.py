@@ -6,9 +6,10 @@ Colours are chosen by style name: table.py for the command line, tui/app.py for 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from server.api.model import Environment, Event, Fault, Task, TransitionProgress
+if TYPE_CHECKING:
+    from server.api.model import Environment, Event, Fault, Task, TransitionProgress
 
 
 class Look(NamedTuple):
@@ -106,6 +107,7 @@ def event_line(event: Event) -> str:
         if (value := getattr(event, name, ""))
     ]  # fmt: skip
     run = getattr(event, "run_number", 0)
+    words = [short_class(word.partition("#")[0]) if "#" in word else word for word in words]
     return f"{clock(event.at_ms)} {kind:12} {' '.join(words)}{f' run {run}' if run else ''}"
 
 

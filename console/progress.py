@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -41,6 +41,7 @@ class Progress:
         self._stream = stream or sys.stderr
         self._is_terminal = self._stream.isatty()
         self._started = time.monotonic()
+        self._started_ms = int(time.time() * 1000)
         self._last_step = ""
         self._last_line = ""
         self._last_at = 0.0
@@ -76,14 +77,16 @@ class Progress:
 
     def _show_fault(self, environment_id: str) -> None:
         fault = self._session.store.fault(environment_id)
-        if fault is not None and (line := fault_line(fault)) != self._fault_shown:
+        if fault is None or fault.at_ms < self._started_ms:
+            return  # what failed before is no news
+        if (line := fault_line(fault)) != self._fault_shown:
             self._fault_shown = line
             self._write(f"{environment_id}  {line}", stays=True)
 
     def _write(self, line: str, *, stays: bool = False) -> None:
         elapsed = f"{time.monotonic() - self._started:6.1f} s  "
         if self._is_terminal:
-            width = shutil.get_terminal_size().columns - 1
+            width = os.get_terminal_size(self._stream.fileno()).columns - 1
             shown = (elapsed + line) if stays else (elapsed + line)[:width]
             self._stream.write(f"\r\x1b[K{shown}" + ("\n" if stays else ""))
         else:

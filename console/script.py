@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from console import table
 from console.commands import Command
@@ -29,17 +29,18 @@ from console.exit_codes import (
     explain,
     usage,
 )
-from console.expressions import evaluate
 from console.parse import SESSION_ARGS, duration, parse
 from console.present import fault_line
 from console.results import Context, Result, render
+from console.script_check import check
 from console.script_lines import Script, Step, Unset, insert, read
-from console.script_plan import check, plan
 from console.script_report import Outcome, Report
 from console.session import Session
 from console.settings import Settings
 from server.api.errors import AliecsError
-from server.api.model import Environment
+
+if TYPE_CHECKING:
+    from server.api.model import Environment
 
 RETRY_PAUSE_S = 1.0
 """Between attempts of ``retry``, unless something changes before."""
@@ -68,6 +69,8 @@ async def _connect_and_run(
         return exit_code(error)
     async with session:
         if options.dry_run:
+            from console.script_plan import plan  # only here
+
             return await plan(script, variables, session, options)
         return await Runner(script, variables, session, options, settings).run()
 
@@ -99,7 +102,6 @@ class Runner:
 
     async def run(self) -> int:
         """Run the steps, then the cleanup block; a second signal ends that too."""
-        self._session.follow()
         loop = asyncio.get_running_loop()
         work = asyncio.ensure_future(self._steps(self._script.steps))
 
@@ -189,7 +191,8 @@ class Runner:
         outcome.duration_s = time.monotonic() - started
         if outcome.result is not None and outcome.result.environment_id:
             self._current = outcome.result.environment_id
-        outcome.environment = self._session.store.last_seen(self._current)
+        if self._current:
+            outcome.environment = self._session.store.last_seen(self._current)
         return outcome
 
     async def _do(self, step: Step, words: tuple[str, ...], outcome: Outcome) -> Result:
@@ -237,6 +240,8 @@ class Runner:
         )
 
     async def _expect(self, text: str) -> Result:
+        from console.expressions import evaluate  # as in the check
+
         store = await self._session.picture()
         environment = store.last_seen(self._current)
         if environment is None:
@@ -297,7 +302,8 @@ def _source(options: argparse.Namespace) -> tuple[str, str]:
     if options.script == "-":
         return sys.stdin.read(), "stdin"
     try:
-        return Path(options.script).read_text(encoding="utf-8"), options.script
+        with open(options.script, encoding="utf-8") as file:
+            return file.read(), options.script
     except (OSError, UnicodeDecodeError) as error:
         raise usage(f"{options.script}: {error.strerror if isinstance(error, OSError) else error}") from None
 

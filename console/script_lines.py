@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from console.exit_codes import usage
 
@@ -19,8 +19,7 @@ _CAPTURE = re.compile(r"([A-Za-z_]\w*)\s*=(?!=)\s*(.*)", re.S)
 _VARIABLE = re.compile(r"\$(?:(\$)|([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?::-([^}]*))?\})")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(NamedTuple):
     """One line that does something."""
 
     line: int
@@ -32,8 +31,7 @@ class Step:
     attempts: int = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Script:
+class Script(NamedTuple):
     """A whole script."""
 
     name: str

@@ -1,65 +1,20 @@
-"""Looks at a script without running it: ``--check`` offline, ``--dry-run`` against a core with a client that cannot write."""
+"""Says what a script would do, ``--dry-run``: against a core, with a client that cannot write."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
 
 from console import gates, resolve, table
 from console.commands import Command
 from console.execute import say, show, verb_of
-from console.exit_codes import NOT_NOW, ExitError, exit_code, explain, usage
-from console.expressions import check as check_expression
-from console.parse import SESSION_ARGS, duration, parse
+from console.exit_codes import NOT_NOW, ExitError, exit_code, explain
+from console.parse import SESSION_ARGS, parse
 from console.results import Context
-from console.script_lines import Script, Step, Unset, insert
+from console.script_check import PLANNED
+from console.script_lines import Script, Step, insert
 from console.session import Session
 from server.api.errors import AliecsError
 from server.api.states import EnvironmentEvent, EnvironmentState, destination, refusal
-
-PLANNED = "planned"
-"""Begins the ids of environments that a dry run imagines."""
-
-
-def check(script: Script, variables: Mapping[str, str]) -> None:
-    """Parse every step, with made-up values for what is captured.
-
-    Raises:
-        ExitError: USAGE: the first line that is wrong, and how many others are.
-    """
-    known = dict(variables)
-    problems: list[str] = []
-    for step in (*script.steps, *script.cleanup):
-        try:
-            words = [insert(word, known) for word in step.words]
-            _check_words(words)
-        except Unset as unset:
-            problems.append(f"{script.name}:{step.line}: ${unset.args[0]} is never set: {step.text}")
-        except ExitError as error:
-            problems.append(f"{script.name}:{step.line}: {error}")
-        if step.capture:
-            known[step.capture] = PLANNED
-    if problems:
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise usage("\n".join(problems), hint=f"nothing was run{more}")
-
-
-def _check_words(words: list[str]) -> None:
-    if words[0] == "expect":
-        check_expression(words[1])
-    elif words[0] == "sleep":
-        if len(words) not in (2, 3):
-            raise usage("sleep takes a duration, and an environment to look at: sleep 5s $id")
-        try:
-            duration(words[1])
-        except argparse.ArgumentTypeError as error:
-            raise usage(f"sleep: {error}") from None
-    else:
-        command, args = parse(words)
-        if command.name in ("tui", "about"):
-            raise usage(f"{command.name} is not for scripts")
-        if command.name == "env create":
-            resolve.variables(args.extra_vars)
 
 
 async def plan(script: Script, variables: dict[str, str], session: Session, options: argparse.Namespace) -> int:

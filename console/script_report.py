@@ -6,7 +6,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from console import table
 from console.exit_codes import explain
@@ -14,7 +14,9 @@ from console.present import rate, size, span
 from console.results import Result, render
 from console.script_lines import Step
 from server.api.errors import CoreError
-from server.api.model import Environment
+
+if TYPE_CHECKING:
+    from server.api.model import Environment
 
 SCHEMA = "aliecs.result/1"
 SUMMARY_SCHEMA = "aliecs.summary/1"

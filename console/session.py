@@ -11,13 +11,15 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from console.store import Key, Link, Store
 from server.api.client import Client, Deadlines
 from server.api.errors import AliecsError, DeadlineError, LinkError
 
-Listener = Callable[[set[Key]], None]
+if TYPE_CHECKING:
+    from console.store import Key, Link, Store
+
+Listener = Callable[["set[Key]"], None]
 """Called after each change with the kinds and ids that changed; an empty set when only the link did."""
 
 
@@ -38,7 +40,7 @@ class Session:
 
     def __init__(self, client: Client, *, timings: Timings | None = None) -> None:
         self.client = client
-        self.store = Store()
+        self._store: Store | None = None
         self.timings = timings or Timings()
         self._listeners: list[Listener] = []
         self._changed = asyncio.Event()
@@ -70,6 +72,15 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+    @property
+    def store(self) -> Store:
+        """What is known of the core."""
+        if self._store is None:
+            from console.store import Store  # with the model of the picture, which a plain question does not need
+
+            self._store = Store()
+        return self._store
 
     # ---- the picture -------------------------------------------------------------------------
 
@@ -124,6 +135,8 @@ class Session:
     # ---- the loop ----------------------------------------------------------------------------
 
     async def _follow(self) -> None:
+        from console.store import Link
+
         try:
             await self._follow_forever()
         except asyncio.CancelledError:
@@ -136,6 +149,8 @@ class Session:
                 raise
 
     async def _follow_forever(self) -> None:
+        from console.store import Link
+
         pause_s = self.timings.retry_first_s
         while True:
             try:

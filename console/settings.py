@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 PREFIX = "ALIECS_CONSOLE_"
+FILE = os.path.join("aliecs", "settings.toml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,19 +31,21 @@ class Settings:
     theme: str = "aliecs-dark"
 
 
-def load(path: Path | None = None) -> tuple[Settings, str]:
+def load(path: str = "") -> tuple[Settings, str]:
     """Return the settings and, in words, what is wrong with the file or a variable ("" if nothing is).
 
     Args:
         path: named by the user; must exist then.
     """
-    named = path or _named_by_environment()
-    file = named or Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser() / "aliecs" / "settings.toml"
+    named = path or os.environ.get(PREFIX + "CONFIG", "")
+    file = os.path.expanduser(named or os.path.join(os.environ.get("XDG_CONFIG_HOME") or "~/.config", FILE))
     settings, problem = Settings(), ""
-    if file.is_file():
+    if os.path.isfile(file):
+        from pathlib import Path
+
         from console.settings_file import read  # msgspec takes longer to import than most verbs take to run
 
-        settings, problem = read(file)
+        settings, problem = read(Path(file))
     elif named:
         problem = f"{named}: no such file"
     said = {name: os.environ.get(PREFIX + name.upper()) for name in ("endpoint", "output", "theme")}
@@ -53,8 +55,3 @@ def load(path: Path | None = None) -> tuple[Settings, str]:
         output=said["output"] or settings.output,
         theme=said["theme"] or settings.theme,
     ), problem
-
-
-def _named_by_environment() -> Path | None:
-    named = os.environ.get(PREFIX + "CONFIG")
-    return Path(named) if named else None

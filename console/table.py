@@ -7,7 +7,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 from console.present import LOOKS, look, moment, span
@@ -51,12 +51,12 @@ def render_facts(row: Row, *, colour: bool = False) -> str:
 
 def render_json(value: Any) -> str:
     """Return the value as indented JSON."""
-    return json.dumps(value, indent=2, default=_plain, ensure_ascii=False) + "\n"
+    return json.dumps(_plain(value), indent=2, ensure_ascii=False) + "\n"
 
 
 def render_line(value: Any) -> str:
     """Return the value as one line of JSON."""
-    return json.dumps(value, default=_plain, ensure_ascii=False, separators=(",", ":")) + "\n"
+    return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 def shown(key: str, value: Any) -> str:
@@ -109,8 +109,11 @@ def _coloured(line: str, state: str) -> str:
 
 
 def _plain(value: Any) -> Any:
+    """Return the value in lists and dicts; things become objects with their fields as keys."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    if isinstance(value, tuple | set | frozenset):
-        return list(value)
-    return str(value)
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return {key: _plain(one) for key, one in value._asdict().items()}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value

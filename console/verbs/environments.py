@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from console import resolve
 from console.present import fault_line, moment
 from console.results import Context, Result
 from console.table import Row, render_table
 from console.verbs.roles import render_tree
 from server.api.errors import AliecsError
-from server.api.model import Fault
-from server.api.replies import EnvironmentInfo, TaskSummary
+
+if TYPE_CHECKING:
+    from server.api.model import Fault
+    from server.api.replies import EnvironmentInfo, TaskSummary
 
 COLUMNS = ("id", "template", "state", "run", "detectors", "hosts", "tasks", "created", "transition")
 TASK_COLUMNS = ("task id", "class", "host", "crit", "status", "state", "pid")

@@ -111,14 +111,15 @@ async def destroy(context: Context) -> Result:
     info = await resolve.environment(session, args.env)
     environment_id = info.id if info else args.env
     is_running = info is not None and (info.state == "RUNNING" or info.run_number != 0)
-    if is_running and info is not None and not (args.allow_in_running_state or args.force):
+    own = environment_id in context.own
+    allow_running = args.allow_in_running_state or own  # a script may end what it began
+    if is_running and info is not None and not (allow_running or args.force):
         raise ExitError(
             REFUSED,
             f"{environment_id} is taking data in run {info.run_number}",
             hint=f"aliecs env stop {environment_id} first, or destroy it with -a",
         )
     level = 4 if is_running or args.force else 3
-    own = environment_id in context.own
     tokens = (*((str(info.run_number), "@run") if info and info.run_number else ()), environment_id)
     what = f"destroying {environment_id}" + (" by force" if args.force else "")
     gates.confirm(context, min(level, 2) if own else level, what, tokens=tokens[::-1], yes_is_enough=level == 3)
@@ -131,7 +132,7 @@ async def destroy(context: Context) -> Result:
             session.client.destroy(
                 environment_id,
                 keep_tasks=args.keep_tasks,
-                allow_running=args.allow_in_running_state,
+                allow_running=allow_running,
                 force=args.force,
             ),
             what,

@@ -6,14 +6,12 @@ Importing this module imports grpc (about 0.1 s); whoever may not need a core im
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import getpass
 import os
-import socket
+import pwd
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its C core writes into terminals otherwise
 
@@ -22,11 +20,8 @@ import grpc.aio
 
 from server.api import common_pb2, live_pb2, live_pb2_grpc, o2control_pb2_grpc
 from server.api import o2control_pb2 as pb
-from server.api.convert import from_batch
-from server.api.convert_events import from_event
 from server.api.errors import RefusedError
 from server.api.failures import failure, unreachable
-from server.api.model import Batch, Event
 from server.api.replies import (
     CleanupResult,
     ControlResult,
@@ -41,6 +36,9 @@ from server.api.replies import (
     TemplateListing,
 )
 from server.api.states import EnvironmentEvent
+
+if TYPE_CHECKING:
+    from server.api.model import Batch, Event
 
 WRITES = frozenset(
     {
@@ -150,6 +148,8 @@ class Client:
         Raises:
             LinkError: the link broke; watch again with the last epoch and seq.
         """
+        from server.api.convert import from_batch  # only who follows a core needs the model of its picture
+
         await self.ready()
         call = self._live.Watch(live_pb2.WatchRequest(epoch=epoch, since=since))
         try:
@@ -165,6 +165,8 @@ class Client:
 
     async def subscribe(self, feed: str = "") -> AsyncIterator[Event]:
         """Yield events: those of an automatic environment by the id of its feed, or all for ""."""
+        from server.api.convert_events import from_event  # as in watch
+
         await self.ready()
         call = self._control.Subscribe(pb.SubscribeRequest(id=feed))
         try:
@@ -350,8 +352,9 @@ class Client:
 
 
 def default_user() -> str:
-    """Return ``user@host`` of this process."""
-    user = str(os.getuid())
-    with contextlib.suppress(OSError, KeyError):  # a container's user may have no name
-        user = getpass.getuser()
-    return f"{user}@{socket.gethostname()}"
+    """Return ``user@host`` of this process; the number of a user without a name (containers)."""
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        name = str(os.getuid())
+    return f"{name}@{os.uname().nodename}"

@@ -1,20 +1,19 @@
 """What the replies of o2control.Control say, as frozen values, each with the function that reads it from protobuf.
 
-Fields are filled as core.md 1.8 says. The live picture, which most of the console shows: model.py.
+Fields are filled as core.md 1.8 says. Named tuples, for every one-shot command of the console imports them and they take
+a fifth of the time of dataclasses. The live picture, which most of the console shows: model.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from server.api import o2control_pb2 as pb
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FrameworkInfo:
+class FrameworkInfo(NamedTuple):
     framework_id: str
     environments: int
     tasks: int
@@ -47,8 +46,7 @@ class FrameworkInfo:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskSummary:
+class TaskSummary(NamedTuple):
     """A task as lists name it (ShortTaskInfo)."""
 
     task_id: str
@@ -89,15 +87,13 @@ class TaskSummary:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Channel:
+class Channel(NamedTuple):
     name: str
     type: str
     target: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskInfo:
+class TaskInfo(NamedTuple):
     """One task in full."""
 
     summary: TaskSummary
@@ -131,8 +127,7 @@ class TaskInfo:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnvironmentInfo:
+class EnvironmentInfo(NamedTuple):
     """An environment in the words of o2control."""
 
     id: str
@@ -179,8 +174,7 @@ class EnvironmentInfo:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoleInfo:
+class RoleInfo(NamedTuple):
     """A role with its own layers of variables, its consolidated stack and its children."""
 
     name: str
@@ -211,8 +205,7 @@ class RoleInfo:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnvironmentDetails:
+class EnvironmentDetails(NamedTuple):
     """Reply of GetEnvironment."""
 
     environment: EnvironmentInfo
@@ -226,8 +219,7 @@ class EnvironmentDetails:
         return cls(environment=EnvironmentInfo.read(reply.environment), workflow=workflow, public=reply.public)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ControlResult:
+class ControlResult(NamedTuple):
     """Reply of ControlEnvironment: the state reached, which is ERROR when the transition failed (core.md 1.7)."""
 
     id: str
@@ -247,8 +239,7 @@ class ControlResult:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CleanupResult:
+class CleanupResult(NamedTuple):
     killed: tuple[TaskSummary, ...]
     running: tuple[TaskSummary, ...]
 
@@ -260,8 +251,7 @@ class CleanupResult:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VariableSpec:
+class VariableSpec(NamedTuple):
     """A variable that a template offers to operators."""
 
     name: str
@@ -273,14 +263,13 @@ class VariableSpec:
     widget: str
     panel: str
     allowed: tuple[str, ...]
-    index: int
+    order: int
     visible_if: str
     enabled_if: str
     rows: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TemplateListing:
+class TemplateListing(NamedTuple):
     repo: str
     template: str
     revision: str
@@ -302,7 +291,7 @@ class TemplateListing:
                     widget=spec.UiWidget.Name(spec.widget),
                     panel=spec.panel,
                     allowed=tuple(spec.allowedValues),
-                    index=spec.index,
+                    order=spec.index,
                     visible_if=spec.visibleIf,
                     enabled_if=spec.enabledIf,
                     rows=spec.rows,
@@ -313,20 +302,18 @@ class TemplateListing:
             template=message.template,
             revision=message.revision,
             description=message.description,
-            variables=tuple(sorted(variables, key=lambda it: (it.panel, it.index, it.name))),
+            variables=tuple(sorted(variables, key=lambda it: (it.panel, it.order, it.name))),
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RepoInfo:
+class RepoInfo(NamedTuple):
     name: str
     is_default: bool
     default_revision: str
     revisions: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RepoListing:
+class RepoListing(NamedTuple):
     repos: tuple[RepoInfo, ...]
     global_default_revision: str
 
@@ -346,8 +333,7 @@ class RepoListing:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceInfo:
+class ServiceInfo(NamedTuple):
     """An integrated service; all empty but ``id`` for one that is known and not enabled."""
 
     id: str

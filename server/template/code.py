@@ -37,9 +37,10 @@ def placed(at: int, run: Run) -> Run:
 
 
 def row(first: Run, steps: list[tuple[str, Run, int]]) -> Run:
+    """Join operands by operators of one level, from left to right; a step is (operator, operand, its offset)."""
     works = [(OPERATORS[operator], run, at) for operator, run, at in steps]
 
-    def runrow(frame: Frame) -> object:
+    def run_row(frame: Frame) -> object:
         value = first(frame)
         for work, run, at in works:
             other = run(frame)
@@ -55,6 +56,7 @@ def row(first: Run, steps: list[tuple[str, Run, int]]) -> Run:
 
 
 def logical(first: Run, steps: list[tuple[str, Run, int]]) -> Run:
+    """Join operands by ``&&``, ``||`` or ``??``, evaluating no more of them than needed."""
     operator = steps[0][0]
     if operator == "??":
 
@@ -67,7 +69,7 @@ def logical(first: Run, steps: list[tuple[str, Run, int]]) -> Run:
         return run_coalescing
     stop = operator == "||"
 
-    def runlogical(frame: Frame) -> object:
+    def run_logical(frame: Frame) -> object:
         value = first(frame)
         for _, run, _ in steps:
             if condition(value) is stop:

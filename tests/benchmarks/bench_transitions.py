@@ -20,6 +20,8 @@ from facility import Facility
 HERE = Path(__file__).resolve().parent
 HOSTS = ["flp001", "flp002", "flp003", "flp004"]
 CYCLES = 12
+ROUND_S = 60.0
+"""Longest time for one round of a baseline."""
 
 
 class Baseline:
@@ -40,7 +42,7 @@ class Baseline:
     async def round_ms(self, state: str) -> float:
         assert self._process.stdin and self._process.stdout
         self._process.stdin.write(f"{state}\n".encode())
-        return float(await self._process.stdout.readline())
+        return float(await asyncio.wait_for(self._process.stdout.readline(), ROUND_S))
 
     async def stop(self) -> None:
         assert self._process.stdin

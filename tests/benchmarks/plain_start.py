@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import selectors
+import socket
 import subprocess
 import sys
 import time
@@ -16,10 +17,11 @@ def one_round(count: int, command: list[str]) -> float:
     """Return the milliseconds from the first start to the last open port; the processes are ended afterwards."""
     waiting = selectors.DefaultSelector()
     processes = []
+    ports = free_ports(count)
     began = time.perf_counter()
-    for _ in range(count):
+    for port in ports:
         reader, writer = os.pipe()
-        environment = os.environ | {"OCC_READY_FD": str(writer), "OCC_CONTROL_PORT": "0"}
+        environment = os.environ | {"OCC_READY_FD": str(writer), "OCC_CONTROL_PORT": str(port)}
         processes.append(subprocess.Popen(command, env=environment, pass_fds=(writer,), stdout=subprocess.DEVNULL))
         os.close(writer)
         waiting.register(reader, selectors.EVENT_READ)
@@ -36,6 +38,15 @@ def one_round(count: int, command: list[str]) -> float:
     for process in processes:
         process.wait()
     return elapsed
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports that were free a moment ago."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [int(one.getsockname()[1]) for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
 
 
 if __name__ == "__main__":
