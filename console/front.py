@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from console import plugins, settings
 from console.exit_codes import UNCLASSIFIED, USAGE, ExitError, explain, usage
-from console.parse import FORMATS, SESSION_ARGS, HelpAsked, Parser, add_argument, duration, parse
+from console.parse import FORMATS, SESSION_ARGS, HelpAsked, Parser, add_argument, duration, formatter, parse
 
 ON_ERROR = ("stop", "continue", "cleanup")
 
@@ -121,7 +121,7 @@ def _about(known: settings.Settings, config: str | None) -> int:
 
 
 def _parser() -> Parser:
-    parser = Parser(prog="aliecs", add_help=False, exit_on_error=False, allow_abbrev=False)
+    parser = Parser(prog="aliecs", add_help=False, exit_on_error=False, allow_abbrev=False, formatter_class=formatter)
     parser.add_argument("-h", "--help", action=_Help, nargs=0)
     parser.add_argument("-V", "--version", action="store_true")
     parser.add_argument("--config")

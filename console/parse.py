@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from collections.abc import Sequence
 from typing import NoReturn
@@ -30,6 +31,15 @@ _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m(?!s))?(?:(\d+(
 
 class HelpAsked(Exception):
     """Somebody asked for help; the text is the argument."""
+
+
+def formatter(prog: str) -> argparse.HelpFormatter:
+    """Return a help formatter as wide as the terminal; argparse's own way imports compression libraries to find out."""
+    try:
+        width = os.get_terminal_size().columns - 2
+    except OSError:
+        width = int(os.environ.get("COLUMNS", "0") or 0) - 2
+    return argparse.HelpFormatter(prog, width=width if width > 20 else 118)
 
 
 class Parser(argparse.ArgumentParser):
@@ -79,6 +89,7 @@ def parser_of(command: Command) -> Parser:
         epilog="; ".join(notes) or None,
         exit_on_error=False,
         allow_abbrev=False,
+        formatter_class=formatter,
     )
     for arg in command.args:
         add_argument(parser, arg)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import sys
@@ -15,6 +16,8 @@ from console.session import Session
 from console.store import Key
 from server.api.model import Environment
 
+QUIET_S = 0.5
+"""Work that is over sooner is not worth a line."""
 LINE_INTERVAL_S = 1.0
 """Without a terminal, a line that differs from the last one only in counts comes no more often."""
 
@@ -42,6 +45,7 @@ class Progress:
         self._is_terminal = self._stream.isatty()
         self._started = time.monotonic()
         self._started_ms = int(time.time() * 1000)
+        self._is_quiet = True
         self._last_step = ""
         self._last_line = ""
         self._last_at = 0.0
@@ -50,20 +54,26 @@ class Progress:
     @contextlib.contextmanager
     def shown(self) -> Iterator[None]:
         """Print while the context is open; leave a clean line behind."""
+        timer = asyncio.get_running_loop().call_later(QUIET_S, self._begin)
         try:
             with self._session.listening(self._on_change):
                 yield
         finally:
+            timer.cancel()
             if self._is_terminal and self._last_line:
                 self._stream.write("\r\x1b[K")
                 self._stream.flush()
+
+    def _begin(self) -> None:
+        self._is_quiet = False
+        self._on_change(set())
 
     def _on_change(self, changed: set[Key]) -> None:
         environment = self._choose()
         if environment is None:
             return
         self._show_fault(environment.id)
-        if environment.transition is None:
+        if environment.transition is None or self._is_quiet:
             return
         step = f"{environment.id} {environment.transition.event} {environment.transition.step}"
         line = f"{environment.id}  {look(environment.state).code}  {step_line(environment.transition)}"

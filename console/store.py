@@ -131,6 +131,12 @@ class Store:
         """Return the first fault of an environment, also if the environment is gone."""
         return self._things.faults.get(environment_id) or self._past_faults.get(environment_id)
 
+    def last_fault(self) -> Fault | None:
+        """Return the first fault of the environment that went last, None if it had none."""
+        if not self._past_environments:
+            return None
+        return self._past_faults.get(next(reversed(self._past_environments)))
+
     # ---- writes ------------------------------------------------------------------------------
 
     def apply(self, batch: Batch) -> set[Key]:

@@ -169,6 +169,7 @@ class Core:
             configure_s=settings.configure_timeout_s,
             transition_s=settings.transition_timeout_s,
             kill_s=settings.kill_timeout_s,
+            destroy_s=settings.destroy_timeout_s,
             go_error_delay_s=settings.go_error_delay_s,
         )
         self.environments = EnvironmentManager(

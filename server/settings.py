@@ -49,14 +49,6 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     integration_plugins: Annotated[
         tuple[Literal["testplugin"], ...], msgspec.Meta(description="integrated services to load, comma-separated")
     ] = ()
-    reuse_unlocked_tasks: Annotated[bool, msgspec.Meta(description="let environments claim idle tasks")] = False
-    fmq_plugin: Annotated[Literal["OCC", "OCClite"], msgspec.Meta(description="plugin that FairMQ tasks load")] = (
-        "OCClite"
-    )
-    fmq_plugin_search_path: Annotated[str, msgspec.Meta(description="where FairMQ tasks look for it")] = (
-        "$CONTROL_OCCPLUGIN_ROOT/lib/"
-    )
-    executor: Annotated[str, msgspec.Meta(description="executor program; empty = the one beside this core")] = ""
     verbose: Annotated[bool, msgspec.Meta(description="log at level DEBUG")] = False
     log_file: Annotated[str, msgspec.Meta(description="file that the log goes to; empty = standard error")] = ""
     drain_on_term: Annotated[

@@ -84,7 +84,12 @@ def details(store: Store, selected: Callable[[], str]) -> Callable[[Styles, int]
     def draw(styles: Styles, width: int) -> list[list[Part]]:
         environment = store.environment(selected())
         if environment is None:
-            return [[("", styles.bar)]]
+            fault = store.last_fault()
+            if fault is None:
+                return [[("", styles.bar)]]
+            # An environment that failed may be destroyed before anybody looks: how it failed stays.
+            return [[(f" {fault.environment_id} is gone; its first fault was", styles.bar)],
+                    [(f" ✖ {fault_line(fault)}", styles.alarm)]]  # fmt: skip
         title = f" {environment.id}  {environment.template}"
         first: list[Part] = [(title, styles.bar), (f"  {environment.description}", styles.bar_dim)]
         fault = store.fault(environment.id)

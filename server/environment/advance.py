@@ -110,6 +110,8 @@ def _on_destroy_requested(turn: Turn, stimulus: DestroyRequested) -> None:
     if stimulus.force:
         _interrupt(turn)
         environment.jobs.clear()
+    elif environment.job is not None:
+        turn.start_timer("destroy", environment.created.timings.destroy_s)
     environment.jobs.append(job)
 
 
@@ -197,6 +199,7 @@ def _proceed(turn: Turn) -> None:
                 return
             environment.job = environment.jobs.popleft()
             if environment.job.destroy is not None:
+                turn.stop_timer("destroy")
                 environment.job = _destroy_job(environment, environment.job.destroy)
         if not _run_job(turn, environment.job):
             return

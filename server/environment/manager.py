@@ -295,8 +295,9 @@ class EnvironmentManager:
                 allow_running=allow_running, force=force,
             )
         )  # fmt: skip
+        answer.check(environment_id, transition="DESTROY")
         await runner.finished()
-        return answer.check(environment_id, transition="DESTROY")
+        return answer
 
     async def drain(self) -> None:
         """Stop and destroy all environments, in order of creation, one after the other."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from occ.states import TaskState
+from server.api.errors import Reason
 from server.api.states import EnvironmentEvent, EnvironmentState, Status
 from server.environment.deployment import deployment_timed_out, touch_deployment
 from server.environment.hooks import finish_task_hook, on_terminated
+from server.environment.instructions import Reply
 from server.environment.plan import Job, reaction
 from server.environment.stimuli import (
     TIMER,
@@ -161,6 +163,8 @@ def on_timer(turn: Turn, stimulus: TimerFired) -> None:
         _enqueue(turn, reaction(EnvironmentEvent.STOP_ACTIVITY, error_follows=True))
     elif name == "deploy":
         _deployment_silent(turn)
+    elif name == "destroy":
+        _destroy_gave_up(turn)
     elif name.startswith("hook:"):
         task_id = name.removeprefix("hook:")
         timeout = environment.role_of(task_id).traits.timeout
@@ -181,6 +185,16 @@ def _deployment_silent(turn: Turn) -> None:
             role = environment.tree[entry.role]
             if role.status is Status.INACTIVE:
                 entry.ended = entry.ended or "did not come up in time"
+
+
+def _destroy_gave_up(turn: Turn) -> None:
+    """Answer a destroy that has waited for a running transition long enough; the transition goes on."""
+    environment = turn.environment
+    waited = environment.created.timings.destroy_s
+    for job in [job for job in environment.jobs if job.destroy is not None]:
+        environment.jobs.remove(job)
+        error = f"{environment.busy_with} is still in progress after {waited:g} s: destroy with force to interrupt it"
+        turn.do(Reply(request_id=job.request_id, error=error, reason=Reason.TRANSITION_RUNNING.value))
 
 
 def _enqueue(turn: Turn, job: Job) -> None:

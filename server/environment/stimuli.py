@@ -42,6 +42,8 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
     configure_s: float = 120.0
     transition_s: float = 90.0
     kill_s: float = 30.0
+    destroy_s: float = 90.0
+    """So long a destroy without force waits for a running transition."""
     go_error_delay_s: float = 0.5
     """Between the ERROR of a critical task and GO_ERROR, so that one cause is reported once (core.md 2.13)."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 
 from server.template.errors import ExpressionError
 from server.template.gojson import JsonError, dumps
@@ -88,15 +89,13 @@ def format_float(value: float) -> str:
         return "+Inf" if value > 0 else "-Inf"
     if value == 0:
         return "-0" if math.copysign(1, value) < 0 else "0"
-    mantissa, exponent = repr(value), "0"
-    for digits in range(17):
-        mantissa, _, exponent = f"{value:.{digits}e}".partition("e")
-        if float(f"{mantissa}e{exponent}") == value:
-            break
-    power = int(exponent)
+    shortest = Decimal(repr(value)).normalize()  # repr has the fewest digits that read back, as Go's strconv
+    sign, digits, exponent = shortest.as_tuple()
+    power = len(digits) - 1 + int(exponent)
     if _LEAST_EXPONENT <= power < _PLAIN_DIGITS:
-        decimals = len(mantissa.lstrip("-").replace(".", "")) - 1 - power
-        return f"{value:.{max(decimals, 0)}f}"
+        return format(shortest, "f")
+    first, *rest = map(str, digits)
+    mantissa = f"{'-' if sign else ''}{first}{'.' + ''.join(rest) if rest else ''}"
     return f"{mantissa}e{'+' if power >= 0 else '-'}{abs(power):02d}"
 
 

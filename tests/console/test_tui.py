@@ -97,8 +97,11 @@ async def test_keys_move_the_selection_and_it_stays_while_rows_come_and_go(core:
             app,
             lambda lines: any(line.startswith("▸") and "sink" in line and "flp002" in line for line in lines),
         )
+        core.fault(second.id, "flp001", "CONFIGURED")
         core.drop(second.id)
-        await until(pilot, app, lambda lines: any("no environments" in line for line in lines))
+        lines = await until(pilot, app, lambda lines: any("no environments" in line for line in lines))
+        told = [at for at, line in enumerate(lines) if f"{second.id} is gone; its first fault was" in line]
+        assert told and "critical task sink ended with exit code 3" in lines[told[0] + 1]
 
 
 async def test_a_lost_link_is_told_and_what_is_shown_stays(core: FakeCore) -> None:

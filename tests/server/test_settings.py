@@ -37,7 +37,6 @@ def test_flag_beats_environment_beats_store_beats_file(tmp_path: Path) -> None:
 def test_types_are_read_from_text() -> None:
     flags = [
         "--verbose",
-        "--reuseUnlockedTasks=false",
         "--integrationPlugins",
         "testplugin,",
         "--deployTimeout",
@@ -45,7 +44,6 @@ def test_types_are_read_from_text() -> None:
     ]
     settings = load_settings(flags, {"ALIECS_CONTROLPORT": "0", "ALIECS_DRAINONTERM": "1"})
     assert settings.verbose
-    assert not settings.reuse_unlocked_tasks
     assert settings.drain_on_term
     assert settings.integration_plugins == ("testplugin",)
     assert settings.deploy_timeout_s == 90
@@ -60,7 +58,6 @@ def test_types_are_read_from_text() -> None:
         ([], {"ALIECS_LEASE": "60"}, ("lease", "ALIECS_LEASE", "90s")),
         ([], {"ALIECS_LEASE": "-1s"}, ("lease", "0 or more")),
         ([], {"ALIECS_HEARTBEAT": "0s"}, ("heartbeat", "more than 0")),
-        (["--fmqPlugin", "other"], {}, ("fmqPlugin", "OCC, OCClite")),
         (["--integrationPlugins", "dcs,trg"], {}, ("integrationPlugins", "testplugin")),
         (["--verbose=maybe"], {}, ("verbose", "true or false")),
         (["--configServiceUri", "consul://127.0.0.1:8500"], {}, ("configServiceUri", "file:///")),

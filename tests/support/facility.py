@@ -180,6 +180,15 @@ class Facility:
             call.cancel()
         raise AssertionError("the live picture ended")
 
+    async def aliecs(self, *words: str) -> tuple[int, str]:
+        """Run the console's command and return its exit code and all that it said."""
+        process = await asyncio.create_subprocess_exec(
+            str(Path(sys.executable).parent / "aliecs"), "--endpoint", f"127.0.0.1:{self.port}", *words,
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        said, _ = await asyncio.wait_for(process.communicate(), 60)
+        return process.returncode or 0, said.decode()
+
     # ---- looking -----------------------------------------------------------------------------
 
     def processes(self) -> list[int]:

@@ -33,6 +33,15 @@ CASES = [
 ]
 
 
+EXIT_CODES = {
+    "TEMPLATE_NOT_FOUND": 5,
+    "HOST_UNKNOWN": 5,
+    "VARIABLE_MISSING": 2,
+    "TEMPLATE_BROKEN": 2,
+    "DEPLOYMENT_FAILED": 7,
+}
+
+
 @pytest.mark.parametrize(
     ("template", "hosts", "variables", "reason", "text", "where"), CASES, ids=[f"{c[0]}-{c[3]}" for c in CASES]
 )
@@ -59,6 +68,13 @@ async def test_a_creation_that_cannot_work_says_what_where_and_leaves_nothing(
     assert not (await facility.control.GetActiveDetectors(pb.Empty())).detectors
     assert not (await facility.control.GetEnvironments(pb.GetEnvironmentsRequest(showAll=True))).environments
     assert "Traceback" not in facility.log()
+    words = ["env", "create", template]
+    words += ["--hosts", ",".join(hosts)] if hosts else []
+    words += [word for key, value in variables.items() for word in ("-e", f"{key}={value}")]
+    code, said = await facility.aliecs(*words)
+    assert code == EXIT_CODES[reason], said
+    assert text in said and "Traceback" not in said
+    assert not await facility.tasks()
 
 
 async def test_two_environments_cannot_have_one_detector(facility: Facility) -> None:
@@ -71,6 +87,7 @@ async def test_two_environments_cannot_have_one_detector(facility: Facility) -> 
     assert "detector ITS is already in use" in (caught.value.details() or "")
     assert {task.taskId for task in await facility.tasks()} == tasks
     assert list((await facility.control.GetActiveDetectors(pb.Empty())).detectors) == ["ITS"]
+    assert (await facility.aliecs("env", "create", "flow", "--hosts", "flp001"))[0] == 6
 
 
 async def test_of_two_creations_at_once_one_gets_the_detector(facility: Facility) -> None:
@@ -89,6 +106,10 @@ async def test_a_transition_that_is_not_legal_now_is_refused_and_changes_nothing
     assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
     assert (info.reason, info.metadata["state"]) == ("ILLEGAL_TRANSITION", "CONFIGURED")
     assert await facility.state_of(environment.id) == "CONFIGURED"
+    code, said = await facility.aliecs("env", "stop", environment.id, "--yes", "--confirm", environment.id)
+    assert code == 6 and "needs RUNNING" in said
+    code, said = await facility.aliecs("env", "show", "2oDvieFrVTi")
+    assert code == 5 and "2oDvieFrVTi" in said
 
 
 async def test_a_task_that_ends_itself_during_start_leads_to_error_with_its_exit_code(facility: Facility) -> None:

@@ -279,6 +279,15 @@ def test_a_destroy_without_force_waits_for_the_transition() -> None:
     assert [command.event for command in world.commands] == ["CONFIGURE", "START", "STOP", "RESET"]
 
 
+def test_a_destroy_that_waited_long_enough_is_answered_and_the_transition_goes_on() -> None:
+    world = demo(fail=[("silent", "NewRunNumber")]).create()
+    world.ask("START_ACTIVITY")
+    world.destroy(allow_running=True)
+    world.fire("destroy")
+    assert world.replies[-1].reason == "TRANSITION_RUNNING" and "after 90 s" in world.replies[-1].error
+    assert world.environment.busy_with == "START_ACTIVITY" and not world.environment.jobs
+
+
 def test_the_end_of_all_data_stops_the_run() -> None:
     world = demo().create()
     world.ask("START_ACTIVITY")

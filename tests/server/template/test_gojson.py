@@ -6,7 +6,7 @@ import json
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from server.template.gojson import JsonError, dumps, loads, string_list, to_integer
@@ -90,6 +90,7 @@ def test_what_json_cannot_say_is_refused() -> None:
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
+@example(5.960464477539063e-08)
 def test_a_float_is_written_with_the_fewest_digits_that_read_back(value: float) -> None:
     text = format_float(value)
     assert float(text) == value
