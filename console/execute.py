@@ -57,7 +57,6 @@ async def one_shot(command: Command, args: argparse.Namespace, settings: Setting
                 say=say,
                 output=output,
                 wait_s=settings.wait_s,
-                endpoint=settings.endpoint,
                 colour=colour,
             )
             result = await verb(context)

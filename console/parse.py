@@ -22,7 +22,7 @@ SESSION_ARGS = (
     Arg("--reason", "why, at least 10 characters (level 4)", metavar="TEXT"),
     Arg("--nospinner", "accepted for coconut", FLAG),
     Arg("--nocolor", "no colours", FLAG),
-    Arg("--verbose", "say more on stderr", FLAG, short="-v"),
+    Arg("--verbose", "accepted for coconut", FLAG, short="-v"),
 )
 """Options that every verb takes too."""
 
@@ -38,8 +38,8 @@ def formatter(prog: str) -> argparse.HelpFormatter:
     try:
         width = os.get_terminal_size().columns - 2
     except OSError:
-        width = int(os.environ.get("COLUMNS", "0") or 0) - 2
-    return argparse.HelpFormatter(prog, width=width if width > 20 else 118)
+        width = 118
+    return argparse.HelpFormatter(prog, width=max(width, 40))
 
 
 class Parser(argparse.ArgumentParser):

@@ -24,7 +24,7 @@ LINE_INTERVAL_S = 1.0
 
 def progress(context: Context, choose: Callable[[], Environment | None]) -> contextlib.AbstractContextManager[None]:
     """Return the context in which a verb shows its progress, one that shows nothing if that is asked for."""
-    if context.is_quiet or context.args.quiet:
+    if context.args.quiet:
         return contextlib.nullcontext()
     return Progress(context.session, choose).shown()
 

@@ -57,9 +57,7 @@ class Context:
     """Environments that this script made: they need no more than ``--yes``."""
     wait_s: float = 600.0
     """For verbs that wait and were not told how long."""
-    endpoint: str = ""
     colour: bool = False
-    is_quiet: bool = False
     unfinished: str = ""
     """Environment that a verb began to make when it was interrupted."""
 

@@ -236,7 +236,6 @@ class Runner:
             is_gated=True,
             own=self._own,
             wait_s=self._settings.wait_s,
-            endpoint=self._settings.endpoint,
         )
 
     async def _expect(self, text: str) -> Result:

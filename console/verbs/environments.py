@@ -44,25 +44,22 @@ async def show(context: Context) -> Result:
     text = ""
     if args.vars:
         layers = {"global defaults": info.defaults, "global variables": info.vars, "user variables": info.user_vars}
-        facts |= {label.replace(" ", "_"): dict(values) for label, values in layers.items()}
         for label, values in layers.items():
             text += f"\n{label}:\n" + "".join(
                 f"  {key}: {value or '<empty>'}\n" for key, value in sorted(values.items())
             )
     if args.services:
-        facts["integrated_services"] = dict(info.services)
         text += "\nintegrated services:\n" + "".join(
             f"  {key}: {value}\n" for key, value in sorted(info.services.items())
         )
     if args.tasks:
         rows = [task_row(one) for one in info.tasks]
-        facts["task_list"] = rows
         text += "\n" + (render_table(TASK_COLUMNS, rows, colour=context.colour) if rows else "no tasks\n")
     if args.workflow and details.workflow is not None:
-        facts["workflow"] = [details.workflow]
         text += "\n" + render_tree(details.workflow)
     return Result(
         facts=facts,
+        data=info._asdict() | {"public": details.public, "fault": fault, "workflow": details.workflow},
         text=text,
         ids=(info.id,),
         environment_id=info.id,

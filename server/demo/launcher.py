@@ -105,7 +105,7 @@ class Launcher:
     def __init__(self, plan: Plan, signals: Signals) -> None:
         self._plan = plan
         self._signals = signals
-        self._instance = new_id()
+        self._instance = f"{new_id()}-{os.getpid()}"  # two demos may start in one tick of the clock
         self._server: subprocess.Popen[bytes] | None = None
         self._console: subprocess.Popen[bytes] | None = None
         self._beside: subprocess.Popen[bytes] | None = None

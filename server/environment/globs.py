@@ -34,8 +34,7 @@ def path_matcher(pattern: str) -> Callable[[str], bool]:
             if end < 0:
                 raise GlobError("'[' is not closed")
             body = pattern[at:end]
-            negated = body[:1] in ("!", "^")
-            expression.append(f"[{'^' if negated else ''}{re.escape(body[negated:]).replace(chr(92) + '-', '-')}]")
+            expression.append(_set(body))
             at = end + 1
         elif char == "{":
             braces += 1
@@ -59,3 +58,26 @@ def path_matcher(pattern: str) -> Callable[[str], bool]:
     except re.error as error:
         raise GlobError(str(error)) from None
     return lambda path: compiled.fullmatch(path) is not None
+
+
+def _set(body: str) -> str:
+    """Return the regular expression of ``[body]``: characters and ranges, negated by ``!`` or ``^``; none of them is a dot.
+
+    Raises:
+        GlobError: a range runs backwards.
+    """
+    negated = body[:1] in ("!", "^")
+    left = body[negated:]
+    items = []
+    while left:
+        if len(left) > 2 and left[1] == "-":
+            if left[0] > left[2]:
+                raise GlobError(f"range {left[:3]!r} runs backwards")
+            items.append(f"{re.escape(left[0])}-{re.escape(left[2])}")
+            left = left[3:]
+        else:
+            items.append(re.escape(left[0]))
+            left = left[1:]
+    if not items:
+        raise GlobError("a set is empty")
+    return f"(?!\\.)[{'^' if negated else ''}{''.join(items)}]"

@@ -47,7 +47,7 @@ async def test_a_whole_run_by_single_commands(core: FakeCore, aliecs: Run) -> No
     started = await aliecs("env", "start", environment_id[:4])
     assert started.code == 0 and "RUNNING" in started.out
     shown = json.loads((await aliecs("env", "show", "@run", "-o", "json")).out)
-    assert (shown["id"], shown["run"]) == (environment_id, 101)
+    assert (shown["id"], shown["run_number"]) == (environment_id, 101)
     assert (await aliecs("stop", "@101")).code == 0
     assert (await aliecs("env", "reset", "@last")).code == 0
     assert "DONE" in (await aliecs("env", "destroy", environment_id)).out

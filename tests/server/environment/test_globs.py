@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from server.environment.globs import GlobError, path_matcher
@@ -21,6 +21,8 @@ from server.environment.globs import GlobError, path_matcher
         ("host-flp00[12].*", "host-flp001.x", True),
         ("host-flp00[!12]", "host-flp001", False),
         ("host-flp00[1-3]", "host-flp003", True),
+        ("a[!b]c", "a.c", False),
+        ("a[-b]c", "a-c", True),
         ("{a,b}.c", "b.c", True),
         ("{a,b}.c", "c.c", False),
         ("", "", False),
@@ -31,13 +33,14 @@ def test_a_pattern_matches_by_rule(pattern: str, path: str, expected: bool) -> N
     assert path_matcher(pattern)(path) is expected
 
 
-@pytest.mark.parametrize("pattern", ["[", "a.[b", "{a,b", "a\\", "[]"])
+@pytest.mark.parametrize("pattern", ["[", "a.[b", "[z-a]", "[!]", "{a,b", "a\\", "[]"])
 def test_what_is_no_glob_says_so(pattern: str) -> None:
     with pytest.raises(GlobError):
         path_matcher(pattern)
 
 
 @given(st.text(alphabet="ab.*?[]{},\\!^-", max_size=12), st.text(alphabet="ab.", max_size=6))
+@example("[?--]", "")
 def test_any_text_matches_or_is_refused(pattern: str, path: str) -> None:
     try:
         assert path_matcher(pattern)(path) in (True, False)
