@@ -157,7 +157,7 @@ async def test_a_failing_task_fails_the_demo_and_is_named_with_its_host(shell: S
 async def test_a_signal_at_any_moment_leaves_nothing(
     shell: Shell, after_s: float, number: signal.Signals, code: int
 ) -> None:
-    await shell.start()
+    await shell.start("--var", "run_time=4s")  # however fast the machine, it is under way at every moment tried
     await asyncio.sleep(after_s)
     assert shell.process is not None
     shell.process.send_signal(number)
