@@ -2,37 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 
 from occ.errors import ConfigError
 from server.config.store import COMPONENTS, Store
-
-RUN_TYPES = (
-    "NULL",
-    "PHYSICS",
-    "TECHNICAL",
-    "PEDESTAL",
-    "PULSER",
-    "LASER",
-    "CALIBRATION_ITHR_TUNING",
-    "CALIBRATION_VCASN_TUNING",
-    "CALIBRATION_THR_SCAN",
-    "CALIBRATION_DIGITAL_SCAN",
-    "CALIBRATION_ANALOG_SCAN",
-    "CALIBRATION_FHR",
-    "CALIBRATION_ALPIDE_SCAN",
-    "CALIBRATION",
-    "COSMICS",
-    "SYNTHETIC",
-    "NOISE",
-    "CALIBRATION_PULSE_LENGTH",
-    "CALIBRATION_VRESETD",
-    "ANY",
-)
-"""Run types of the configuration service (workflows-config.md 10)."""
-
-_QUERY = re.compile(r"([A-Za-z0-9_-]+)/([A-Z0-9_-]+)/([A-Za-z0-9_-]+)/([A-Za-z0-9_/-]+)")
+from server.template.queries import QUERY, RUN_TYPES
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +35,7 @@ def parse_query(text: str) -> Query:
     Raises:
         ConfigError: another form, or a run type that does not exist.
     """
-    match = _QUERY.fullmatch(text.strip())
+    match = QUERY.fullmatch(text.strip())
     if match is None or match[2] not in RUN_TYPES:
         raise ConfigError(
             f"bad component configuration key format: {text!r}", hint="expected component/RUNTYPE/role/entry"

@@ -13,6 +13,7 @@ from occ.errors import ConfigError
 from server.config import components, inventory, variables
 from server.config.file import FileStore
 from server.config.store import RUNTIME
+from server.template.queries import RUN_TYPES
 
 TEMPLATE_MARKS = ("{{", "{%")
 
@@ -63,7 +64,7 @@ class FileServices:
 
     def resolve(self, component: str, run_type: str, role: str, entry: str) -> str:
         """Return the path of the first entry that exists; an unknown run type counts as NULL."""
-        known = run_type if run_type in components.RUN_TYPES else "NULL"
+        known = run_type if run_type in RUN_TYPES else "NULL"
         query = components.parse_query(f"{component}/{known}/{role}/{entry}")
         return components.resolve(self._store, query).path
 

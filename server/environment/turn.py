@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from occ.states import TaskState
-from server.api.errors import Reason
 from server.api.model import CallEvent, EnvironmentEvent, Fault, OpStatus, RunEvent, TemplateReference, Traits, User
 from server.api.states import EnvironmentState
 from server.environment.environment import Environment
@@ -165,12 +164,6 @@ class Turn:
             cause=cause,
             hint=hint or (f"aliecs task show {task_id}" if task_id else f"aliecs env show {environment.id}"),
         )
-
-    def fail_reason(self) -> str:
-        """Return the reason that fits the stage in progress."""
-        environment = self.environment
-        creating = environment.job is not None and environment.job.name == "CREATE"
-        return (Reason.DEPLOYMENT_FAILED if creating else Reason.TRANSITION_FAILED).value
 
 
 def to_user(requester: Requester) -> User:

@@ -5,25 +5,16 @@ They never fail: what went wrong is their result, the text ``{"error":"…"}``, 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import partial
 
 from occ.errors import AliecsError, ConfigError
 from server.template.errors import ExpressionError
 from server.template.gojson import JsonError, dumps, string_list
+from server.template.queries import QUERY, RUN_TYPES
 from server.template.render import render_in
 from server.template.scope import Function, NilArgument, Scope
 from server.template.services import Services
-
-RUN_TYPES = frozenset(
-    "NULL PHYSICS TECHNICAL PEDESTAL PULSER LASER CALIBRATION_ITHR_TUNING CALIBRATION_VCASN_TUNING CALIBRATION_THR_SCAN "
-    "CALIBRATION_DIGITAL_SCAN CALIBRATION_ANALOG_SCAN CALIBRATION_FHR CALIBRATION_ALPIDE_SCAN CALIBRATION COSMICS "
-    "SYNTHETIC NOISE CALIBRATION_PULSE_LENGTH CALIBRATION_VRESETD ANY".split()
-)
-"""Names that the configuration service knows (workflows-config.md 10)."""
-
-_QUERY = re.compile(r"([A-Za-z0-9_-]+)/([A-Z0-9_-]+)/([A-Za-z0-9_-]+)/([A-Za-z0-9_/-]+)")
 
 
 def service_objects(services: Services) -> dict[str, object]:
@@ -71,7 +62,7 @@ def _query(path: str) -> tuple[str, str, str, str]:
     Raises:
         ConfigError: it is none (workflows-config.md 9.3).
     """
-    match = _QUERY.fullmatch(path.strip())
+    match = QUERY.fullmatch(path.strip())
     if match is None or match[2] not in RUN_TYPES:
         raise ConfigError("bad component configuration key format")
     return match[1], match[2], match[3], match[4]
