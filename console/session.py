@@ -1,26 +1,34 @@
 """A session with one core: its client, the store, and the loop that keeps the store true.
 
-The loop watches the core's live picture, comes back after a lost link where it was, and tells whoever listens. One
-session per process; everything runs on one event loop.
+The loop reads batches from a source (console/sources), comes back after a lost link where it was, and tells whoever
+listens. One session per process; everything runs on one event loop.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from console.sources.source import is_heartbeat
 from server.api.client import Client, Deadlines
 from server.api.errors import AliecsError, DeadlineError, LinkError
 
 if TYPE_CHECKING:
+    from console.sources.source import Source
     from console.store import Key, Link, Store
+    from server.api.model import Batch
 
 Listener = Callable[["set[Key]"], None]
-"""Called after each change with the kinds and ids that changed; an empty set when only the link did."""
+"""Called after each change with the kinds and ids that changed; an empty set when only the link or the age did."""
+
+Tap = Callable[["Batch"], None]
+"""Called with each batch as it came, before the picture takes it in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,16 +41,30 @@ class Timings:
     """For the picture to show what a reply already said."""
     retry_first_s: float = 0.1
     retry_last_s: float = 5.0
+    heartbeat_s: float = 1.0
+    """Between two signs of life of a core that is quiet."""
+    stale_s: float = 5.0
+    """A picture that was not heard of for longer is stale: nothing is changed on what it shows."""
+    silence_s: float = 15.0
+    """After so long without a sign of life the link is broken off and made anew."""
 
 
 class Session:
-    """Owns a client and the loop that follows the core; close it, or use it as an async context manager."""
+    """Owns a client and the loop that follows the core; close it, or use it as an async context manager.
 
-    def __init__(self, client: Client, *, timings: Timings | None = None) -> None:
+    Args:
+        source: where the picture comes from; the client's core unless given.
+    """
+
+    def __init__(self, client: Client, *, source: Source | None = None, timings: Timings | None = None) -> None:
         self.client = client
+        self._source = source
         self._store: Store | None = None
         self.timings = timings or Timings()
         self._listeners: list[Listener] = []
+        self._taps: list[Tap] = []
+        self._heard_at = -math.inf
+        self._ageing: asyncio.TimerHandle | None = None
         self._changed = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
         self._failure: BaseException | None = None
@@ -63,6 +85,8 @@ class Session:
         if self._loop is not None:
             self._loop.cancel()
             await asyncio.gather(self._loop, return_exceptions=True)
+        if self._ageing is not None:
+            self._ageing.cancel()
         await self.client.close()
 
     async def __aenter__(self) -> Self:
@@ -81,6 +105,50 @@ class Session:
 
             self._store = Store()
         return self._store
+
+    @property
+    def source(self) -> Source:
+        """Where the picture comes from now."""
+        if self._source is None:
+            from console.sources.live import LiveSource  # as for the store
+
+            timings = self.timings
+            self._source = LiveSource(self.client, heartbeat_s=timings.heartbeat_s, silence_s=timings.silence_s)
+        return self._source
+
+    # ---- time --------------------------------------------------------------------------------
+
+    def now(self) -> float:
+        """Return the Unix time of what is shown, in seconds: the only clock that a screen may show."""
+        return self.source.now()
+
+    def age_s(self) -> float:
+        """Return the seconds since the core was last heard, infinite before that."""
+        return time.monotonic() - self._heard_at
+
+    @property
+    def is_stale(self) -> bool:
+        """What is shown may not be so any more: the link is not live, or the core has been silent."""
+        from console.store import Link
+
+        return self.store.link is not Link.LIVE or self.age_s() > self.timings.stale_s
+
+    def refusal(self) -> str:
+        """Return in words why nothing can be changed now, "" if it can.
+
+        Of a picture that nobody follows it says nothing: there is none to be stale.
+        """
+        from console.store import Link
+
+        if self.client.read_only:
+            return "this console only reads"
+        if self._loop is None:
+            return ""
+        if self.store.link is Link.CONNECTING:
+            return f"no picture of {self.client.endpoint} yet"
+        if self.store.link is Link.LOST:
+            return f"the link is lost: {self.store.problem}"
+        return f"data is {self.age_s():.0f} s old" if self.is_stale else ""
 
     # ---- the picture -------------------------------------------------------------------------
 
@@ -132,6 +200,15 @@ class Session:
         finally:
             self._listeners.remove(listener)
 
+    @contextlib.contextmanager
+    def tap(self, tap: Tap) -> Iterator[None]:
+        """Call the tap with each batch while the context is open, also with those that change nothing."""
+        self._taps.append(tap)
+        try:
+            yield
+        finally:
+            self._taps.remove(tap)
+
     # ---- the loop ----------------------------------------------------------------------------
 
     async def _follow(self) -> None:
@@ -154,19 +231,40 @@ class Session:
         pause_s = self.timings.retry_first_s
         while True:
             try:
-                await self.client.ready(patient=True)
-                if self.store.is_complete:
-                    self._set_link(Link.LIVE)  # the next batch may be long in coming
-                async for batch in self.client.watch(*self.store.resume_point):
-                    changed = self.store.apply(batch)
+                async for batch in self.source.batches(*self.store.resume_point):
                     pause_s = self.timings.retry_first_s
-                    if self.store.link is not Link.LIVE and self.store.is_complete:
-                        self.store.set_link(Link.LIVE)
-                    self._tell(changed)
+                    self._take(batch)
             except LinkError as error:
                 self._set_link(Link.LOST, error.message)
             await self._pause(pause_s)
             pause_s = min(2 * pause_s, self.timings.retry_last_s)
+
+    def _take(self, batch: Batch) -> None:
+        """Take in a batch; one that changes nothing wakes nobody, unless the picture was stale."""
+        from console.store import Link
+
+        was_stale = self.is_stale
+        self._heard_at = time.monotonic()
+        if self._ageing is None:
+            self._ageing = asyncio.get_running_loop().call_later(self.timings.stale_s, self._look_at_age)
+        for tap in tuple(self._taps):
+            tap(batch)
+        store = self.store
+        is_quiet = is_heartbeat(batch, store.seq)
+        changed: set[Key] = set() if is_quiet else store.apply(batch)
+        if store.link is not Link.LIVE and store.is_complete:
+            store.set_link(Link.LIVE)
+        if not is_quiet or was_stale:
+            self._tell(changed)
+
+    def _look_at_age(self) -> None:
+        """Wake whoever listens at the moment when the picture becomes stale."""
+        self._ageing = None
+        left_s = self.timings.stale_s - self.age_s()
+        if left_s >= 0:
+            self._ageing = asyncio.get_running_loop().call_later(left_s + 0.01, self._look_at_age)
+        else:
+            self._tell(set())
 
     async def _pause(self, seconds: float) -> None:
         """Wait before the next attempt."""
