@@ -12,12 +12,15 @@ from server.picture import Picture
 
 SERVICE = "aliecs.live.v1.Live"
 
+MIN_HEARTBEAT_S = 0.1
+
 
 class LiveService:
     """Serves the picture to any number of watchers.
 
     A slow watcher is never waited for: it holds a place in the ring of batches, and what piled up while its last
     message was on the way reaches it as one. If its place is gone it gets a snapshot.
+    A heartbeat is made when it is sent, so none pile up for a watcher that does not read.
     """
 
     def __init__(self, picture: Picture) -> None:
@@ -27,6 +30,7 @@ class LiveService:
         """Yield serialised batches for as long as the client listens."""
         picture = self._picture
         seq = request.since
+        heartbeat_s = max(MIN_HEARTBEAT_S, request.heartbeat_ms / 1000) if request.heartbeat_ms else None
         resumed = picture.can_resume(request.epoch, seq)
         while True:
             if not resumed:
@@ -34,7 +38,9 @@ class LiveService:
                 for message in picture.snapshot():
                     yield message
                 resumed = True
-            await picture.grown(seq)
+            if not await picture.grown(seq, heartbeat_s):
+                yield picture.heartbeat()
+                continue
             later = picture.after(seq)
             if later is None:
                 resumed = False

@@ -154,10 +154,19 @@ class Picture:
         for index in range(max(0, seq + 1 - first), len(self._ring)):
             yield self._ring[index]
 
-    async def grown(self, seq: int) -> None:
-        """Wait until there is something after that batch."""
-        while self.seq <= seq:
-            await self._grown.wait()
+    async def grown(self, seq: int, timeout_s: float | None = None) -> bool:
+        """Wait until there is something after that batch; False when the time is over (None: wait for ever)."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self.seq <= seq:
+                    await self._grown.wait()
+        except TimeoutError:
+            return self.seq > seq
+        return True
+
+    def heartbeat(self) -> bytes:
+        """Return a batch without changes: all is as it was, at this time."""
+        return self._frame(Part.NONE)
 
     def _frame(self, part: Part) -> bytes:
         head = Batch(self.epoch, self.seq, part, (), timestamp_ms=time.time_ns() // 1_000_000)

@@ -142,8 +142,11 @@ class Client:
 
     # ---- the picture and events --------------------------------------------------------------
 
-    async def watch(self, epoch: str = "", since: int = 0) -> AsyncIterator[Batch]:
+    async def watch(self, epoch: str = "", since: int = 0, *, heartbeat_s: float = 0.0) -> AsyncIterator[Batch]:
         """Yield a snapshot, or what followed ``since`` of the same epoch, then changes for as long as it is read.
+
+        Args:
+            heartbeat_s: ask for an empty batch whenever nothing changed for so long, 0.1 at least; 0: for none.
 
         Raises:
             LinkError: the link broke; watch again with the last epoch and seq.
@@ -151,7 +154,8 @@ class Client:
         from server.api.convert import from_batch  # only who follows a core needs the model of its picture
 
         await self.ready()
-        call = self._live.Watch(live_pb2.WatchRequest(epoch=epoch, since=since))
+        request = live_pb2.WatchRequest(epoch=epoch, since=since, heartbeat_ms=round(1000 * heartbeat_s))
+        call = self._live.Watch(request)
         try:
             async for message in call:
                 yield from_batch(message)

@@ -90,19 +90,23 @@ class WatchRequest(_message.Message):
 
     EPOCH_FIELD_NUMBER: _builtins.int
     SINCE_FIELD_NUMBER: _builtins.int
+    HEARTBEAT_MS_FIELD_NUMBER: _builtins.int
     epoch: _builtins.str
     """of the last batch seen; "" or another life of the core: start with a snapshot"""
     since: _builtins.int
     """seq of the last batch applied; batches after it follow, or a snapshot if they are gone"""
+    heartbeat_ms: _builtins.int
+    """an empty batch when nothing was sent for so long; 0: none, 1 to 99 count as 100"""
     def __init__(
         self,
         *,
         epoch: _builtins.str = ...,
         since: _builtins.int = ...,
+        heartbeat_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "since", b"since"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "heartbeat_ms", b"heartbeat_ms", "since", b"since"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

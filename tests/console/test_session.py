@@ -13,7 +13,7 @@ from console.session import Session, Timings
 from console.store import Link
 from server.api.client import Client, Deadlines
 from server.api.errors import CoreError, DeadlineError, LinkError, Reason, RefusedError
-from server.api.model import Kind
+from server.api.model import Kind, Part
 from server.api.states import EnvironmentEvent
 
 DEADLINES = Deadlines(connect_s=5.0, read_s=5.0, control_s=5.0, create_s=5.0)
@@ -43,6 +43,13 @@ async def test_an_error_of_the_core_comes_with_reason_place_and_hint(core: FakeC
     error = caught.value
     assert (error.reason, error.message, error.hint) == (Reason.RESOURCES_MISSING, "no room", "free some")
     assert (error.code, error.where) == ("INTERNAL", {"host": "flp001", "task": "sink"})
+
+
+async def test_a_client_may_ask_for_heartbeats(core: FakeCore) -> None:
+    async with await Client.connect(core.endpoint, deadlines=DEADLINES) as client, asyncio.timeout(5):
+        batches = client.watch(heartbeat_s=0.1)
+        parts = [(batch.part, len(batch.changes)) for batch in [await anext(batches) for _ in range(5)]]
+    assert parts[1:] == [(Part.END, 0), *[(Part.NONE, 0)] * 3]
 
 
 async def test_a_method_that_the_core_lacks_is_told_by_its_code(core: FakeCore) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from typing import Any
 
 import pytest
 
@@ -10,7 +12,20 @@ from server import picture as room
 from server.api import live_pb2
 from server.api.convert import from_batch
 from server.api.model import Batch, Environment, EnvironmentEvent, Fault, Kind, Part, Removal, Role, Task
+from server.live import LiveService
 from server.picture import Picture
+
+
+class Watcher:
+    """One call of Watch without gRPC: what the servicer yields, one batch at a time, each wait with a deadline."""
+
+    def __init__(self, picture: Picture, **request: Any) -> None:
+        context: Any = None
+        self._batches = LiveService(picture).watch(live_pb2.WatchRequest(**request), context)
+
+    async def next(self, timeout_s: float = 5.0) -> Batch:
+        async with asyncio.timeout(timeout_s):
+            return read(await anext(self._batches))
 
 
 def read(data: bytes) -> Batch:
@@ -100,3 +115,52 @@ async def test_messages_stay_small_and_the_ring_bounded(monkeypatch: pytest.Monk
     assert not picture.can_resume("e1", 0)
     assert picture.can_resume("e1", picture.seq)
     assert not picture.can_resume("e2", picture.seq)
+
+
+async def test_a_watcher_that_asks_for_heartbeats_hears_that_nothing_changed() -> None:
+    picture = Picture("e1")
+    picture.update(Task(task_id="t"))
+    await settle()
+    watcher = Watcher(picture, epoch="e1", since=picture.seq, heartbeat_ms=100)
+    before_ms = time.time_ns() // 1_000_000
+    first, second = await watcher.next(), await watcher.next()
+    for beat in (first, second):
+        assert (beat.epoch, beat.seq, beat.part, beat.changes) == ("e1", 1, Part.NONE, ())
+    assert before_ms + 100 <= first.timestamp_ms <= second.timestamp_ms - 99
+    picture.update(Task(task_id="u"))
+    changes = await watcher.next()
+    assert (changes.seq, [change.value for change in changes.changes]) == (2, [Task(task_id="u")])
+
+
+async def test_heartbeats_come_ten_times_a_second_at_most() -> None:
+    picture = Picture("e1")
+    watcher = Watcher(picture, epoch="e1", heartbeat_ms=1)
+    began = time.monotonic()
+    for _ in range(3):
+        await watcher.next()
+    assert time.monotonic() - began >= 0.299
+
+
+async def test_a_watcher_that_asks_for_no_heartbeats_hears_changes_only() -> None:
+    picture = Picture("e1")
+    watcher = Watcher(picture, epoch="e1")
+    beating = Watcher(picture, epoch="e1", heartbeat_ms=100)
+    waiting = asyncio.create_task(watcher.next())
+    for _ in range(3):
+        await beating.next()
+    assert not waiting.done()
+    picture.update(Task(task_id="t"))
+    assert (await waiting).seq == 1
+
+
+async def test_a_watcher_that_does_not_read_finds_changes_and_no_heap_of_heartbeats() -> None:
+    picture = Picture("e1")
+    slow = Watcher(picture, epoch="e1", heartbeat_ms=100)
+    beating = Watcher(picture, epoch="e1", heartbeat_ms=100)
+    await slow.next()
+    for number in range(3):
+        await beating.next()
+        picture.update(Task(task_id=f"t{number}"))
+        await settle()
+    batch = await slow.next()
+    assert (batch.seq, len(batch.changes)) == (3, 3)

@@ -72,6 +72,8 @@ class FakeCore(o2control_pb2_grpc.ControlServicer, live_pb2_grpc.LiveServicer):
         self.hold = asyncio.Event()
         """Transitions wait for it."""
         self.hold.set()
+        self.is_mute = False
+        """No heartbeats: as a core that hangs while its connection stands."""
         self.held = asyncio.Event()
         """Set when one waits."""
         self.hosts = 2
@@ -205,7 +207,12 @@ class FakeCore(o2control_pb2_grpc.ControlServicer, live_pb2_grpc.LiveServicer):
             for batch in [one for one in self._log if one.seq > at]:
                 at = batch.seq
                 yield batch
-            await grown.wait()
+            try:
+                async with asyncio.timeout(max(0.1, request.heartbeat_ms / 1000) if request.heartbeat_ms else None):
+                    await grown.wait()
+            except TimeoutError:
+                if not self.is_mute:
+                    yield to_batch(Batch(self.epoch, at, Part.NONE, (), now_ms()))
 
     def forget(self) -> None:
         """Become another life of the core: watchers get a snapshot again."""
