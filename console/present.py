@@ -1,6 +1,6 @@
 """How things look as text: states with glyph and code, sizes, rates, times, one-line descriptions. No I/O, no colours.
 
-Colours are chosen by style name: table.py for the command line, tui/app.py for screens.
+Colours of a screen come from themes.py; those of the command line, which the terminal chooses, stand here with the states.
 """
 
 from __future__ import annotations
@@ -13,30 +13,30 @@ if TYPE_CHECKING:
 
 
 class Look(NamedTuple):
-    """Appearance of a state (clients.md 5.7): never colour alone."""
+    """Appearance of a state: never colour alone."""
 
     glyph: str
     ascii: str
     code: str
-    style: str
-    """Name of the theme variable without ``$state-``."""
+    sgr: str
+    """Colour on the command line, as the terminal's codes say it."""
 
 
 LOOKS: dict[str, Look] = {
-    "PENDING": Look("○", "o", "PND", "standby"),
-    "STANDBY": Look("○", "o", "STB", "standby"),
-    "DEPLOYED": Look("◔", "d", "DEP", "deployed"),
-    "CONFIGURED": Look("◑", "c", "CFG", "configured"),
-    "RUNNING": Look("●", "R", "RUN", "running"),
-    "PAUSED": Look("◍", "p", "PAU", "configured"),
-    "ERROR": Look("✖", "X", "ERR", "error"),
-    "MIXED": Look("◪", "m", "MIX", "mixed"),
-    "UNKNOWN": Look("?", "?", "UNK", "unknown"),
-    "INVARIANT": Look("=", "=", "INV", "done"),
-    "DONE": Look("◌", ".", "DON", "done"),
+    "PENDING": Look("◦", "-", "PND", "90"),
+    "STANDBY": Look("○", "o", "STB", "90"),
+    "DEPLOYED": Look("◔", "d", "DEP", "36"),
+    "CONFIGURED": Look("◑", "c", "CFG", "34;1"),
+    "RUNNING": Look("●", "R", "RUN", "32;1"),
+    "PAUSED": Look("◍", "p", "PAU", "34;1"),
+    "ERROR": Look("✖", "X", "ERR", "31;7"),
+    "MIXED": Look("◪", "m", "MIX", "33"),
+    "UNKNOWN": Look("?", "?", "UNK", "35"),
+    "INVARIANT": Look("=", "=", "INV", "90"),
+    "DONE": Look("◌", ".", "DON", "90"),
 }
 
-CRITICAL_ERROR = Look("✖!", "X!", "ER!", "error")
+CRITICAL_ERROR = Look("✖!", "X!", "ER!", "31;7;1")
 
 RANK = {"ERROR": 0, "UNKNOWN": 1, "MIXED": 2, "PAUSED": 3, "STANDBY": 4, "CONFIGURED": 5, "RUNNING": 6, "DONE": 7}
 """Worst first, for sorting tasks."""

@@ -28,7 +28,8 @@ class Settings:
     """For ``wait`` without ``--timeout``."""
     settle_s: float = 5.0
     """For the live picture to show what a reply already said."""
-    theme: str = "aliecs-dark"
+    theme: str = "dark"
+    """Name of a file in ``~/.config/aliecs/themes/`` or of a shipped theme."""
 
 
 def load(path: str = "") -> tuple[Settings, str]:

@@ -16,9 +16,6 @@ Row = dict[str, Any]
 
 _UNIT = re.compile("_(ms|s)$")
 
-_COLOURS = {"standby": "90", "deployed": "36", "configured": "34;1", "running": "32;1", "error": "31;7", "mixed": "33",
-            "unknown": "35", "done": "90"}  # fmt: skip
-
 
 def render_table(columns: Sequence[str], rows: Sequence[Row], *, colour: bool = False) -> str:
     """Return rows as aligned columns; the key of a column is its name with ``_`` for blanks."""
@@ -103,9 +100,8 @@ def _line(cells: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) 
 def _coloured(line: str, state: str) -> str:
     if state not in LOOKS:
         return line
-    code = _COLOURS[look(state).style]
     at = line.find(state)
-    return f"{line[:at]}\x1b[{code}m{state}\x1b[0m{line[at + len(state) :]}"
+    return f"{line[:at]}\x1b[{look(state).sgr}m{state}\x1b[0m{line[at + len(state) :]}"
 
 
 def _plain(value: Any) -> Any:

@@ -17,10 +17,11 @@ from textual.containers import Vertical
 from console.session import Session, Timings
 from console.settings import Settings
 from console.store import Key, Link
+from console.themes import load
 from console.tui.grid import Grid
 from console.tui.lines import Line, details, header, keys
 from console.tui.lists import EnvironmentGrid, TaskGrid
-from console.tui.looks import DARK, STATE_COLOURS, Styles
+from console.tui.looks import Styles, default_variables, screen_theme
 from server.api.client import Client, Deadlines
 from server.api.model import Kind
 
@@ -33,6 +34,7 @@ class ConsoleApp(App[int]):
 
     Args:
         session: not yet following.
+        theme: name of a theme file.
     """
 
     CSS = """
@@ -49,9 +51,10 @@ class ConsoleApp(App[int]):
     ]
     ENABLE_COMMAND_PALETTE = False
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, *, theme: str = "dark") -> None:
         super().__init__()
         self.session = session
+        self._theme_name = theme
         self._lost_at = time.monotonic()
         store = session.store
         self._link = store.link
@@ -69,12 +72,15 @@ class ConsoleApp(App[int]):
             yield from (top, self._environments, middle, self._tasks, bottom)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
-        return dict(STATE_COLOURS)
+        return default_variables()
 
     async def on_mount(self) -> None:
-        self.register_theme(DARK)
-        self.theme = DARK.name
-        styles = Styles(self.theme_variables)
+        theme, problem = load(self._theme_name)
+        self.register_theme(screen_theme(theme))
+        self.theme = theme.name
+        if problem:
+            self.notify(problem, severity="warning", markup=False)
+        styles = Styles(theme)
         for grid in (self._environments, self._tasks):
             grid.styles_of = styles
         for line in self._lines:
@@ -139,7 +145,7 @@ def run_screen(settings: Settings) -> int:
 
     async def run() -> int:
         client = Client(settings.endpoint, deadlines=Deadlines(connect_s=settings.connect_s))
-        app = ConsoleApp(Session(client, timings=Timings(settle_s=settings.settle_s)))
+        app = ConsoleApp(Session(client, timings=Timings(settle_s=settings.settle_s)), theme=settings.theme)
         return await app.run_async() or app.return_code or 0
 
     return asyncio.run(run())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 
-from console.present import age, look, names, rate, run_number, short_class, size, state_code, task_problem
+from console.present import age, names, rate, run_number, short_class, size, state_code, task_problem
 from console.store import Store
 from console.tui.grid import Cell, Column, Grid
 from console.tui.looks import Styles
@@ -58,12 +58,11 @@ class EnvironmentGrid(Grid):
         environment = self._store.environment(row)
         if environment is None:
             return [Cell("")] * len(columns)
-        shown = look(environment.state)
-        style = styles.state(shown.style)
+        glyph, _, style = styles.look(environment.state)
         tasks = f"{environment.tasks_ok}/{environment.tasks_total}"
         running = environment.state == "RUNNING"
         base = [
-            Cell(shown.glyph, style),
+            Cell(glyph, style),
             Cell(state_code(environment), style),
             Cell(run_number(environment.run_number), styles.bold if environment.run_number else styles.dim),
             Cell(environment.id),
@@ -129,12 +128,11 @@ class TaskGrid(Grid):
         task = self._store.task(row)
         if task is None:
             return [Cell("")] * len(columns)
-        shown = look(task.state, critical=task.critical)
-        style = styles.state(shown.style)
+        glyph, code, style = styles.look(task.state, task.critical)
         problem = task_problem(task)
         base = [
-            Cell(shown.glyph, style),
-            Cell(shown.code, style),
+            Cell(glyph, style),
+            Cell(code, style),
             Cell(short_class(task.name or task.class_name)),
             Cell(task.host),
             Cell(task.status, styles.dim),
