@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from console import plugins
-from console.commands import COMMANDS, find
+from console.commands import LINE, commands_of, find
 
 OVERVIEW = """\
 usage: aliecs [OPTIONS] VERB ...            one command
@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     if words in (["-h"], ["--help"], ["help"]):
         return _help()
-    if words and find(words[:1]) is None and (added := _added(words)) is not None:
+    if words and find(words[:1], LINE) is None and (added := _added(words)) is not None:
         return added
     from console.front import run  # argparse and all that follows: not for help
 
@@ -43,8 +43,9 @@ def main(argv: list[str] | None = None) -> int:
 
 def _help() -> int:
     sys.stdout.write(OVERVIEW)
-    width = max(len(command.name) for command in COMMANDS) + 2
-    lines = [f"  {command.name:{width}}{command.help}" for command in COMMANDS]
+    known = commands_of(LINE)
+    width = max(len(command.name) for command in known) + 2
+    lines = [f"  {command.name:{width}}{command.help}" for command in known]
     lines += [f"  {name:{width}}added by {target.partition('.')[0]}; see aliecs {name} --help"
               for name, target in sorted(plugins.names().items())]  # fmt: skip
     sys.stdout.write("\n".join(lines) + "\n")

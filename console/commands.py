@@ -1,7 +1,7 @@
 """The table of verbs: names, arguments, what they change, and where the code of each stands (verbs/*.py).
 
-Every front end reads it: command line, scripts, help, and the screens to come. It imports nothing heavy, so that help is
-there at once. How a line becomes a call: parse.py.
+Every front end reads it: command line, scripts, help, the prompt, keys and palette of the screen. It imports nothing
+heavy, so that help is there at once. How a line becomes a call: parse.py.
 """
 
 from __future__ import annotations
@@ -12,6 +12,12 @@ FLAG = "flag"
 LIST = "list"
 TEXT = "text"
 SECONDS = "seconds"
+
+LINE, SCRIPT, REPL, SCREEN = "line", "script", "repl", "screen"
+"""Where a command can be given: as words of a shell, in a script, at the prompt, in the screen."""
+EVERYWHERE = (LINE, SCRIPT, REPL, SCREEN)
+DESK = (REPL, SCREEN)
+"""Where somebody sits: an environment is in use, and acts are armed."""
 
 
 class Arg(NamedTuple):
@@ -28,6 +34,9 @@ class Arg(NamedTuple):
     optional: bool = False
     choices: tuple[str, ...] = ()
     metavar: str = ""
+    completes: str = ""
+    """What stands here: env, task, host, detector, role, template, revision, variable, event, state, file, repo, theme,
+    recording, command, setting; "" for anything."""
 
 
 class Command(NamedTuple):
@@ -48,6 +57,9 @@ class Command(NamedTuple):
     """Method of o2control.Control that it calls if it changes something; "" for reads."""
     event: str = ""
     """Event of the environment's machine that it asks for."""
+    keys: str = ""
+    """Its key in the screen, in textual's words. start and stop share one: only one of them is possible at a time."""
+    surfaces: tuple[str, ...] = EVERYWHERE
 
 
 NOUNS: dict[str, tuple[str, ...]] = {
@@ -59,7 +71,9 @@ NOUNS: dict[str, tuple[str, ...]] = {
 }
 """Canonical noun and its other spellings."""
 
-_ENV = Arg("env", "environment: id, its first 3 or more characters, @last, @run or @RUNNUMBER")
+_ENV = Arg("env", "environment: id, its first 3 or more characters, @last, @run or @RUNNUMBER", completes="env")
+_INDEX = Arg("index", "as repo ls shows it", completes="repo")
+_TEMPLATE = Arg("template", "NAME[@REVISION] or HOST/ORG/REPO/workflows/NAME[@REVISION]", completes="template")
 _TIMEOUT = Arg("--timeout", "give up waiting after so long (3s, 2m)", SECONDS)
 _QUIET = Arg("--quiet", "no progress on stderr", FLAG, short="-q")
 _DONE = (_ENV, _TIMEOUT, _QUIET)
@@ -90,12 +104,13 @@ COMMANDS: tuple[Command, ...] = (
         "create an environment from a workflow template and wait until it is CONFIGURED",
         "lifecycle:create",
         (
-            Arg("--workflow-template", "template: NAME[@REVISION] or HOST/ORG/REPO/workflows/NAME[@REVISION]", short="-w",
-                metavar="TEMPLATE"),
-            Arg("template", "the same, without -w", optional=True),
-            Arg("--extra-vars", "variables: k=v, k=v,k2=v2, or JSON; may be repeated", LIST, short="-e", metavar="VARS"),
-            Arg("--hosts", "hosts, separated by commas: sets the variable hosts", metavar="H1,H2"),
-            Arg("--detectors", "detectors, separated by commas: sets the variable detectors", metavar="D1,D2"),
+            Arg("--workflow-template", f"template: {_TEMPLATE.help}", short="-w", metavar="TEMPLATE", completes="template"),
+            _TEMPLATE._replace(help="the same, without -w", optional=True),
+            Arg("--extra-vars", "variables: k=v, k=v,k2=v2, or JSON; may be repeated", LIST, short="-e", metavar="VARS",
+                completes="variable"),
+            Arg("--hosts", "hosts, separated by commas: sets the variable hosts", metavar="H1,H2", completes="host"),
+            Arg("--detectors", "detectors, separated by commas: sets the variable detectors", metavar="D1,D2",
+                completes="detector"),
             Arg("--public", "accepted for coconut: true or false", short="-p", default="true", choices=("true", "false")),
             Arg("--auto", "start and stop by itself; prints its events until it ends", FLAG, short="-a"),
             Arg("--asynchronous", "return as soon as the core accepted it", FLAG, short="-y"),
@@ -104,21 +119,24 @@ COMMANDS: tuple[Command, ...] = (
         ("new", "c", "n", "/create"),
         2,
         "NewEnvironment",
+        keys="f7",
     ),
     Command("env deploy", "launch the tasks of a STANDBY environment", "lifecycle:control", _DONE, ("/deploy",), 1,
             "ControlEnvironment", "DEPLOY"),
     Command("env configure", "configure all tasks", "lifecycle:control", _DONE, ("conf", "/configure"), 1,
-            "ControlEnvironment", "CONFIGURE"),
+            "ControlEnvironment", "CONFIGURE", keys="c"),
     Command("env start", "start a run", "lifecycle:control", _DONE, ("/start",), 2, "ControlEnvironment",
-            "START_ACTIVITY"),
+            "START_ACTIVITY", keys="s"),
     Command("env stop", "stop the run", "lifecycle:control", _DONE, ("/stop",), 3, "ControlEnvironment",
-            "STOP_ACTIVITY"),
-    Command("env reset", "reset all tasks", "lifecycle:control", _DONE, ("/reset",), 1, "ControlEnvironment", "RESET"),
+            "STOP_ACTIVITY", keys="s"),
+    Command("env reset", "reset all tasks", "lifecycle:control", _DONE, ("/reset",), 1, "ControlEnvironment", "RESET",
+            keys="r"),
     Command(
         "env control",
         "ask for any transition by the name of its event",
         "lifecycle:control",
-        (_ENV, Arg("--event", "DEPLOY, CONFIGURE, START_ACTIVITY, STOP_ACTIVITY or RESET", short="-e", required=True),
+        (_ENV, Arg("--event", "DEPLOY, CONFIGURE, START_ACTIVITY, STOP_ACTIVITY or RESET", short="-e", required=True,
+                   completes="event"),
          _TIMEOUT, _QUIET),
         ("ctl", "ct", "t", "/ctl"),
         1,
@@ -138,38 +156,42 @@ COMMANDS: tuple[Command, ...] = (
         ("des", "d", "rm", "/destroy"),
         3,
         "DestroyEnvironment",
+        keys="d",
     ),
     Command(
         "env wait",
         "wait until an environment reaches a state",
         "follow:wait",
-        (_ENV, Arg("--state", "state, or several separated by commas", short="-s", required=True), _TIMEOUT, _QUIET),
+        (_ENV, Arg("--state", "state, or several separated by commas", short="-s", required=True, completes="state"),
+         _TIMEOUT, _QUIET),
         ("/wait",),
     ),
     Command(
         "env watch",
         "print a line for each change until interrupted",
         "follow:watch",
-        (Arg("env", _ENV.help + "; all if left out", optional=True), Arg("--events", "every event, not only states", FLAG),
-         Arg("--timeout", "stop after so long", SECONDS)),
+        (_ENV._replace(help=f"{_ENV.help}; all if left out", optional=True),
+         Arg("--events", "every event, not only states", FLAG), Arg("--timeout", "stop after so long", SECONDS)),
         ("/watch",),
     ),
     Command("task ls", "list all tasks", "tasks:ls",
-            (Arg("--env", "only those of this environment", short="-E"), Arg("--state", "only those in this state")),
+            (Arg("--env", "only those of this environment", short="-E", completes="env"),
+              Arg("--state", "only those in this state", completes="state")),
             ("list", "l")),
     Command("task show", "show one task: command, channels, properties, last error", "tasks:show",
-            (Arg("task", "task id, or its first characters"),), ("get", "s")),
+            (Arg("task", "task id, or its first characters", completes="task"),), ("get", "s")),
     Command(
         "task clean",
         "kill tasks that belong to no environment: the named ones, or all",
         "tasks:clean",
-        (Arg("tasks", "task ids", LIST),),
+        (Arg("tasks", "task ids", LIST, completes="task"),),
         ("cleanup", "cl"),
         3,
         "CleanupTasks",
     ),
     Command("role query", "show the roles whose path matches a glob, with variables", "roles:query",
-            (_ENV, Arg("path", "glob on the role path, * and ** as in AliECS", default="**", optional=True)),
+            (_ENV, Arg("path", "glob on the role path, * and ** as in AliECS", default="**", optional=True,
+                   completes="role")),
             ("q", "ls", "list")),
     Command("role tree", "show the tree of roles with their states", "roles:tree", (_ENV,)),
     Command(
@@ -178,8 +200,8 @@ COMMANDS: tuple[Command, ...] = (
         "templates:ls",
         (
             Arg("pattern", "REPO-GLOB[@REVISION-GLOB]", optional=True),
-            Arg("--repository", "glob or index", short="-r"),
-            Arg("--revision", "glob", short="-i"),
+            Arg("--repository", "glob or index", short="-r", completes="repo"),
+            Arg("--revision", "glob", short="-i", completes="revision"),
             Arg("--all-branches", "of every branch", FLAG, short="-b"),
             Arg("--all-tags", "of every tag", FLAG, short="-t"),
             Arg("--all-workflows", "also those that are not public", FLAG, short="-a"),
@@ -188,44 +210,53 @@ COMMANDS: tuple[Command, ...] = (
         ("list", "l"),
     ),
     Command("templ vars", "list the variables that a template offers", "templates:variables",
-            (Arg("template", "NAME[@REVISION] or HOST/ORG/REPO/workflows/NAME[@REVISION]"),), ("show", "get")),
+            (_TEMPLATE,), ("show", "get")),
     Command("repo ls", "list template repositories", "repositories:ls",
             (Arg("--revisions", "with their branches and tags", FLAG),), ("list", "l")),
     Command("repo add", "add a template repository", "repositories:add",
             (Arg("url", "HOST/ORG/REPO, user@host:PATH or a local path"),
              Arg("--default-revision", "branch or tag", short="-d")),
             ("new", "a"), 1, "AddRepo"),
-    Command("repo rm", "remove a template repository", "repositories:rm", (Arg("index", "as repo ls shows it"),),
+    Command("repo rm", "remove a template repository", "repositories:rm", (_INDEX,),
             ("remove", "r", "delete", "del", "d"), 4, "RemoveRepo"),
     Command("repo refresh", "fetch a repository, or all", "repositories:refresh",
-            (Arg("index", "as repo ls shows it; all if left out", optional=True),), ("update", "u"), 1, "RefreshRepos"),
+            (_INDEX._replace(help=f"{_INDEX.help}; all if left out", optional=True),), ("update", "u"), 1, "RefreshRepos"),
     Command("repo default", "make a repository the default one", "repositories:default",
-            (Arg("index", "as repo ls shows it"),), (), 3, "SetDefaultRepo"),
+            (_INDEX,), (), 3, "SetDefaultRepo"),
     Command("repo default-revision", "set the default revision of all repositories, or of one",
             "repositories:default_revision",
             (Arg("arguments", "REVISION, or INDEX REVISION", LIST),), (), 3, "SetGlobalDefaultRevision"),
     Command("info", "show the core, its detectors and services", "core:info"),
     Command("services", "show the integrated services", "core:services"),
     Command("hosts", "show the hosts and their executors", "core:hosts"),
-    Command("about", "show version, endpoint and settings of this console", "core:about"),
-    Command("tui", "open the screen; what no verb at all does in a terminal", "core:tui"),
+    Command("about", "show version, endpoint and settings of this console", "core:about", surfaces=(LINE,)),
+    Command("tui", "open the screen; what no verb at all does in a terminal", "core:tui", surfaces=(LINE,)),
 )  # fmt: skip
 
 
-def find(words: list[str]) -> tuple[Command, list[str]] | None:
-    """Return the command that these words begin with, and the words that follow; None if there is none."""
+def find(words: list[str], surface: str = "") -> tuple[Command, list[str]] | None:
+    """Return the command that these words begin with, and the words that follow; None if there is none.
+
+    Args:
+        surface: only commands that exist there; "" for all.
+    """
     if not words:
         return None
     noun = noun_of(words[0])
     if noun and len(words) > 1:
-        for command in COMMANDS:
+        for command in commands_of(surface):
             first, _, verb = command.name.partition(" ")
             if first == noun and (words[1] == verb or words[1] in command.aliases):
                 return command, words[2:]
-    for command in COMMANDS:
+    for command in commands_of(surface):
         if command.name == words[0] or f"/{words[0]}" in command.aliases:
             return command, words[1:]
     return None
+
+
+def commands_of(surface: str = "") -> list[Command]:
+    """Return the commands that exist on a surface, in the order of the table; all for ""."""
+    return [command for command in COMMANDS if not surface or surface in command.surfaces]
 
 
 def noun_of(word: str) -> str | None:

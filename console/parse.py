@@ -9,7 +9,22 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from console import plugins
-from console.commands import COMMANDS, FLAG, LIST, NOUNS, SECONDS, Arg, Command, find, noun_of, verbs_of
+from console.commands import (
+    FLAG,
+    LINE,
+    LIST,
+    NOUNS,
+    REPL,
+    SCREEN,
+    SCRIPT,
+    SECONDS,
+    Arg,
+    Command,
+    commands_of,
+    find,
+    noun_of,
+    verbs_of,
+)
 from console.exit_codes import ExitError, usage
 
 FORMATS = ("table", "json", "ndjson", "id")
@@ -25,6 +40,10 @@ SESSION_ARGS = (
     Arg("--verbose", "accepted for coconut", FLAG, short="-v"),
 )
 """Options that every verb takes too."""
+
+_BEFORE = {LINE: "aliecs ", SCRIPT: "aliecs "}
+"""What stands before a verb where a shell reads it."""
+_PLACES = {LINE: "the command line", SCRIPT: "scripts", REPL: "the prompt", SCREEN: "the screen"}
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
 
@@ -58,33 +77,38 @@ class Parser(argparse.ArgumentParser):
         raise HelpAsked(self.format_help())
 
 
-def parse(words: list[str]) -> tuple[Command, argparse.Namespace]:
+def parse(words: list[str], surface: str = LINE, *, in_use: str = "") -> tuple[Command, argparse.Namespace]:
     """Return the command that the words name and its arguments.
+
+    Args:
+        surface: where the words were given; a command must exist there.
+        in_use: the environment that is meant where none is named.
 
     Raises:
         ExitError: USAGE: no such verb, or bad arguments; says which verb is nearest.
         HelpAsked: ``--help`` is among the words.
     """
-    found = find(words)
+    found = find(words, surface)
     if found is None:
         if words and noun_of(words[0]) and (len(words) == 1 or words[1] in ("-h", "--help")):
-            raise HelpAsked(noun_help(words[0]))
-        raise unknown(words)
+            raise HelpAsked(noun_help(words[0], surface))
+        raise unknown(words, surface)
     command, rest = found
-    return command, parser_of(command).parse_args(rest)
+    return command, parser_of(command, surface, in_use=in_use).parse_args(rest)
 
 
-def parser_of(command: Command) -> Parser:
-    """Return the argparse parser of a command."""
+def parser_of(command: Command, surface: str = LINE, *, in_use: str = "") -> Parser:
+    """Return the argparse parser of a command; with ``in_use`` the environment may be left out."""
+    before = _BEFORE.get(surface, "")
     spoken = [name for name in command.aliases if not name.startswith("/")]
     alone = [name[1:] for name in command.aliases if name.startswith("/")]
     notes = []
     if spoken:
         notes.append("also: " + ", ".join(f"{command.name.split()[0]} {name}" for name in spoken))
     if alone:
-        notes.append("short: " + ", ".join(f"aliecs {name}" for name in alone))
+        notes.append("short: " + ", ".join(before + name for name in alone))
     parser = Parser(
-        prog=f"aliecs {command.name}",
+        prog=before + command.name,
         description=command.help[0].upper() + command.help[1:] + ".",
         epilog="; ".join(notes) or None,
         exit_on_error=False,
@@ -92,6 +116,8 @@ def parser_of(command: Command) -> Parser:
         formatter_class=formatter,
     )
     for arg in command.args:
+        if in_use and arg.name == "env":
+            arg = arg._replace(optional=True, default=in_use)
         add_argument(parser, arg)
     group = parser.add_argument_group("options of every verb")
     for arg in SESSION_ARGS:
@@ -142,35 +168,46 @@ def duration(text: str) -> float:
     return seconds
 
 
-def unknown(words: list[str]) -> ExitError:
-    """Return the error for words that no command begins with, with the nearest that exist."""
+def unknown(words: list[str], surface: str = LINE) -> ExitError:
+    """Return the error for words that no command of the surface begins with, with the nearest that exist."""
     import difflib  # only a mistake needs it
 
+    before = _BEFORE.get(surface, "")
     if not words:
-        return usage("no verb", hint="aliecs --help lists them")
+        return usage("no verb", hint=f"{before}--help lists them" if before else "help lists them")
+    if (elsewhere := find(words)) is not None:
+        where = " and ".join(_PLACES[one] for one in elsewhere[0].surfaces)
+        return usage(f"{elsewhere[0].name} is not for {_PLACES[surface]}", hint=f"it is for {where}")
     noun = noun_of(words[0])
     if noun and len(words) > 1:
         verbs = [command.name.split()[1] for command in verbs_of(noun)]
         near = difflib.get_close_matches(words[1], verbs, n=2, cutoff=0.6)
-        hint = " or ".join(f"aliecs {noun} {verb}" for verb in near)
+        hint = " or ".join(f"{before}{noun} {verb}" for verb in near)
         return usage(
             f"{noun} has no verb {words[1]!r}",
             hint=f"did you mean {hint}?" if near else f"its verbs: {', '.join(verbs)}",
         )
-    alone = [alias[1:] for command in COMMANDS for alias in command.aliases if alias.startswith("/")]
-    single = [command.name for command in COMMANDS if " " not in command.name]
-    known = [*NOUNS, *alone, *single, *plugins.names(), *(name for names in NOUNS.values() for name in names[:1])]
-    near = difflib.get_close_matches(words[0], known, n=2, cutoff=0.6)
-    hint = (
-        "did you mean " + " or ".join(f"aliecs {name}" for name in near) + "?" if near else "aliecs --help lists them"
-    )
-    return usage(f"there is no verb {words[0]!r}", hint=hint)
+    near = difflib.get_close_matches(words[0], first_words(surface), n=2, cutoff=0.6)
+    if near:
+        return usage(
+            f"there is no verb {words[0]!r}", hint=f"did you mean {' or '.join(before + name for name in near)}?"
+        )
+    return usage(f"there is no verb {words[0]!r}", hint=f"{before}--help lists them" if before else "help lists them")
 
 
-def noun_help(word: str) -> str:
+def first_words(surface: str) -> list[str]:
+    """Return what a command line of the surface may begin with: nouns, verbs that stand alone, verbs of other packages."""
+    known = commands_of(surface)
+    alone = [alias[1:] for command in known for alias in command.aliases if alias.startswith("/")]
+    single = [command.name for command in known if " " not in command.name]
+    added = plugins.names() if surface == LINE else ()
+    return [*NOUNS, *alone, *single, *added, *(spellings[0] for spellings in NOUNS.values())]
+
+
+def noun_help(word: str, surface: str = LINE) -> str:
     """Return the verbs of a noun, one per line."""
     noun = noun_of(word) or word
-    return f"usage: aliecs {noun} VERB ...\n\n" + verb_lines(verbs_of(noun)) + "\n"
+    return f"usage: {_BEFORE.get(surface, '')}{noun} VERB ...\n\n" + verb_lines(verbs_of(noun)) + "\n"
 
 
 def verb_lines(commands: list[Command]) -> str:

@@ -1,4 +1,4 @@
-"""From what people type to ids: environments and tasks by prefix, @last and @run, variables of ``-e``."""
+"""From what people type to names: environments and tasks by prefix, @last and @run, events, variables of ``-e``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 from console.exit_codes import NOT_FOUND, ExitError, usage
 from console.session import Session
 from server.api.replies import EnvironmentInfo
+from server.api.states import OPERATOR_EVENTS
 
 MIN_PREFIX = 3
 
@@ -63,6 +64,20 @@ async def task_id(session: Session, word: str) -> str:
     if len(matches) > 1:
         raise usage(f"{word} begins {len(matches)} task ids", hint="add a character")
     return matches[0] if matches else word
+
+
+def event_of(text: str) -> str:
+    """Return the event that an operator named; ExitError (USAGE) with the nearest if there is none."""
+    known = [event.value for event in OPERATOR_EVENTS]
+    name = text.upper().replace("-", "_")
+    full = {"START": "START_ACTIVITY", "STOP": "STOP_ACTIVITY"}.get(name, name)
+    if full in known:
+        return full
+    import difflib  # only a mistake needs it
+
+    near = difflib.get_close_matches(full, [*known, "START", "STOP"], n=1)
+    hint = f"did you mean {near[0]}?" if near else f"events: {', '.join(known)}"
+    raise usage(f"{text} is no event that can be asked for", hint=hint)
 
 
 def variables(items: list[str]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from console import table
-from console.commands import Command
+from console.commands import SCRIPT, Command
 from console.execute import open_session, say, verb_of
 from console.exit_codes import (
     FAILED,
@@ -200,7 +200,7 @@ class Runner:
             return await self._expect(words[1])
         if words[0] == "sleep":
             return await self._sleep(words)
-        command, args = parse(list(words))
+        command, args = parse(list(words), SCRIPT)
         outcome.name = command.name.removeprefix("env ")
         outcome.output = args.output or ""
         for arg in SESSION_ARGS:

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Mapping
 
 from console import resolve
+from console.commands import SCRIPT
 from console.exit_codes import ExitError, usage
 from console.parse import duration, parse
 from console.script_lines import Script, Unset, insert
@@ -50,8 +51,6 @@ def _check_words(words: list[str]) -> None:
         except argparse.ArgumentTypeError as error:
             raise usage(f"sleep: {error}") from None
     else:
-        command, args = parse(words)
-        if command.name in ("tui", "about"):
-            raise usage(f"{command.name} is not for scripts")
+        command, args = parse(words, SCRIPT)
         if command.name == "env create":
             resolve.variables(args.extra_vars)

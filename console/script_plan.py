@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from console import gates, resolve, table
-from console.commands import Command
+from console.commands import SCRIPT, Command
 from console.execute import say, show, verb_of
 from console.exit_codes import NOT_NOW, ExitError, exit_code, explain
 from console.parse import SESSION_ARGS, parse
@@ -14,6 +14,7 @@ from console.script_check import PLANNED
 from console.script_lines import Script, Step, insert
 from console.session import Session
 from server.api.errors import AliecsError
+from server.api.model import Environment
 from server.api.states import EnvironmentEvent, EnvironmentState, destination, refusal
 
 
@@ -49,7 +50,7 @@ class _Planner:
         if words[0] in ("expect", "sleep"):
             table.write(f"{step.line:4}  {step.text}\n      would wait and look\n")
             return
-        command, args = parse(words)
+        command, args = parse(words, SCRIPT)
         for arg in SESSION_ARGS:
             name = arg.name.strip("-")
             if not getattr(args, name):
@@ -79,14 +80,14 @@ class _Planner:
     async def _write(self, context: Context, command: Command) -> str:
         args = context.args
         if command.name == "env create":
-            gates.confirm(context, 2, "creating an environment")
+            gates.confirm(context, gates.need(command, args))
             self._count += 1
             self._assumed[f"{PLANNED}-{self._count}"] = EnvironmentState.CONFIGURED
             variables = resolve.variables(args.extra_vars)
             named = ", ".join(f"{key}={value}" for key, value in variables.items()) or "no variables"
             return f"would call NewEnvironment({args.workflow_template or args.template}; {named})"
         if not hasattr(args, "env"):
-            gates.confirm(context, command.level, command.name, tokens=("all",), yes_is_enough=True)
+            gates.confirm(context, gates.need(command, args))
             return f"would call {command.rpc}"
         name, state, run = args.env, self._assumed.get(args.env), 0
         if state is None:
@@ -98,25 +99,18 @@ class _Planner:
                 raise ExitError(NOT_NOW, f"{name}: {info.transition} is in progress")
         if state is EnvironmentState.DONE:
             return f"nothing to do, {name} is gone by then"
-        tokens = (*((str(run), "@run") if state is EnvironmentState.RUNNING else ()), name)
+        needed = gates.need(
+            command, args, Environment(id=name, state=state.value, run_number=run), own=name in context.own
+        )
         if command.name == "env destroy":
-            level = 4 if args.force or state is EnvironmentState.RUNNING else 3
-            own = name in context.own
-            gates.confirm(
-                context, 2 if own else level, f"destroying {name}", tokens=tokens[::-1], yes_is_enough=level == 3
-            )
+            gates.confirm(context, needed)
             self._assumed[name] = EnvironmentState.DONE
             return f"would call DestroyEnvironment({name}), now {state.value}"
-        from console.verbs.lifecycle import event_of
-
-        event = EnvironmentEvent(command.event or event_of(args.event))
+        event = EnvironmentEvent(command.event or resolve.event_of(args.event))
         why_not = refusal(event, state)
         if why_not:
             raise ExitError(NOT_NOW, f"{name}: {why_not}")
-        level = {EnvironmentEvent.START_ACTIVITY: 2, EnvironmentEvent.STOP_ACTIVITY: 3}.get(event, 1)
-        gates.confirm(
-            context, min(level, 2) if name in context.own else level, f"{event.value} of {name}", tokens=tokens
-        )
+        gates.confirm(context, needed)
         to = destination(event, state)
         assert to is not None, "not refused, so it leads somewhere"
         self._assumed[name] = to

@@ -18,7 +18,7 @@ from console.verbs.environments import first_fault
 from server.api.errors import CoreError, DeadlineError
 from server.api.model import Environment, EnvironmentEvent
 from server.api.replies import EnvironmentInfo
-from server.api.states import MOVES, OPERATOR_EVENTS
+from server.api.states import MOVES
 from server.api.states import EnvironmentEvent as Transition
 
 _T = TypeVar("_T")
@@ -36,7 +36,7 @@ async def create(context: Context) -> Result:
     for name in ("hosts", "detectors"):
         if getattr(args, name):
             variables[name] = resolve.name_list(getattr(args, name))
-    gates.confirm(context, 2, f"creating an environment of {template}")
+    gates.confirm(context, gates.need(context.command, args))
     public = args.public == "true"
     if args.asynchronous:
         info = await session.client.create_async(template, variables, public=public)
@@ -67,19 +67,16 @@ async def create(context: Context) -> Result:
 async def control(context: Context) -> Result:
     """Run one transition and compare the state reached with the one it leads to."""
     args, session = context.args, context.session
-    event = Transition(context.command.event or event_of(args.event))
+    event = Transition(context.command.event or resolve.event_of(args.event))
     info = await resolve.environment(session, args.env)
     environment_id = info.id if info else args.env
-    level = {Transition.START_ACTIVITY: 2, Transition.STOP_ACTIVITY: 3}.get(event, 1)
-    tokens = (*((str(info.run_number), "@run") if info and info.run_number else ()), environment_id)
-    own = environment_id in context.own
-    what = f"{event.value} of {environment_id}"
-    gates.confirm(context, min(level, 2) if own else level, what, tokens=tokens)
+    needed = gates.need(context.command, args, info, own=environment_id in context.own)
+    gates.confirm(context, needed)
     session.follow()
     store = session.store
     started = time.monotonic()
     with progress(context, lambda: store.environment(environment_id)):
-        reply = await _in_time(context, session.client.control(environment_id, event), what)
+        reply = await _in_time(context, session.client.control(environment_id, event), needed.what)
     run = reply.run_number or (info.run_number if info else 0)
     facts: Row = {
         "id": environment_id,
@@ -110,19 +107,16 @@ async def destroy(context: Context) -> Result:
     args, session = context.args, context.session
     info = await resolve.environment(session, args.env)
     environment_id = info.id if info else args.env
-    is_running = info is not None and (info.state == "RUNNING" or info.run_number != 0)
     own = environment_id in context.own
     allow_running = args.allow_in_running_state or own  # a script may end what it began
-    if is_running and info is not None and not (allow_running or args.force):
+    if info is not None and gates.has_run(info) and not (allow_running or args.force):
         raise ExitError(
             REFUSED,
             f"{environment_id} is taking data in run {info.run_number}",
             hint=f"aliecs env stop {environment_id} first, or destroy it with -a",
         )
-    level = 4 if is_running or args.force else 3
-    tokens = (*((str(info.run_number), "@run") if info and info.run_number else ()), environment_id)
-    what = f"destroying {environment_id}" + (" by force" if args.force else "")
-    gates.confirm(context, min(level, 2) if own else level, what, tokens=tokens[::-1], yes_is_enough=level == 3)
+    needed = gates.need(context.command, args, info, own=own)
+    gates.confirm(context, needed)
     session.follow()
     store = session.store
     started = time.monotonic()
@@ -135,7 +129,7 @@ async def destroy(context: Context) -> Result:
                 allow_running=allow_running,
                 force=args.force,
             ),
-            what,
+            needed.what,
         )
     facts: Row = {
         "id": environment_id,
@@ -246,17 +240,3 @@ def _with_fault(context: Context, error: CoreError) -> CoreError:
 def _shows(environment: Environment | None, state: str) -> bool:
     """Say whether the picture shows the state at rest; a state that passed already is enough to go on."""
     return environment is not None and environment.state == state and environment.transition is None
-
-
-def event_of(text: str) -> str:
-    """Return the event that an operator named; ExitError (USAGE) with the nearest if there is none."""
-    known = [event.value for event in OPERATOR_EVENTS]
-    name = text.upper().replace("-", "_")
-    full = {"START": "START_ACTIVITY", "STOP": "STOP_ACTIVITY"}.get(name, name)
-    if full in known:
-        return full
-    import difflib  # only a mistake needs it
-
-    near = difflib.get_close_matches(full, [*known, "START", "STOP"], n=1)
-    hint = f"did you mean {near[0]}?" if near else f"events: {', '.join(known)}"
-    raise usage(f"{text} is no event that can be asked for", hint=hint)

@@ -39,7 +39,7 @@ async def add(context: Context) -> Result:
 async def rm(context: Context) -> Result:
     """Remove a repository; its index is checked first, AliECS's client took 0 for anything it could not read."""
     index, repo = await _chosen(context, context.args.index)
-    gates.confirm(context, 4, f"removing repository {repo.name}", tokens=(repo.name, str(index)))
+    gates.confirm(context, gates.need(context.command, context.args, names=(repo.name, str(index))))
     new_default = await context.session.client.remove_repo(index)
     return Result(facts={"removed": repo.name, "new_default": new_default})
 
@@ -57,7 +57,7 @@ async def refresh(context: Context) -> Result:
 async def default(context: Context) -> Result:
     """Make a repository the default one."""
     index, repo = await _chosen(context, context.args.index)
-    gates.confirm(context, 3, f"making {repo.name} the default", tokens=(repo.name, str(index)), yes_is_enough=True)
+    gates.confirm(context, gates.need(context.command, context.args, names=(repo.name, str(index))))
     await context.session.client.set_default_repo(index)
     return Result(facts={"default": repo.name})
 
@@ -69,12 +69,11 @@ async def default_revision(context: Context) -> Result:
         raise usage("repo default-revision takes REVISION, or INDEX REVISION")
     client = context.session.client
     if len(words) == 1:
-        gates.confirm(context, 3, f"making {words[0]} the default revision", tokens=(words[0],), yes_is_enough=True)
+        gates.confirm(context, gates.need(context.command, context.args))
         await client.set_global_default_revision(words[0])
         return Result(facts={"global_default_revision": words[0]})
     index, repo = await _chosen(context, words[0])
-    what = f"making {words[1]} the default revision of {repo.name}"
-    gates.confirm(context, 3, what, tokens=(repo.name, str(index)), yes_is_enough=True)
+    gates.confirm(context, gates.need(context.command, context.args, names=(words[1], repo.name, str(index))))
     available = (await client.set_repo_default_revision(index, words[1])).split()
     if available:
         raise ExitError(NOT_FOUND, f"{repo.name} has no revision {words[1]}", hint=f"it has {', '.join(available)}")

@@ -72,9 +72,7 @@ async def clean(context: Context) -> Result:
     """Kill tasks that no environment holds."""
     session = context.session
     named = [await resolve.task_id(session, word) for word in context.args.tasks]
-    what = f"killing {len(named)} tasks" if named else "killing every task that belongs to no environment"
-    tokens = tuple(named) if named else ("all",)
-    gates.confirm(context, 3 if named else 4, what, tokens=tokens, yes_is_enough=bool(named))
+    gates.confirm(context, gates.need(context.command, context.args, names=tuple(named)))
     done = await session.client.cleanup_tasks(named)
     context.say(f"{len(done.running)} tasks running")
     return Result(
