@@ -98,7 +98,7 @@ def _screen(known: settings.Settings) -> int:
     if not (sys.stdout.isatty() and sys.stderr.isatty()):  # textual draws on stderr
         _say("the screen needs a terminal; aliecs env watch prints lines instead\n")
         return USAGE
-    from console.tui.app import run_screen  # textual comes with it
+    from console.tui.run import run_screen  # textual comes with it
 
     return run_screen(known)
 

@@ -97,18 +97,24 @@ def task_problem(task: Task) -> str:
 
 
 def event_line(event: Event) -> str:
-    """Return one line for the log."""
-    # Every event has the fields that its kind needs; those named here are shared by several kinds.
+    """Return one line for the log, with time, kind and environment."""
     kind = type(event).__name__.removesuffix("Event").lower()
+    environment_id = getattr(event, "environment_id", "")
+    return f"{clock(event.at_ms)} {kind:12} {environment_id + ' ' if environment_id else ''}{event_text(event)}"
+
+
+def event_text(event: Event) -> str:
+    """Return what happened in words."""
+    # Every event has the fields that its kind needs; those named here are shared by several kinds.
     words = [
         str(value)
-        for name in ("environment_id", "path", "name", "transition", "transition_step", "func", "operation_name",
-                     "host", "state", "status", "message", "error")
+        for name in ("path", "name", "transition", "transition_step", "func", "operation_name", "host", "state", "status",
+                     "message", "error")
         if (value := getattr(event, name, ""))
     ]  # fmt: skip
     run = getattr(event, "run_number", 0)
     words = [short_class(word.partition("#")[0]) if "#" in word else word for word in words]
-    return f"{clock(event.at_ms)} {kind:12} {' '.join(words)}{f' run {run}' if run else ''}"
+    return f"{' '.join(words)}{f' run {run}' if run else ''}"
 
 
 def size(count: float) -> str:

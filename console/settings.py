@@ -28,6 +28,8 @@ class Settings:
     """For ``wait`` without ``--timeout``."""
     settle_s: float = 5.0
     """For the live picture to show what a reply already said."""
+    ascii: bool = False
+    """Only ASCII characters on the screen."""
     theme: str = "dark"
     """Name of a file in ``~/.config/aliecs/themes/`` or of a shipped theme."""
 

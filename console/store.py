@@ -66,6 +66,7 @@ class Store:
         link: written by the session.
         problem: why the link is not LIVE, "" if it is.
         changed_ms: the core's time of the last batch, 0 before the first.
+        events, events_total: the last events, and how many there were; the last one has the serial number total - 1.
         version: rises with every batch and change of the link; for "has anything happened?".
     """
 
@@ -78,6 +79,7 @@ class Store:
         self.version = 0
         self.is_complete = False
         self.events: deque[Event] = deque(maxlen=EVENTS_KEPT)
+        self.events_total = 0
         self._things = _Things()
         self._coming: _Things | None = None
         self._past_faults: dict[str, Fault] = {}
@@ -137,6 +139,11 @@ class Store:
             return None
         return self._past_faults.get(next(reversed(self._past_environments)))
 
+    def ended(self) -> list[tuple[Environment, Fault | None]]:
+        """Return environments that are gone as they last were, the last one first, each with its first fault."""
+        past = reversed(self._past_environments.values())
+        return [(environment, self._past_faults.get(environment.id)) for environment in past]
+
     # ---- writes ------------------------------------------------------------------------------
 
     def apply(self, batch: Batch) -> set[Key]:
@@ -166,6 +173,7 @@ class Store:
                 changed.add(key)
             else:
                 self.events.append(value)
+                self.events_total += 1
         if target is self._things:
             return changed
         if batch.part is Part.END:

@@ -1,32 +1,49 @@
-"""The screen: environments, the tasks of the selected one, live. Looks only; nothing here changes anything.
+"""The screen of the console: one app on one session. Only wiring: who shows what is in screens/ and widgets/.
 
-Widgets read the store while they paint; the session says what changed, and only that is painted, once per frame.
+Widgets read the store while they paint; the session says what changed, and what can be seen of it is painted once per
+frame.
 """
 
 from __future__ import annotations
 
-import asyncio
-import time
+import contextlib
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import on
-from textual.app import App, ComposeResult
+from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 
-from console.session import Session, Timings
+from console import themes
+from console.session import Session
 from console.settings import Settings
-from console.store import Key, Link
-from console.themes import load
-from console.tui.grid import Grid
-from console.tui.lines import Line, details, header, keys
-from console.tui.lists import EnvironmentGrid, TaskGrid
+from console.store import Key
+from console.tui.frames import Frames
 from console.tui.looks import Styles, default_variables, screen_theme
-from server.api.client import Client, Deadlines
-from server.api.model import Kind
+from console.tui.screens.base import ConsoleScreen
+from console.tui.screens.environment import EnvironmentScreen
+from console.tui.screens.events import EventsScreen
+from console.tui.screens.overview import OverviewScreen
+from console.tui.screens.tasks import TasksScreen
+from console.tui.widgets.grid import Grid
+from console.tui.widgets.header import Tab
 
 CLOCK_S = 1.0
 """Between two paints of what shows the passing of time; changes are painted when they come."""
+
+TABS = (
+    Tab("overview", "1", "Overview"),
+    Tab("environment", "2", "Environment"),
+    Tab("tasks", "3", "Tasks"),
+    Tab("events", "4", "Events"),
+)
+
+KEY_NAMES = {
+    "ctrl": "^", "escape": "esc", "pagedown": "pgdn", "pageup": "pgup", "question_mark": "?", "colon": ":", "slash": "/",
+    "left_square_bracket": "[", "right_square_bracket": "]", "exclamation_mark": "!", "plus": "+", "minus": "-",
+    "asterisk": "*", "full_stop": ".", "comma": ",",
+}  # fmt: skip
+"""What Textual's names of keys are shortened to."""
 
 
 class ConsoleApp(App[int]):
@@ -34,118 +51,135 @@ class ConsoleApp(App[int]):
 
     Args:
         session: not yet following.
-        theme: name of a theme file.
+        settings: how it looks and what it may do.
     """
 
-    CSS = """
-    Screen { layout: vertical; background: $background; }
-    #header, #keys { height: 1; }
-    #environments { height: 4; }
-    #details { height: 3; }
-    #tasks { height: 1fr; }
-    Grid { background: $background; scrollbar-size-vertical: 1; overflow-x: hidden; }
-    """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q", "quit", "quit", id="app.quit"),
-        Binding("tab", "focus_next", "other list", show=False, id="app.next"),
-    ]
+    CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(Binding(f"{tab.key},f{tab.key}", f"show('{tab.name}')", tab.title, show=False, id=f"app.{tab.name}")
+          for tab in TABS),
+        Binding("tab", "focus_next", "next pane", show=False, id="app.next"),
+        Binding("shift+tab", "focus_previous", "pane before", show=False, id="app.previous"),
+        Binding("T", "next_theme", "theme", show=False, id="app.theme"),
+        Binding("ctrl+l", "redraw", "redraw", show=False, id="app.redraw"),
+        Binding("ctrl+q,q", "quit", "quit", id="app.quit"),
+    ]  # fmt: skip
 
-    def __init__(self, session: Session, *, theme: str = "dark") -> None:
+    def __init__(self, session: Session, settings: Settings | None = None) -> None:
         super().__init__()
         self.session = session
-        self._theme_name = theme
-        self._lost_at = time.monotonic()
-        store = session.store
-        self._link = store.link
-        self._environments = EnvironmentGrid(store, id="environments")
-        self._tasks = TaskGrid(store, id="tasks")
-        self._lines = (
-            Line(header(store, session.client.endpoint, self._lost_for), id="header"),
-            Line(details(store, lambda: self._environments.selected), id="details"),
-            Line(keys, id="keys"),
-        )
+        self.settings = settings or Settings()
+        self.tabs: Sequence[Tab] = TABS
+        self._environment_id = ""
+        self._frames = Frames(self._paint, self.set_timer)
+        self.show_theme(self.settings.theme)
 
-    def compose(self) -> ComposeResult:
-        top, middle, bottom = self._lines
-        with Vertical():
-            yield from (top, self._environments, middle, self._tasks, bottom)
+    # ---- what the widgets ask ----------------------------------------------------------------
+
+    @property
+    def environment_id(self) -> str:
+        """The environment that all screens are about, "" for none; it stays when the link is lost."""
+        return self._environment_id
+
+    @property
+    def shown_tab(self) -> str:
+        screen = self.console_screen
+        return screen.tab if screen else ""
+
+    @property
+    def console_screen(self) -> ConsoleScreen | None:
+        """The screen that is shown, or that a dialog stands on."""
+        return next((it for it in reversed(self.screen_stack) if isinstance(it, ConsoleScreen)), None)
+
+    def mode_text(self) -> tuple[str, str]:
+        """Return what can be done now, and the name of its style."""
+        return "OBSERVE", "bar"
+
+    def focus_environment(self, environment_id: str) -> None:
+        """Make all screens be about an environment."""
+        if environment_id != self._environment_id:
+            self._environment_id = environment_id
+            screen = self.console_screen
+            if screen is not None:
+                screen.environment_changed()
+
+    def get_key_display(self, binding: Binding) -> str:
+        """Return a key as the screen names it, in ASCII and short."""
+        return "+".join(KEY_NAMES.get(part, part) for part in binding.key.split("+")).replace("^+", "^")
+
+    # ---- life --------------------------------------------------------------------------------
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return default_variables()
 
-    async def on_mount(self) -> None:
-        theme, problem = load(self._theme_name)
-        self.register_theme(screen_theme(theme))
-        self.theme = theme.name
-        if problem:
-            self.notify(problem, severity="warning", markup=False)
-        styles = Styles(theme)
-        for grid in (self._environments, self._tasks):
-            grid.styles_of = styles
-        for line in self._lines:
-            line.styles_of = styles
-        self._environments.focus()
+    def on_mount(self) -> None:
+        for screen in (OverviewScreen(), EnvironmentScreen(), TasksScreen(), EventsScreen()):
+            self.install_screen(screen, screen.tab)
+        self.push_screen("overview")
         self.set_interval(CLOCK_S, self._tick)
-        self._listening = self.session.listening(self._on_change)
-        self._listening.__enter__()
+        self._following = contextlib.ExitStack()
+        self._following.enter_context(self.session.listening(self._frames.add))
         self.session.follow()
 
     async def on_unmount(self) -> None:
-        self._listening.__exit__(None, None, None)
+        self._following.close()
         await self.session.close()
 
-    def on_resize(self) -> None:
-        self._share_height()
+    # ---- looks -------------------------------------------------------------------------------
 
-    def _share_height(self) -> None:
-        """Give the environments the lines they need, at most a third."""
-        wanted = self._environments.row_count() + 2
-        self._environments.styles.height = max(4, min(wanted, self.size.height // 3))
+    def show_theme(self, name: str) -> None:
+        """Use a theme from now on; if it is broken, say so and use the one that is used then."""
+        loaded = themes.load(name)
+        self.looks = Styles(loaded.theme, ascii=self.settings.ascii)
+        self.register_theme(screen_theme(loaded.theme))
+        self.theme = loaded.theme.name
+        if loaded.problem:
+            self.notify(loaded.problem, title="theme", severity="warning", markup=False)
+        if self.is_running:
+            self._repaint()
+
+    def action_next_theme(self) -> None:
+        names = themes.names()
+        at = names.index(self.theme) + 1 if self.theme in names else 0
+        self.show_theme(names[at % len(names)])
+
+    def action_redraw(self) -> None:
+        self.refresh(repaint=True, layout=True)
+        self._repaint()
+
+    # ---- screens -----------------------------------------------------------------------------
+
+    def action_show(self, name: str) -> None:
+        """Show a screen by the name of its tab."""
+        while not isinstance(self.screen, ConsoleScreen) and len(self.screen_stack) > 1:
+            self.pop_screen()
+        if self.shown_tab != name:
+            self.switch_screen(name)
 
     @on(Grid.Selected, "#environments")
     def _on_environment(self, event: Grid.Selected) -> None:
-        self._tasks.show_environment(event.row)
-        self._paint_lines()
+        self.focus_environment(event.row)
+
+    @on(Grid.Opened, "#environments")
+    def _on_environment_opened(self, event: Grid.Opened) -> None:
+        self.focus_environment(event.row)
+        self.action_show("environment")
 
     # ---- from the session --------------------------------------------------------------------
 
-    def _on_change(self, changed: set[Key]) -> None:
-        """Take in one batch; painting comes with the next frame."""
-        store = self.session.store
-        if store.link is not self._link:
-            self._link = store.link
-            self._lost_at = time.monotonic()
-        kinds = {kind for kind, _ in changed}
-        if Kind.ENVIRONMENT in kinds:
-            self._environments.update_rows()
-            self._share_height()
-        if Kind.TASK in kinds:
-            shown = self._tasks.environment_id
-            if shown and shown == self._environments.selected:
-                self._tasks.update_rows(name for kind, name in changed if kind is Kind.TASK)
-        self._paint_lines()
+    def _paint(self, changed: set[Key]) -> None:
+        for screen in self.screen_stack:
+            take = getattr(screen, "take", None)
+            if take is not None:
+                take(changed)
 
     def _tick(self) -> None:
-        self._paint_lines()
-        if self._link is Link.LIVE:
-            self._environments.refresh()
-            self._tasks.refresh()
+        screen = self.console_screen
+        if screen is not None:
+            screen.tick()
 
-    def _paint_lines(self) -> None:
-        for line in self._lines[:2]:
-            line.refresh()
-
-    def _lost_for(self) -> float:
-        return time.monotonic() - self._lost_at
-
-
-def run_screen(settings: Settings) -> int:
-    """Open the screen and return the exit code when it is closed. It starts without a core too, and waits for one."""
-
-    async def run() -> int:
-        client = Client(settings.endpoint, deadlines=Deadlines(connect_s=settings.connect_s))
-        app = ConsoleApp(Session(client, timings=Timings(settle_s=settings.settle_s)), theme=settings.theme)
-        return await app.run_async() or app.return_code or 0
-
-    return asyncio.run(run())
+    def _repaint(self) -> None:
+        for screen in self.screen_stack:
+            if isinstance(screen, ConsoleScreen):
+                screen.repaint()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console.store import Link, Store
-from console.tui.order import TaskOrder, key_of
+from console.tui.widgets.task_order import TaskOrder, key_of
 from server.api.model import (
     Batch,
     Change,

@@ -1,21 +1,28 @@
-"""A list drawn line by line: no widget per row, rows read from the store while painting."""
+"""A list drawn line by line: no widget per row, rows read from the store while painting.
+
+The selected row stays selected while rows come, go, move and are filtered. What a list shows: its subclass.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from console.tui.looks import Styles
+from console.filters import Fields, parse
+from console.tui.painting import Desk, desk_of, fit
+
+if TYPE_CHECKING:
+    from console.store import Store
+    from console.tui.looks import Styles
 
 
 class Column(NamedTuple):
@@ -34,13 +41,17 @@ class Cell(NamedTuple):
 class Grid(ScrollView, can_focus=True):
     """Base of the lists: heading, rows, a selected row that stays selected while rows come and go."""
 
-    BINDINGS = [  # noqa: RUF012  # textual's own form
-        Binding("down,j", "move(1)", "down", show=False, id="grid.down"),
-        Binding("up,k", "move(-1)", "up", show=False, id="grid.up"),
-        Binding("pagedown", "page(1)", "page down", show=False, id="grid.page_down"),
-        Binding("pageup", "page(-1)", "page up", show=False, id="grid.page_up"),
-        Binding("g,home", "top", "top", show=False, id="grid.top"),
-        Binding("G,end", "bottom", "bottom", show=False, id="grid.bottom"),
+    DEFAULT_CSS = """
+    Grid { background: $background; scrollbar-size-vertical: 1; overflow-x: hidden; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,j", "move(1)", "down", show=False, id="list.down"),
+        Binding("up,k", "move(-1)", "up", show=False, id="list.up"),
+        Binding("pagedown,ctrl+d", "page(1)", "page down", show=False, id="list.page_down"),
+        Binding("pageup,ctrl+u", "page(-1)", "page up", show=False, id="list.page_up"),
+        Binding("g,home", "top", "first", show=False, id="list.top"),
+        Binding("G,end", "bottom", "last", show=False, id="list.bottom"),
+        Binding("enter", "open", "open", id="list.open"),
     ]
 
     class Selected(Message):
@@ -55,11 +66,14 @@ class Grid(ScrollView, can_focus=True):
         def control(self) -> Grid:
             return self.grid
 
+    class Opened(Selected):
+        """The selected row shall be opened."""
+
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self.selected = ""
         """Id of the selected row, "" if there is none."""
-        self.styles_of: Styles | None = None
+        self.filter_text = ""
 
     # ---- for subclasses ----------------------------------------------------------------------
 
@@ -75,13 +89,45 @@ class Grid(ScrollView, can_focus=True):
     def columns(self, width: int) -> Sequence[Column]:
         raise NotImplementedError
 
-    def cells(self, row: str, columns: Sequence[Column], styles: Styles) -> Sequence[Cell]:
+    def cells(self, row: str, columns: Sequence[Column], looks: Styles) -> Sequence[Cell]:
         raise NotImplementedError
 
     def empty_text(self) -> str:
+        """Return what stands where no rows are."""
         raise NotImplementedError
 
+    def fields(self, row: str) -> Fields:
+        """Return the texts of a row that a filter looks at."""
+        raise NotImplementedError
+
+    def reload(self) -> None:
+        """Read all rows again, through the filter."""
+        raise NotImplementedError
+
+    # ---- the filter --------------------------------------------------------------------------
+
+    def show_only(self, filter_text: str) -> None:
+        """Keep the rows that the filter lets through; "" shows all."""
+        if filter_text != self.filter_text:
+            self.filter_text = filter_text
+            self.reload()
+
+    def filtered(self, rows: Iterable[str]) -> list[str]:
+        """Return the rows that the filter lets through, in their order."""
+        if not self.filter_text:
+            return list(rows)
+        lets_through = parse(self.filter_text)
+        return [row for row in rows if lets_through(self.fields(row))]
+
     # ---- changes -----------------------------------------------------------------------------
+
+    @property
+    def desk(self) -> Desk:
+        return desk_of(self)
+
+    @property
+    def store(self) -> Store:
+        return desk_of(self).session.store
 
     def rows_changed(self) -> None:
         """Take note that rows came, went or moved, and paint once."""
@@ -89,10 +135,11 @@ class Grid(ScrollView, can_focus=True):
         size = Size(self.size.width, count + 1)
         if self.virtual_size != size:
             self.virtual_size = size
-        if (not self.selected or self.row_index(self.selected) is None) and count:
-            self._select(self.row_id(0))
-        elif not count and self.selected:
-            self._select("")
+        if not self.selected or self.row_index(self.selected) is None:
+            if count:
+                self._select(self.row_id(0))
+            elif self.selected:
+                self._select("")
         self.refresh()
 
     def select(self, row: str) -> None:
@@ -132,10 +179,18 @@ class Grid(ScrollView, can_focus=True):
         if self.row_count():
             self.select(self.row_id(self.row_count() - 1))
 
+    def action_open(self) -> None:
+        if self.selected:
+            self.post_message(self.Opened(self, self.selected))
+
     def on_click(self, event: events.Click) -> None:
         at = int(self.scroll_offset.y) + event.y - 1
         if event.y > 0 and 0 <= at < self.row_count():
-            self.select(self.row_id(at))
+            row = self.row_id(at)
+            was_selected = row == self.selected
+            self.select(row)
+            if was_selected and event.chain > 1:
+                self.action_open()
 
     def on_resize(self, event: events.Resize) -> None:
         self.rows_changed()
@@ -143,44 +198,37 @@ class Grid(ScrollView, can_focus=True):
     # ---- painting ----------------------------------------------------------------------------
 
     def render_line(self, y: int) -> Strip:
-        styles = self.styles_of
+        looks = self.desk.looks
         width = self.size.width
-        if styles is None or not width:
-            return Strip.blank(width)
+        if not width:
+            return Strip.blank(0)
         columns = self.columns(width)
         if y == 0:
-            heading = [Cell(column.title, styles.heading) for column in columns]
-            return self._strip(heading, columns, styles, styles.heading)
+            heading = [Cell(column.title, looks.heading) for column in columns]
+            return self._strip(heading, columns, looks, looks.heading)
         at = int(self.scroll_offset.y) + y - 1
         if at >= self.row_count():
             if y == 1 and not self.row_count():
-                return Strip([Segment(set_cell_size(f"  {self.empty_text()}", width), styles.dim)], width)
-            return Strip([Segment(" " * width, styles.text)], width)
+                text = f"no row matches /{self.filter_text}" if self.filter_text else self.empty_text()
+                return Strip([Segment(fit(f"  {text}", width, ellipsis=looks.glyph("ellipsis")), looks.dim)], width)
+            return Strip([Segment(" " * width, looks.text)], width)
         row = self.row_id(at)
         is_selected = row == self.selected
-        strip = self._strip(self.cells(row, columns, styles), columns, styles, styles.text, "▸" if is_selected else " ")
+        mark = looks.glyph("selected") if is_selected else " "
+        strip = self._strip(self.cells(row, columns, looks), columns, looks, looks.text, mark)
         if is_selected:
-            strip = strip.apply_style(styles.selected if self.has_focus else styles.selected_elsewhere)
+            strip = strip.apply_style(looks.selected if self.has_focus else looks.selected_elsewhere)
         return strip
 
     def _strip(
-        self, cells: Sequence[Cell], columns: Sequence[Column], styles: Styles, blank: Style, mark: str = " "
+        self, cells: Sequence[Cell], columns: Sequence[Column], looks: Styles, blank: Style, mark: str = " "
     ) -> Strip:
         width = self.size.width
         rest = max(0, width - 1 - sum(column.width for column in columns) - len(columns))
+        ellipsis = looks.glyph("ellipsis")
         segments = [Segment(mark, blank)]
         for cell, column in zip(cells, columns, strict=True):
-            segments.append(
-                Segment(fit(cell.text, column.width or rest, right=column.right), cell.style or styles.text)
-            )
+            text = fit(cell.text, column.width or rest, right=column.right, ellipsis=ellipsis)
+            segments.append(Segment(text, cell.style or looks.text))
             segments.append(Segment(" ", blank))
         return Strip(segments).adjust_cell_length(width, blank)
-
-
-def fit(text: str, width: int, *, right: bool = False) -> str:
-    """Return the text as wide as that many cells; what is cut ends in "…". Control characters become blanks."""
-    plain = text if text.isprintable() else "".join(letter if letter.isprintable() else " " for letter in text)
-    length = cell_len(plain)
-    if length > width:
-        return set_cell_size(set_cell_size(plain, max(0, width - 1)).rstrip() + "…", width) if width else ""
-    return " " * (width - length) + plain if right else plain + " " * (width - length)

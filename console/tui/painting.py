@@ -1,0 +1,126 @@
+"""How the screen is drawn: text cut to cells, parts of a line, widgets that draw lines from the store.
+
+No widget of a list or a panel holds a copy of what it shows: it reads the store while it paints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol, cast
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+from textual.widget import Widget
+
+if TYPE_CHECKING:
+    from console.session import Session
+    from console.store import Store
+    from console.tui.looks import Styles
+
+Part = tuple[str, Style]
+"""Text and its style."""
+Parts = Sequence[Part]
+
+
+class Desk(Protocol):
+    """What every widget may ask of the app: the session it shows and how things look."""
+
+    session: Session
+    looks: Styles
+
+    @property
+    def environment_id(self) -> str:
+        """The environment that all screens are about, "" for none."""
+
+
+def desk_of(widget: Widget) -> Desk:
+    """Return the app as widgets know it."""
+    return cast("Desk", widget.app)
+
+
+def plain(text: str) -> str:
+    """Return foreign text as one line without control characters, which could drive the terminal."""
+    return text if text.isprintable() else "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def fit(text: str, width: int, *, right: bool = False, ellipsis: str = "…") -> str:
+    """Return the text as wide as that many cells; what is cut ends in an ellipsis. Control characters become blanks."""
+    text = plain(text)
+    length = cell_len(text)
+    if length > width:
+        if width < 1:
+            return ""
+        return set_cell_size(set_cell_size(text, max(0, width - cell_len(ellipsis))).rstrip() + ellipsis, width)
+    return " " * (width - length) + text if right else text + " " * (width - length)
+
+
+def width_of(parts: Parts) -> int:
+    """Return the cells that parts take."""
+    return sum(cell_len(text) for text, _ in parts)
+
+
+def strip_of(parts: Parts, width: int, ground: Style, *, ellipsis: str = "…") -> Strip:
+    """Return parts as a line of exactly that width; the part that does not fit is cut, the rest is ground."""
+    segments, left = [], width
+    for text, style in parts:
+        text = plain(text)
+        length = cell_len(text)
+        if length > left:
+            text = fit(text, left, ellipsis=ellipsis)
+            length = left
+        if length:
+            segments.append(Segment(text, style))
+        left -= length
+    if left > 0:
+        segments.append(Segment(" " * left, ground))
+    return Strip(segments, width)
+
+
+class Lines(Widget):
+    """Lines drawn from the store. A subclass says which; they are made once per paint."""
+
+    DEFAULT_CSS = "Lines { height: 1; }"
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._drawn: tuple[int, int, Sequence[Parts]] | None = None
+
+    def lines(self, looks: Styles, width: int, height: int) -> Sequence[Parts]:
+        """Return the lines to show, each as parts; fewer than the height leave the rest empty."""
+        raise NotImplementedError
+
+    def ground(self, looks: Styles) -> Style:
+        """Return the style of what no part covers."""
+        return looks.text
+
+    @property
+    def desk(self) -> Desk:
+        return desk_of(self)
+
+    @property
+    def looks(self) -> Styles:
+        return desk_of(self).looks
+
+    @property
+    def store(self) -> Store:
+        return desk_of(self).session.store
+
+    def repaint(self) -> None:
+        """Draw anew with the next frame."""
+        self._drawn = None
+        self.refresh()
+
+    def notify_style_update(self) -> None:
+        self._drawn = None
+        super().notify_style_update()
+
+    def render_line(self, y: int) -> Strip:
+        width, height = self.size.width, self.size.height
+        looks = self.looks
+        if self._drawn is None or self._drawn[:2] != (width, height):
+            self._drawn = (width, height, self.lines(looks, width, height) if width and height else ())
+        shown = self._drawn[2]
+        parts = shown[y] if y < len(shown) else ()
+        return strip_of(parts, width, self.ground(looks), ellipsis=looks.glyph("ellipsis"))

@@ -1,0 +1,21 @@
+"""Opens the screen on a core, for the command line."""
+
+from __future__ import annotations
+
+import asyncio
+
+from console.session import Session, Timings
+from console.settings import Settings
+from console.tui.app import ConsoleApp
+from server.api.client import Client, Deadlines
+
+
+def run_screen(settings: Settings) -> int:
+    """Open the screen and return the exit code when it is closed. It starts without a core too, and waits for one."""
+
+    async def run() -> int:
+        client = Client(settings.endpoint, deadlines=Deadlines(connect_s=settings.connect_s))
+        app = ConsoleApp(Session(client, timings=Timings(settle_s=settings.settle_s)), settings)
+        return await app.run_async() or app.return_code or 0
+
+    return asyncio.run(run())

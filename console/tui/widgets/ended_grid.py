@@ -1,0 +1,52 @@
+"""Environments that are gone, the last one first: how each ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from console.filters import Fields
+from console.tui.widgets.grid import Cell, Column, Grid
+
+if TYPE_CHECKING:
+    from console.tui.looks import Styles
+
+
+class EndedGrid(Grid):
+    """What this console saw end."""
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self._ids: list[str] = []
+
+    def reload(self) -> None:
+        self._ids = self.filtered(environment.id for environment, _ in self.store.ended())
+        self.rows_changed()
+
+    def row_count(self) -> int:
+        return len(self._ids)
+
+    def row_id(self, at: int) -> str:
+        return self._ids[at]
+
+    def row_index(self, row: str) -> int | None:
+        return self._ids.index(row) if row in self._ids else None
+
+    def empty_text(self) -> str:
+        return "none so far"
+
+    def fields(self, row: str) -> Fields:
+        one = self.store.last_seen(row)
+        return {"id": row} | ({"template": one.template, "run": str(one.last_run_number)} if one else {})
+
+    def columns(self, width: int) -> Sequence[Column]:
+        return (Column("", 1), Column("ENDED", 11), Column("RUN", 7, True), Column("HOW", 0))
+
+    def cells(self, row: str, columns: Sequence[Column], looks: Styles) -> Sequence[Cell]:
+        one, fault = self.store.last_seen(row), self.store.fault(row)
+        if one is None:
+            return [Cell("")] * len(columns)
+        run = one.run_number or one.last_run_number
+        how = Cell(fault.what, looks.alarm) if fault else Cell(one.template, looks.dim)
+        mark = Cell(looks.glyph("bad"), looks.alarm) if fault else Cell(looks.glyph("ok"), looks.good)
+        return [mark, Cell(one.id), Cell(str(run or "-"), looks.dim), how]

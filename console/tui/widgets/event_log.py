@@ -1,0 +1,135 @@
+"""What happened, newest last: the events of the core, of all environments or of one. It follows until you scroll up."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.style import Style
+
+from console.filters import Fields
+from console.present import clock, event_text
+from console.tui.widgets.grid import Cell, Column, Grid
+from server.api.model import Event, OpStatus
+
+if TYPE_CHECKING:
+    from console.tui.looks import Styles
+
+
+class EventLog(Grid):
+    """Events; the row is named by the serial number of its event.
+
+    Args:
+        only_selected: those of the environment that the screens are about.
+    """
+
+    def __init__(self, *, id: str, only_selected: bool = False) -> None:
+        super().__init__(id=id)
+        self._only_selected = only_selected
+        self._serials: list[int] = []
+        self._seen = 0
+        self._environment_id = ""
+        self.is_following = True
+
+    def reload(self) -> None:
+        """Take all events that the store still has."""
+        self._seen, self._serials = self.store.events_total - len(self.store.events), []
+        self._environment_id = self.desk.environment_id
+        self.take_new()
+
+    def take_new(self) -> None:
+        """Take in the events that came since."""
+        store = self.store
+        if self._only_selected and self._environment_id != self.desk.environment_id:
+            self.reload()
+            return
+        oldest = store.events_total - len(store.events)
+        new = [str(serial) for serial in range(max(self._seen, oldest), store.events_total)]
+        self._seen = store.events_total
+        if self._only_selected:
+            new = [row for row in new if getattr(self._event(row), "environment_id", "") == self._environment_id]
+        self._serials = [serial for serial in self._serials if serial >= oldest]
+        self._serials += map(int, self.filtered(new))
+        self.rows_changed()
+        if self.is_following and self._serials:
+            self.select(str(self._serials[-1]))
+
+    def action_move(self, step: int) -> None:
+        super().action_move(step)
+        self.is_following = bool(self._serials) and self.selected == str(self._serials[-1])
+
+    def action_top(self) -> None:
+        super().action_top()
+        self.is_following = False
+
+    def action_bottom(self) -> None:
+        super().action_bottom()
+        self.is_following = True
+
+    def row_count(self) -> int:
+        return len(self._serials)
+
+    def row_id(self, at: int) -> str:
+        return str(self._serials[at])
+
+    def row_index(self, row: str) -> int | None:
+        if not row:
+            return None
+        at = bisect_left(self._serials, int(row))
+        return at if at < len(self._serials) and self._serials[at] == int(row) else None
+
+    def empty_text(self) -> str:
+        return "nothing has happened yet"
+
+    def columns(self, width: int) -> Sequence[Column]:
+        base = [Column("TIME", 12), Column("KIND", 8)]
+        if not self._only_selected and width >= 70:
+            base.append(Column("ENV ID", 11))
+        return [*base, Column("WHAT HAPPENED", 0)]
+
+    def fields(self, row: str) -> Fields:
+        event = self._event(row)
+        if event is None:
+            return {}
+        return {
+            "time": clock(event.at_ms),
+            "kind": _kind(event),
+            "env": getattr(event, "environment_id", ""),
+            "host": getattr(event, "host", ""),
+            "state": getattr(event, "state", ""),
+            "text": event_text(event),
+        }
+
+    def cells(self, row: str, columns: Sequence[Column], looks: Styles) -> Sequence[Cell]:
+        event = self._event(row)
+        if event is None:
+            return [Cell("")] * len(columns)
+        style = _style(event, looks)
+        cells = [Cell(clock(event.at_ms), looks.dim), Cell(_kind(event), looks.dim)]
+        if len(columns) == 4:
+            cells.append(Cell(getattr(event, "environment_id", "") or "-", looks.dim))
+        return [*cells, Cell(event_text(event), style)]
+
+    def _event(self, row: str) -> Event | None:
+        at = int(row) - (self.store.events_total - len(self.store.events))
+        return self.store.events[at] if 0 <= at < len(self.store.events) else None
+
+
+def _kind(event: Event) -> str:
+    return {
+        "EnvironmentEvent": "env", "TaskEvent": "task", "RoleEvent": "role", "CallEvent": "call", "RunEvent": "run",
+        "IntegratedServiceEvent": "service", "CoreStartEvent": "core",
+    }[type(event).__name__]  # fmt: skip
+
+
+def _style(event: Event, looks: Styles) -> Style:
+    """Return how much an event asks for attention."""
+    statuses = {
+        getattr(event, name, None)
+        for name in ("transition_status", "call_status", "operation_status", "operation_step_status")
+    }
+    has_failed = bool(statuses & {OpStatus.DONE_ERROR, OpStatus.DONE_TIMEOUT}) or bool(getattr(event, "error", ""))
+    if has_failed or getattr(event, "state", "") == "ERROR" or getattr(event, "status", "") == "UNDEPLOYABLE":
+        return looks.alarm
+    return looks.dim if _kind(event) in ("role", "task") else looks.text

@@ -1,0 +1,44 @@
+"""The console's screen in a test: an app on a core, the text that a person would see, and waiting for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from textual.app import App
+from textual.pilot import Pilot
+
+from console.session import Session, Timings
+from console.settings import Settings
+from console.tui.app import ConsoleApp
+from server.api.client import Client, Deadlines
+
+QUICK = Timings(retry_first_s=0.01, retry_last_s=0.05)
+TRIES = 300
+PAUSE_S = 0.02
+
+
+def app_on(endpoint: str, settings: Settings | None = None, *, timings: Timings = QUICK) -> ConsoleApp:
+    """Return the app on a core, not yet running."""
+    client = Client(endpoint, deadlines=Deadlines(connect_s=5.0), user="shifter@control")
+    return ConsoleApp(Session(client, timings=timings), settings)
+
+
+def screen_of(app: App[Any]) -> list[str]:
+    """Return the lines as a person sees them."""
+    return ["".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips()]
+
+
+async def until(pilot: Pilot[Any], condition: Callable[[list[str]], bool]) -> list[str]:
+    """Return the screen once it meets the condition; AssertionError with the screen if it never does."""
+    for _ in range(TRIES):
+        lines = screen_of(pilot.app)
+        if condition(lines):
+            return lines
+        await pilot.pause(PAUSE_S)
+    raise AssertionError("the screen never showed it:\n" + "\n".join(screen_of(pilot.app)))
+
+
+async def shows(pilot: Pilot[Any], *texts: str) -> list[str]:
+    """Return the screen once it holds all the texts."""
+    return await until(pilot, lambda lines: all(any(text in line for line in lines) for text in texts))
