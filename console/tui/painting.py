@@ -123,4 +123,5 @@ class Lines(Widget):
             self._drawn = (width, height, self.lines(looks, width, height) if width and height else ())
         shown = self._drawn[2]
         parts = shown[y] if y < len(shown) else ()
-        return strip_of(parts, width, self.ground(looks), ellipsis=looks.glyph("ellipsis"))
+        strip = strip_of(parts, width, self.ground(looks), ellipsis=looks.glyph("ellipsis"))
+        return strip.apply_style(looks.ground)

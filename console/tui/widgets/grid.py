@@ -199,7 +199,9 @@ class Grid(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         looks = self.desk.looks
-        width = self.size.width
+        return self._line(y, looks, self.size.width).apply_style(looks.ground)
+
+    def _line(self, y: int, looks: Styles, width: int) -> Strip:
         if not width:
             return Strip.blank(0)
         columns = self.columns(width)
