@@ -24,6 +24,7 @@ from console.tui.screens.base import ConsoleScreen
 from console.tui.screens.environment import EnvironmentScreen
 from console.tui.screens.events import EventsScreen
 from console.tui.screens.overview import OverviewScreen
+from console.tui.screens.services import ServicesScreen
 from console.tui.screens.tasks import TasksScreen
 from console.tui.widgets.grid import Grid
 from console.tui.widgets.header import Tab
@@ -36,6 +37,7 @@ TABS = (
     Tab("environment", "2", "Environment"),
     Tab("tasks", "3", "Tasks"),
     Tab("events", "4", "Events"),
+    Tab("services", "8", "Services"),
 )
 
 KEY_NAMES = {
@@ -114,7 +116,7 @@ class ConsoleApp(App[int]):
         return default_variables()
 
     def on_mount(self) -> None:
-        for screen in (OverviewScreen(), EnvironmentScreen(), TasksScreen(), EventsScreen()):
+        for screen in (OverviewScreen(), EnvironmentScreen(), TasksScreen(), EventsScreen(), ServicesScreen()):
             self.install_screen(screen, screen.tab)
         self.push_screen("overview")
         self.set_interval(CLOCK_S, self._tick)

@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from console.filters import Fields
-from console.tui.widgets.grid import Cell, Column, Grid
+from console.tui.widgets.grid import Cell, Column, ListGrid
 
 if TYPE_CHECKING:
     from console.tui.looks import Styles
 
 
-class EndedGrid(Grid):
+class EndedGrid(ListGrid):
     """What this console saw end."""
 
-    def __init__(self, *, id: str) -> None:
-        super().__init__(id=id)
-        self._ids: list[str] = []
-
-    def reload(self) -> None:
-        self._ids = self.filtered(environment.id for environment, _ in self.store.ended())
-        self.rows_changed()
-
-    def row_count(self) -> int:
-        return len(self._ids)
-
-    def row_id(self, at: int) -> str:
-        return self._ids[at]
-
-    def row_index(self, row: str) -> int | None:
-        return self._ids.index(row) if row in self._ids else None
+    def rows(self) -> Iterable[str]:
+        return [environment.id for environment, _ in self.store.ended()]
 
     def empty_text(self) -> str:
         return "none so far"

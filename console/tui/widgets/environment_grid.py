@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from console.equipment import equipment
 from console.filters import Fields
 from console.present import age, names, rate, run_number, size, state_code
-from console.tui.widgets.grid import Cell, Column, Grid
+from console.tui.widgets.grid import Cell, Column, ListGrid
 from server.api.model import Environment
 
 if TYPE_CHECKING:
@@ -30,25 +30,11 @@ _MIDDLE = (
 _WIDE = (*_MIDDLE[:-1], Column("RATE", 10, True), Column("MOVED", 8, True), Column("TEMPLATE", 24), Column("OWNER", 18))
 
 
-class EnvironmentGrid(Grid):
+class EnvironmentGrid(ListGrid):
     """All environments; the selected one is what verbs act on."""
 
-    def __init__(self, *, id: str) -> None:
-        super().__init__(id=id)
-        self._ids: list[str] = []
-
-    def reload(self) -> None:
-        self._ids = self.filtered(one.id for one in self.store.environments())
-        self.rows_changed()
-
-    def row_count(self) -> int:
-        return len(self._ids)
-
-    def row_id(self, at: int) -> str:
-        return self._ids[at]
-
-    def row_index(self, row: str) -> int | None:
-        return self._ids.index(row) if row in self._ids else None
+    def rows(self) -> Iterable[str]:
+        return [one.id for one in self.store.environments()]
 
     def empty_text(self) -> str:
         if not self.store.is_complete:

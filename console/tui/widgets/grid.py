@@ -234,3 +234,28 @@ class Grid(ScrollView, can_focus=True):
             segments.append(Segment(text, cell.style or looks.text))
             segments.append(Segment(" ", blank))
         return Strip(segments).adjust_cell_length(width, blank)
+
+
+class ListGrid(Grid):
+    """A grid whose rows are few enough to be read anew whenever one of them comes or goes."""
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self._rows: list[str] = []
+
+    def rows(self) -> Iterable[str]:
+        """Return the ids of all rows in their order."""
+        raise NotImplementedError
+
+    def reload(self) -> None:
+        self._rows = self.filtered(self.rows())
+        self.rows_changed()
+
+    def row_count(self) -> int:
+        return len(self._rows)
+
+    def row_id(self, at: int) -> str:
+        return self._rows[at]
+
+    def row_index(self, row: str) -> int | None:
+        return self._rows.index(row) if row in self._rows else None

@@ -1,0 +1,57 @@
+"""The hosts of the inventory, with their executors and how many tasks each holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from rich.style import Style
+
+from console.filters import Fields
+from console.tui.widgets.grid import Cell, Column, ListGrid
+
+if TYPE_CHECKING:
+    from console.tui.looks import Styles
+
+
+class HostGrid(ListGrid):
+    """One row per host, by name."""
+
+    def rows(self) -> Iterable[str]:
+        return sorted(self.store.hosts)
+
+    def empty_text(self) -> str:
+        return "the inventory names no hosts"
+
+    def fields(self, row: str) -> Fields:
+        host = self.store.hosts.get(row)
+        if host is None:
+            return {}
+        return {"host": host.name, "detector": host.detector, "executor": host.executor_state, "version": host.version}
+
+    def columns(self, width: int) -> Sequence[Column]:
+        return (
+            Column("", 1), Column("HOST", 16), Column("DET", 4), Column("EXECUTOR", 9), Column("TASKS", 5, True),
+            Column("ADDRESS", 15), Column("VERSION", 0),
+        )  # fmt: skip
+
+    def cells(self, row: str, columns: Sequence[Column], looks: Styles) -> Sequence[Cell]:
+        host = self.store.hosts.get(row)
+        if host is None:
+            return [Cell("")] * len(columns)
+        mark, style = executor_look(host.executor_state, looks)
+        return [
+            Cell(mark, style), Cell(host.name), Cell(host.detector or "-"), Cell(host.executor_state or "-", style),
+            Cell(str(host.tasks), looks.text if host.tasks else looks.dim), Cell(host.address, looks.dim),
+            Cell(host.version or "-", looks.dim),
+        ]  # fmt: skip
+
+
+def executor_look(state: str, looks: Styles) -> tuple[str, Style]:
+    """Return sign and style for the state of an executor: one that is gone or silent asks for attention."""
+    return {
+        "ATTACHED": (looks.glyph("live"), looks.good),
+        "STARTING": (looks.glyph("connecting"), looks.text),
+        "SILENT": (looks.glyph("warn"), looks.warn),
+        "LOST": (looks.glyph("bad"), looks.alarm),
+    }.get(state, (looks.glyph("pending"), looks.dim))
