@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 from console.session import Session, Timings
 from console.settings import Settings
@@ -12,6 +13,9 @@ from server.api.client import Client, Deadlines
 
 def run_screen(settings: Settings) -> int:
     """Open the screen and return the exit code when it is closed. It starts without a core too, and waits for one."""
+
+    for name in ("COLUMNS", "LINES"):
+        os.environ.pop(name, None)  # exported by a shell they would fix the size: the terminal itself knows it
 
     async def run() -> int:
         client = Client(settings.endpoint, deadlines=Deadlines(connect_s=settings.connect_s))
