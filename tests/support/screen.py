@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,8 +15,8 @@ from console.tui.app import ConsoleApp
 from server.api.client import Client, Deadlines
 
 QUICK = Timings(retry_first_s=0.01, retry_last_s=0.05)
-TRIES = 300
 PAUSE_S = 0.02
+WITHIN_S = 8.0
 
 
 def app_on(endpoint: str, settings: Settings | None = None, *, timings: Timings = QUICK) -> ConsoleApp:
@@ -29,9 +30,10 @@ def screen_of(app: App[Any]) -> list[str]:
     return ["".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips()]
 
 
-async def until(pilot: Pilot[Any], condition: Callable[[list[str]], bool]) -> list[str]:
+async def until(pilot: Pilot[Any], condition: Callable[[list[str]], bool], within_s: float = WITHIN_S) -> list[str]:
     """Return the screen once it meets the condition; AssertionError with the screen if it never does."""
-    for _ in range(TRIES):
+    ends_at = time.monotonic() + within_s
+    while time.monotonic() < ends_at:
         lines = screen_of(pilot.app)
         if condition(lines):
             return lines
@@ -39,6 +41,6 @@ async def until(pilot: Pilot[Any], condition: Callable[[list[str]], bool]) -> li
     raise AssertionError("the screen never showed it:\n" + "\n".join(screen_of(pilot.app)))
 
 
-async def shows(pilot: Pilot[Any], *texts: str) -> list[str]:
+async def shows(pilot: Pilot[Any], *texts: str, within_s: float = WITHIN_S) -> list[str]:
     """Return the screen once it holds all the texts."""
-    return await until(pilot, lambda lines: all(any(text in line for line in lines) for text in texts))
+    return await until(pilot, lambda lines: all(any(text in line for line in lines) for text in texts), within_s)
