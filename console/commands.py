@@ -60,6 +60,8 @@ class Command(NamedTuple):
     keys: str = ""
     """Its key in the screen, in textual's words. start and stop share one: only one of them is possible at a time."""
     surfaces: tuple[str, ...] = EVERYWHERE
+    columns: tuple[str, ...] = ()
+    """Of the table that it shows; what ``where`` and ``select`` of the prompt can name."""
 
 
 NOUNS: dict[str, tuple[str, ...]] = {
@@ -71,7 +73,9 @@ NOUNS: dict[str, tuple[str, ...]] = {
 }
 """Canonical noun and its other spellings."""
 
-_ENV = Arg("env", "environment: id, its first 3 or more characters, @last, @run or @RUNNUMBER", completes="env")
+_ENV = Arg(
+    "env", "environment: id, its first 3 or more characters, @last, @run, @RUNNUMBER or @DETECTOR", completes="env"
+)
 _INDEX = Arg("index", "as repo ls shows it", completes="repo")
 _TEMPLATE = Arg("template", "NAME[@REVISION] or HOST/ORG/REPO/workflows/NAME[@REVISION]", completes="template")
 _TIMEOUT = Arg("--timeout", "give up waiting after so long (3s, 2m)", SECONDS)
@@ -85,6 +89,7 @@ COMMANDS: tuple[Command, ...] = (
         "environments:ls",
         (Arg("--show-all", "accepted for coconut: all are always shown", FLAG, short="-s"),),
         ("list", "l"),
+        columns=("id", "template", "state", "run", "detectors", "hosts", "tasks", "created", "transition"),
     ),
     Command(
         "env show",
@@ -177,7 +182,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("task ls", "list all tasks", "tasks:ls",
             (Arg("--env", "only those of this environment", short="-E", completes="env"),
               Arg("--state", "only those in this state", completes="state")),
-            ("list", "l")),
+            ("list", "l"),
+            columns=("task id", "class", "host", "env", "state", "status", "crit", "pid", "problem")),
     Command("task show", "show one task: command, channels, properties, last error", "tasks:show",
             (Arg("task", "task id, or its first characters", completes="task"),), ("get", "s")),
     Command(
@@ -192,8 +198,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("role query", "show the roles whose path matches a glob, with variables", "roles:query",
             (_ENV, Arg("path", "glob on the role path, * and ** as in AliECS", default="**", optional=True,
                    completes="role")),
-            ("q", "ls", "list")),
-    Command("role tree", "show the tree of roles with their states", "roles:tree", (_ENV,)),
+            ("q", "ls", "list"), columns=("path", "state", "status")),
+    Command("role tree", "show the tree of roles with their states", "roles:tree", (_ENV,),
+            columns=("path", "name", "state", "status", "task")),
     Command(
         "templ ls",
         "list workflow templates",
@@ -208,11 +215,13 @@ COMMANDS: tuple[Command, ...] = (
             Arg("--show-description", "accepted for coconut: always shown", FLAG, short="-d"),
         ),
         ("list", "l"),
+        columns=("repo", "revision", "template", "description"),
     ),
     Command("templ vars", "list the variables that a template offers", "templates:variables",
-            (_TEMPLATE,), ("show", "get")),
+            (_TEMPLATE,), ("show", "get"), columns=("name", "type", "default", "allowed", "panel", "label")),
     Command("repo ls", "list template repositories", "repositories:ls",
-            (Arg("--revisions", "with their branches and tags", FLAG),), ("list", "l")),
+            (Arg("--revisions", "with their branches and tags", FLAG),), ("list", "l"),
+            columns=("id", "repository", "default", "default revision")),
     Command("repo add", "add a template repository", "repositories:add",
             (Arg("url", "HOST/ORG/REPO, user@host:PATH or a local path"),
              Arg("--default-revision", "branch or tag", short="-d")),
@@ -227,8 +236,10 @@ COMMANDS: tuple[Command, ...] = (
             "repositories:default_revision",
             (Arg("arguments", "REVISION, or INDEX REVISION", LIST),), (), 3, "SetGlobalDefaultRevision"),
     Command("info", "show the core, its detectors and services", "core:info"),
-    Command("services", "show the integrated services", "core:services"),
-    Command("hosts", "show the hosts and their executors", "core:hosts"),
+    Command("services", "show the integrated services", "core:services",
+            columns=("id", "enabled", "name", "endpoint", "connection state")),
+    Command("hosts", "show the hosts and their executors", "core:hosts",
+            columns=("name", "address", "detector", "executor", "tasks", "version")),
     Command("about", "show version, endpoint and settings of this console", "core:about", surfaces=(LINE,)),
     Command("tui", "open the screen; what no verb at all does in a terminal", "core:tui", surfaces=(LINE,)),
 )  # fmt: skip

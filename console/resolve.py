@@ -1,8 +1,10 @@
-"""From what people type to names: environments and tasks by prefix, @last and @run, events, variables of ``-e``."""
+"""From what people type to names: environments and tasks by prefix, @last, @run, @tpc, events, variables of ``-e``."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
 
 from console.exit_codes import NOT_FOUND, ExitError, usage
 from console.session import Session
@@ -18,7 +20,31 @@ async def environment(session: Session, word: str) -> EnvironmentInfo | None:
     Raises:
         ExitError: it names several, or none where the word cannot be an id.
     """
-    known = await session.client.environments()
+    return choose(word, await session.client.environments())
+
+
+class Known(Protocol):
+    """What is looked at to find an environment; replies and the live picture have it."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def created_ms(self) -> int: ...
+    @property
+    def run_number(self) -> int: ...
+    @property
+    def detectors(self) -> tuple[str, ...]: ...
+
+
+T = TypeVar("T", bound=Known)
+
+
+def choose(word: str, known: Sequence[T]) -> T | None:
+    """Return the one of these environments that a word names, None if it is an id that none of them has.
+
+    Raises:
+        ExitError: as ``environment``.
+    """
     if word.startswith("@"):
         return _by_sign(word, known)
     exact = next((one for one in known if one.id == word), None)
@@ -30,7 +56,7 @@ async def environment(session: Session, word: str) -> EnvironmentInfo | None:
     return matches[0] if matches else None
 
 
-def _by_sign(word: str, known: tuple[EnvironmentInfo, ...]) -> EnvironmentInfo:
+def _by_sign(word: str, known: Sequence[T]) -> T:
     if word == "@last":
         if not known:
             raise ExitError(NOT_FOUND, "@last: there is no environment", hint="env create makes one")
@@ -48,7 +74,19 @@ def _by_sign(word: str, known: tuple[EnvironmentInfo, ...]) -> EnvironmentInfo:
         if found is None:
             raise ExitError(NOT_FOUND, f"{word}: run {word[1:]} is not on", hint="env ls shows the runs")
         return found
-    raise usage(f"{word} names no environment", hint="@last, @run, @RUNNUMBER, or an id")
+    return _by_detector(word, known)
+
+
+def _by_detector(word: str, known: Sequence[T]) -> T:
+    name = word[1:].upper()
+    holding = [one for one in known if name in (detector.upper() for detector in one.detectors)]
+    if len(holding) > 1:
+        raise usage(
+            f"{word}: {len(holding)} environments hold {name}", hint=f"one of {', '.join(one.id for one in holding)}"
+        )
+    if not holding:
+        raise usage(f"{word} names no environment", hint="@last, @run, @RUNNUMBER, @DETECTOR, or an id")
+    return holding[0]
 
 
 async def task_id(session: Session, word: str) -> str:

@@ -7,9 +7,6 @@ from console.results import Context, Result
 from console.table import Row
 from server.api.replies import ServiceInfo
 
-SERVICE_COLUMNS = ("id", "enabled", "name", "endpoint", "connection state")
-HOST_COLUMNS = ("name", "address", "detector", "executor", "tasks", "version")
-
 
 async def info(context: Context) -> Result:
     """Show the core in key and value lines."""
@@ -42,7 +39,7 @@ async def services(context: Context) -> Result:
     known = await context.session.client.services()
     return Result(
         rows=tuple(_row(service) for service in known),
-        columns=SERVICE_COLUMNS,
+        columns=context.command.columns,
         ids=tuple(service.id for service in known),
         empty="no integrated services",
     )
@@ -66,7 +63,7 @@ async def hosts(context: Context) -> Result:
             }
             for host in known
         ),
-        columns=HOST_COLUMNS,
+        columns=context.command.columns,
         ids=tuple(host.name for host in known),
         empty="no hosts in the inventory",
     )

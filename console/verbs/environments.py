@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from server.api.model import Fault
     from server.api.replies import EnvironmentInfo, TaskSummary
 
-COLUMNS = ("id", "template", "state", "run", "detectors", "hosts", "tasks", "created", "transition")
 TASK_COLUMNS = ("task id", "class", "host", "crit", "status", "state", "pid")
 
 
@@ -25,7 +24,7 @@ async def ls(context: Context) -> Result:
     return Result(
         rows=tuple(row(one) for one in known),
         data=known,
-        columns=COLUMNS,
+        columns=context.command.columns,
         ids=tuple(one.id for one in known),
         empty="no environments running",
     )

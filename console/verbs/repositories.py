@@ -12,7 +12,7 @@ async def ls(context: Context) -> Result:
     """List repositories in the order that gives them their index."""
     listing = await context.session.client.repos(revisions=context.args.revisions)
     context.say(f"global default revision: {listing.global_default_revision or '-'}")
-    columns = ("id", "repository", "default", "default revision", *(("revisions",) if context.args.revisions else ()))
+    columns = (*context.command.columns, *(("revisions",) if context.args.revisions else ()))
     return Result(
         rows=tuple(
             {

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from console import resolve
 from console.present import look
 from console.results import Context, Result
+from console.table import Row
 from server.api.replies import RoleInfo
 
 _LAYERS = (
@@ -30,6 +33,7 @@ async def query(context: Context) -> Result:
         blocks.append("\n".join(lines))
     return Result(
         rows=tuple({"path": role.path, "state": role.state, "status": role.status, "role": role} for role in roles),
+        columns=context.command.columns,
         text="\n\n".join(blocks) + "\n" if blocks else "",
         ids=tuple(role.path for role in roles),
         empty=f"no role matches {context.args.path}",
@@ -44,9 +48,22 @@ async def tree(context: Context) -> Result:
     root = details.workflow
     if root is None:
         return Result(rows=(), empty="the core sent no tree")
+    rows = tuple(_rows(root))
     return Result(
-        rows=({"workflow": root},), text=render_tree(root), ids=(root.path,), environment_id=details.environment.id
+        rows=rows,
+        columns=context.command.columns,
+        data=[{"workflow": root}],
+        text=render_tree(root),
+        ids=tuple(row["path"] for row in rows),
+        environment_id=details.environment.id,
     )
+
+
+def _rows(role: RoleInfo) -> Iterator[Row]:
+    task = role.task_ids[0] if len(role.task_ids) == 1 and not role.roles else ""
+    yield {"path": role.path, "name": role.name, "state": role.state, "status": role.status, "task": task}
+    for child in role.roles:
+        yield from _rows(child)
 
 
 def render_tree(role: RoleInfo, prefix: str = "", branch: str = "") -> str:

@@ -13,8 +13,6 @@ from console.verbs.environments import task_row
 from server.api.errors import AliecsError
 from server.api.model import Metric, Task
 
-COLUMNS = ("task id", "class", "host", "env", "state", "status", "crit", "pid", "problem")
-
 
 async def ls(context: Context) -> Result:
     """List tasks, those in trouble first."""
@@ -30,7 +28,7 @@ async def ls(context: Context) -> Result:
     return Result(
         rows=tuple(live_row(task) for task in tasks),
         data=tasks,
-        columns=COLUMNS,
+        columns=context.command.columns,
         ids=tuple(task.task_id for task in tasks),
         empty="no tasks running" if not (args.env or args.state) else "no such tasks",
     )

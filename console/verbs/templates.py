@@ -8,8 +8,6 @@ from console.exit_codes import NOT_FOUND, ExitError
 from console.results import Context, Result
 from server.api.replies import TemplateListing
 
-VARIABLE_COLUMNS = ("name", "type", "default", "allowed", "panel", "label")
-
 
 async def ls(context: Context) -> Result:
     """List templates by repository and revision."""
@@ -36,6 +34,7 @@ async def ls(context: Context) -> Result:
             }
             for one in listings
         ),
+        columns=context.command.columns,
         text=_tree(listings),
         ids=tuple(f"{one.repo}/workflows/{one.template}@{one.revision}" for one in listings),
         empty="no templates found; --all-workflows lists those that are not public too",
@@ -72,7 +71,7 @@ async def variables(context: Context) -> Result:
             }
             for spec in specs
         ),
-        columns=VARIABLE_COLUMNS,
+        columns=context.command.columns,
         ids=tuple(spec.name for spec in specs),
         empty=f"{name} offers no variables",
     )
