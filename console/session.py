@@ -20,6 +20,9 @@ from server.api.client import Client, Deadlines
 from server.api.errors import AliecsError, DeadlineError, LinkError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from console.sources.replay import Clock, ReplaySource
     from console.sources.source import Source
     from console.store import Key, Link, Store
     from server.api.model import Batch
@@ -58,7 +61,11 @@ class Session:
 
     def __init__(self, client: Client, *, source: Source | None = None, timings: Timings | None = None) -> None:
         self.client = client
+        self.replay: ReplaySource | None = None
+        """The source if it is a recording."""
         self._source = source
+        self._forgotten: set[Key] = set()
+        """What was shown before a jump in a recording, until what is shown after it is known."""
         self._store: Store | None = None
         self.timings = timings or Timings()
         self._listeners: list[Listener] = []
@@ -81,12 +88,35 @@ class Session:
         """Connect; LinkError if no core answers."""
         return cls(await Client.connect(endpoint, deadlines=deadlines, read_only=read_only), timings=timings)
 
+    @classmethod
+    async def replaying(cls, path: Path, *, speed: float = 1.0, at_s: float = 0.0, clock: Clock | None = None) -> Self:
+        """Play a recording; ``replay`` has the controls.
+
+        Args:
+            speed: times real time, 0.1 to 60; 0: as fast as possible.
+            at_s: where to begin, in seconds from its start.
+
+        Raises:
+            ConfigError: the file cannot be read or is no recording; names the line.
+        """
+        from console.recording import Recording  # nobody else needs these
+        from console.sources.replay import RecordedClient, ReplaySource
+
+        recording = await asyncio.to_thread(Recording, path)
+        source = ReplaySource(recording, speed=speed, at_s=at_s, clock=clock)
+        session = cls(RecordedClient(recording.header), source=source)
+        session.replay = source
+        source.on_jump = session._forget
+        return session
+
     async def close(self) -> None:
         if self._loop is not None:
             self._loop.cancel()
             await asyncio.gather(self._loop, return_exceptions=True)
         if self._ageing is not None:
             self._ageing.cancel()
+        if self.replay is not None:
+            self.replay.close()
         await self.client.close()
 
     async def __aenter__(self) -> Self:
@@ -123,7 +153,9 @@ class Session:
         return self.source.now()
 
     def age_s(self) -> float:
-        """Return the seconds since the core was last heard, infinite before that."""
+        """Return the seconds since the core was last heard, infinite before that; 0 in a recording."""
+        if self.replay is not None:
+            return 0.0
         return time.monotonic() - self._heard_at
 
     @property
@@ -140,6 +172,8 @@ class Session:
         """
         from console.store import Link
 
+        if self.replay is not None:
+            return "this is a recording"
         if self.client.read_only:
             return "this console only reads"
         if self._loop is None:
@@ -252,10 +286,16 @@ class Session:
         store = self.store
         is_quiet = is_heartbeat(batch, store.seq)
         changed: set[Key] = set() if is_quiet else store.apply(batch)
+        if self._forgotten and store.is_complete:
+            changed, self._forgotten = changed | self._forgotten, set()
         if store.link is not Link.LIVE and store.is_complete:
             store.set_link(Link.LIVE)
         if not is_quiet or was_stale:
             self._tell(changed)
+
+    def _forget(self) -> None:
+        """Empty the store before a jump in a recording."""
+        self._forgotten |= self.store.clear()
 
     def _look_at_age(self) -> None:
         """Wake whoever listens at the moment when the picture becomes stale."""

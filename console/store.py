@@ -180,6 +180,16 @@ class Store:
             return self._show(target)
         return set()
 
+    def clear(self) -> set[Key]:
+        """Forget everything but the link, as before the first batch; return what was shown."""
+        shown = set(self._things.revisions)
+        self.epoch, self.seq, self.changed_ms, self.is_complete = "", 0, 0, False
+        self.version += 1
+        self._things, self._coming = _Things(), None
+        for past in (self.events, self._past_faults, self._past_environments):
+            past.clear()
+        return shown
+
     def set_link(self, link: Link, problem: str = "") -> None:
         """Note the state of the link; for the session only."""
         self.link, self.problem = link, problem

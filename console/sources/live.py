@@ -47,7 +47,7 @@ class LiveSource:
             CoreError: the core has no live picture.
         """
         await self._client.ready(patient=True)
-        stream = self._client.watch(epoch, since)
+        stream = self._client.watch(epoch, since, heartbeat_s=self._heartbeat_s)
         last = Batch(epoch, since, Part.NONE, ())
         has_heartbeat = False
         # After a resumption nothing may come for long: a core without heartbeat is asked soon.

@@ -21,7 +21,7 @@ from server.api.model import Batch, Part
 
 DEADLINES = Deadlines(connect_s=5.0, read_s=5.0)
 QUICK = Timings(
-    snapshot_s=5.0, retry_first_s=0.01, retry_last_s=0.05, heartbeat_s=0.05, stale_s=0.4, silence_s=30.0
+    snapshot_s=5.0, retry_first_s=0.01, retry_last_s=0.05, heartbeat_s=0.1, stale_s=0.5, silence_s=30.0
 )  # fmt: skip
 
 STOPPABLE = """
@@ -58,6 +58,7 @@ async def some(batches: AsyncIterator[Batch], count: int) -> list[Batch]:
 
 
 async def test_a_quiet_core_without_heartbeat_is_asked_and_its_answer_is_a_sign_of_life(core: FakeCore) -> None:
+    core.is_mute = True
     core.add(state="CONFIGURED")
     async with await Client.connect(core.endpoint, deadlines=DEADLINES) as client:
         batches = LiveSource(client, heartbeat_s=0.05).batches("", 0)
@@ -67,7 +68,14 @@ async def test_a_quiet_core_without_heartbeat_is_asked_and_its_answer_is_a_sign_
         assert "GetFrameworkInfo" in core.calls
 
 
+async def test_a_core_with_heartbeat_is_not_asked(core: FakeCore) -> None:
+    async with await Client.connect(core.endpoint, deadlines=DEADLINES) as client:
+        await some(LiveSource(client, heartbeat_s=0.1).batches("", 0), 5)
+    assert core.calls == ["Watch(,0)"]
+
+
 async def test_a_quiet_resumption_gives_a_sign_of_life_at_once(core: FakeCore) -> None:
+    core.is_mute = True
     core.add(state="CONFIGURED")
     async with await Client.connect(core.endpoint, deadlines=DEADLINES) as client:
         source = LiveSource(client, heartbeat_s=1.0)
