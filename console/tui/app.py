@@ -173,7 +173,7 @@ class ConsoleApp(App[int]):
     def _paint(self, changed: set[Key]) -> None:
         for screen in self.screen_stack:
             take = getattr(screen, "take", None)
-            if take is not None:
+            if take is not None and screen.is_mounted:  # a screen that is being built reads everything when it is shown
                 take(changed)
 
     def _tick(self) -> None:
