@@ -17,6 +17,9 @@ options:
   --endpoint HOST:PORT   core (default 127.0.0.1:32102, or ALIECS_CONSOLE_ENDPOINT)
   --config FILE          settings (default ~/.config/aliecs/settings.toml)
   -o, --output FORMAT    table, json, ndjson or id
+  --theme NAME           how the screen looks: dark, light, okabe-ito, mono, or a theme of yours
+  --nocolor, --ascii     no colours (as NO_COLOR); only ASCII characters
+  --reduced-motion       nothing turns, slides or blinks
   --yes                  confirm what a script changes; --confirm TOKEN and --reason TEXT for more
   --var K=V              variable of a script; may be repeated
   --check, --dry-run     of a script: parse only; connect and read only

@@ -37,7 +37,7 @@ def open_session(settings: Settings, *, read_only: bool = False) -> Coroutine[An
         control_s=settings.control_s,
         create_s=settings.create_s,
     )
-    timings = Timings(settle_s=settings.settle_s)
+    timings = Timings(settle_s=settings.settle_s, stale_s=settings.stale_s)
     gc.enable()  # off since front.py
     return Session.open(settings.endpoint, deadlines=deadlines, timings=timings, read_only=read_only)
 
@@ -45,7 +45,7 @@ def open_session(settings: Settings, *, read_only: bool = False) -> Coroutine[An
 async def one_shot(command: Command, args: argparse.Namespace, settings: Settings) -> int:
     """Run one command of the command line; data to stdout, messages to stderr; return the exit code."""
     output = args.output or settings.output or "table"
-    colour = table.has_colour(sys.stdout) and not args.nocolor
+    colour = table.has_colour(sys.stdout, no_color=settings.no_color)
     verb = verb_of(command)
     try:
         async with await open_session(settings) as session:
@@ -58,6 +58,7 @@ async def one_shot(command: Command, args: argparse.Namespace, settings: Setting
                 output=output,
                 wait_s=settings.wait_s,
                 colour=colour,
+                ascii=settings.ascii,
             )
             result = await verb(context)
     except AliecsError as error:

@@ -6,11 +6,10 @@ import argparse
 import gc
 import os
 import sys
-from dataclasses import replace
 
 from console import plugins, settings
 from console.exit_codes import UNCLASSIFIED, USAGE, ExitError, explain, usage
-from console.parse import FORMATS, SESSION_ARGS, HelpAsked, Parser, add_argument, duration, formatter, parse
+from console.parse import FORMATS, SESSION_ARGS, HelpAsked, Parser, add_argument, duration, formatter, inherit, parse
 
 ON_ERROR = ("stop", "continue", "cleanup")
 
@@ -51,10 +50,7 @@ def _run(words: list[str]) -> int:
     known, problem = settings.load(before.config or "")
     if problem:
         _say(f"{problem}\n")
-    if before.endpoint:
-        known = replace(known, endpoint=before.endpoint)
-    if before.output:
-        known = replace(known, output=before.output)
+    known = _told(known, before)
     if known.output and known.output not in FORMATS:
         raise usage(f"output {known.output!r}", hint=f"one of {', '.join(FORMATS)}")
     if before.script or before.commands:
@@ -62,56 +58,66 @@ def _run(words: list[str]) -> int:
 
         return run_script(before, known)
     if not before.words:
-        return _no_verb(known)
+        return _no_verb(known, problem)
     added = plugins.load(before.words[0]) if before.words[0] in plugins.names() else None
     if added is not None:
         return added(before.words[1:])
-    return _verb(before, known)
+    return _verb(before, known, problem)
 
 
-def _verb(before: argparse.Namespace, known: settings.Settings) -> int:
+def _verb(before: argparse.Namespace, known: settings.Settings, problem: str) -> int:
     command, args = parse(before.words)
-    for arg in SESSION_ARGS:
-        name = arg.name.strip("-")
-        if getattr(before, name) and not getattr(args, name):
-            setattr(args, name, getattr(before, name))
-    known = replace(known, endpoint=args.endpoint or known.endpoint)
+    inherit(args, before)
+    known = _told(known, args)
     if command.name == "about":
         return _about(known, before.config)
     if command.name == "tui":
-        return _screen(known)
+        return _screen(known, problem)
     from console.execute import one_shot, run_until_signal  # grpc comes with it
 
     return run_until_signal(one_shot(command, args, known))
 
 
-def _no_verb(known: settings.Settings) -> int:
+def _told(known: settings.Settings, options: argparse.Namespace) -> settings.Settings:
+    """Return the settings with what the command line says."""
+    said = {name: value for name in ("endpoint", "output", "theme", "ascii", "reduced_motion")
+            if (value := getattr(options, name))}  # fmt: skip
+    return settings.overlaid(known, **said, **({"no_color": True} if options.nocolor else {}))
+
+
+def _no_verb(known: settings.Settings, problem: str) -> int:
     if sys.stdin.isatty() and sys.stdout.isatty():
-        return _screen(known)
+        return _screen(known, problem)
     from console.__main__ import OVERVIEW
 
     _say(OVERVIEW.partition("\nverbs:")[0] + "\n")
     return USAGE
 
 
-def _screen(known: settings.Settings) -> int:
+def _screen(known: settings.Settings, problem: str) -> int:
     if not (sys.stdout.isatty() and sys.stderr.isatty()):  # textual draws on stderr
         _say("the screen needs a terminal; aliecs env watch prints lines instead\n")
         return USAGE
     from console.tui.run import run_screen  # textual comes with it
 
-    return run_screen(known)
+    return run_screen(known, problem)
 
 
 def _about(known: settings.Settings, config: str | None) -> int:
     from importlib.metadata import version
 
+    from console import themes
+
     rows = {
         "name": "aliecs, console of AliECS in Python",
         "version": version("aliecs"),
         "python": sys.version.split()[0],
-        "settings": config or os.environ.get("ALIECS_CONSOLE_CONFIG") or "~/.config/aliecs/settings.toml",
+        "settings": config or os.environ.get("ALIECS_CONSOLE_CONFIG") or settings.config_path("settings.toml"),
         "endpoint": known.endpoint,
+        "theme": known.theme,
+        "themes": themes.names(),
+        "keys": known.keys or settings.config_path("keys.toml"),
+        "recordings": settings.recordings_folder(known),
         "licence": "GPL-3.0-or-later",
     }
     from console.table import render_facts, render_json

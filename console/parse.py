@@ -36,7 +36,10 @@ SESSION_ARGS = (
     Arg("--confirm", "confirm with the run number or the id (levels 3 and 4)", metavar="TOKEN"),
     Arg("--reason", "why, at least 10 characters (level 4)", metavar="TEXT"),
     Arg("--nospinner", "accepted for coconut", FLAG),
+    Arg("--theme", "how the screen looks: a name that aliecs about lists", metavar="NAME", completes="theme"),
     Arg("--nocolor", "no colours", FLAG),
+    Arg("--ascii", "only ASCII characters", FLAG),
+    Arg("--reduced-motion", "nothing turns or slides", FLAG),
     Arg("--verbose", "accepted for coconut", FLAG, short="-v"),
 )
 """Options that every verb takes too."""
@@ -147,6 +150,13 @@ def add_argument(parser: argparse._ActionsContainer, arg: Arg) -> None:
             choices=arg.choices or None,
             default=arg.default or None,
         )
+
+
+def inherit(args: argparse.Namespace, outer: argparse.Namespace) -> None:
+    """Give a call the options of the session that it does not set itself."""
+    for arg in SESSION_ARGS:
+        name = arg.name.strip("-").replace("-", "_")
+        setattr(args, name, getattr(args, name) or getattr(outer, name))
 
 
 def duration(text: str) -> float:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
+from console.glyphs import glyph
+
 if TYPE_CHECKING:
     from server.api.model import Environment, Event, Fault, Task, TransitionProgress
 
@@ -52,14 +54,14 @@ def look(state: str, *, critical: bool = False) -> Look:
     return LOOKS.get(state, LOOKS["UNKNOWN"])
 
 
-def state_code(environment: Environment) -> str:
+def state_code(environment: Environment, *, ascii: bool = False) -> str:
     """Return "RUN", or "CFG»RUN 62%" while a transition runs."""
     code = look(environment.state).code
     progress = environment.transition
     if progress is None:
         return code
     share = f" {100 * progress.tasks_done // progress.tasks_total}%" if progress.tasks_total else ""
-    return f"{code}»{_TARGETS.get(progress.event, '?')}{share}"
+    return f"{code}{glyph('becomes', ascii=ascii)}{_TARGETS.get(progress.event, '?')}{share}"
 
 
 def step_line(progress: TransitionProgress) -> str:

@@ -58,6 +58,7 @@ class Context:
     wait_s: float = 600.0
     """For verbs that wait and were not told how long."""
     colour: bool = False
+    ascii: bool = False
     unfinished: str = ""
     """Environment that a verb began to make when it was interrupted."""
 

@@ -29,7 +29,7 @@ from console.exit_codes import (
     explain,
     usage,
 )
-from console.parse import SESSION_ARGS, duration, parse
+from console.parse import duration, inherit, parse
 from console.present import fault_line
 from console.results import Context, Result, render
 from console.script_check import check
@@ -91,7 +91,7 @@ class Runner:
         self._session = session
         self._options = options
         self._settings = settings
-        self._report = Report(settings.output, colour=table.has_colour(sys.stdout) and not options.nocolor)
+        self._report = Report(settings.output, colour=table.has_colour(sys.stdout, no_color=settings.no_color))
         self._own: set[str] = set()
         """Environments that this script made."""
         self._gone: set[str] = set()
@@ -203,10 +203,7 @@ class Runner:
         command, args = parse(list(words), SCRIPT)
         outcome.name = command.name.removeprefix("env ")
         outcome.output = args.output or ""
-        for arg in SESSION_ARGS:
-            name = arg.name.strip("-")
-            if not getattr(args, name):
-                setattr(args, name, getattr(self._options, name))
+        inherit(args, self._options)
         if hasattr(args, "timeout") and args.timeout is None:
             args.timeout = self._options.timeout
         context = self._context(command, args, outcome)
@@ -235,6 +232,7 @@ class Runner:
             output=outcome.output or "table",
             is_gated=True,
             own=self._own,
+            ascii=self._settings.ascii,
             wait_s=self._settings.wait_s,
         )
 

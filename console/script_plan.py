@@ -8,7 +8,7 @@ from console import gates, resolve, table
 from console.commands import SCRIPT, Command
 from console.execute import say, show, verb_of
 from console.exit_codes import NOT_NOW, ExitError, exit_code, explain
-from console.parse import SESSION_ARGS, parse
+from console.parse import inherit, parse
 from console.results import Context
 from console.script_check import PLANNED
 from console.script_lines import Script, Step, insert
@@ -51,10 +51,7 @@ class _Planner:
             table.write(f"{step.line:4}  {step.text}\n      would wait and look\n")
             return
         command, args = parse(words, SCRIPT)
-        for arg in SESSION_ARGS:
-            name = arg.name.strip("-")
-            if not getattr(args, name):
-                setattr(args, name, getattr(self._options, name))
+        inherit(args, self._options)
         context = Context(
             session=self._session,
             command=command,

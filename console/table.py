@@ -73,9 +73,13 @@ def clean(value: Any) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
-def has_colour(stream: TextIO) -> bool:
-    """Say whether colours may be written there (clients.md 5.7)."""
-    return stream.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+def has_colour(stream: TextIO, *, no_color: bool) -> bool:
+    """Say whether colours may be written there.
+
+    Args:
+        no_color: the setting, which also knows of NO_COLOR.
+    """
+    return stream.isatty() and not no_color
 
 
 def write(text: str, stream: TextIO | None = None) -> None:

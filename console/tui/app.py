@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Sequence
 from typing import ClassVar
 
-from textual import on
+from textual import on, work
 from textual.app import App
 from textual.binding import Binding, BindingType
 
@@ -18,6 +18,7 @@ from console import themes
 from console.session import Session
 from console.settings import Settings
 from console.store import Key
+from console.theme_watch import watch_theme
 from console.tui.frames import Frames
 from console.tui.looks import Styles, default_variables, screen_theme
 from console.tui.screens.base import ConsoleScreen
@@ -31,6 +32,9 @@ from console.tui.widgets.header import Tab
 
 CLOCK_S = 1.0
 """Between two paints of what shows the passing of time; changes are painted when they come."""
+
+PROBLEM_S = 15.0
+"""How long it is shown that a file of the user's is wrong."""
 
 TABS = (
     Tab("overview", "1", "Overview"),
@@ -54,6 +58,7 @@ class ConsoleApp(App[int]):
     Args:
         session: not yet following.
         settings: how it looks and what it may do.
+        problem: what is wrong with them, to be shown.
     """
 
     CSS_PATH = "app.tcss"
@@ -68,13 +73,18 @@ class ConsoleApp(App[int]):
         Binding("ctrl+q,q", "quit", "quit", id="app.quit"),
     ]  # fmt: skip
 
-    def __init__(self, session: Session, settings: Settings | None = None) -> None:
-        super().__init__()
-        self.session = session
+    def __init__(self, session: Session, settings: Settings | None = None, *, problem: str = "") -> None:
         self.settings = settings or Settings()
+        # With the terminal's own colours allowed, textual takes NO_COLOR at its word.
+        super().__init__(ansi_color=True if self.settings.is_colourless else None)
+        self.session = session
         self.tabs: Sequence[Tab] = TABS
         self._environment_id = ""
         self._frames = Frames(self._paint, self.set_timer)
+        self._problems = [problem] if problem else []
+        """Found before there was a screen to show them on."""
+        if self.settings.reduced_motion:
+            self.animation_level = "none"
         self.show_theme(self.settings.theme)
 
     # ---- what the widgets ask ----------------------------------------------------------------
@@ -123,6 +133,9 @@ class ConsoleApp(App[int]):
         self._following = contextlib.ExitStack()
         self._following.enter_context(self.session.listening(self._frames.add))
         self.session.follow()
+        self._follow_theme(self._theme_name)
+        for problem in self._problems:
+            self._warn(problem)
 
     async def on_unmount(self) -> None:
         self._following.close()
@@ -133,13 +146,32 @@ class ConsoleApp(App[int]):
     def show_theme(self, name: str) -> None:
         """Use a theme from now on; if it is broken, say so and use the one that is used then."""
         loaded = themes.load(name)
-        self.looks = Styles(loaded.theme, ascii=self.settings.ascii)
-        self.register_theme(screen_theme(loaded.theme))
-        self.theme = loaded.theme.name
+        self._use_theme(loaded.theme)
+        self._theme_name = name
+        if not self.is_running:
+            self._problems += [loaded.problem] if loaded.problem else []
+            return
         if loaded.problem:
-            self.notify(loaded.problem, title="theme", severity="warning", markup=False)
+            self._warn(loaded.problem)
+        self._follow_theme(name)
+
+    @work(group="theme", exclusive=True)
+    async def _follow_theme(self, name: str) -> None:
+        """Use what the theme's files say whenever they change; what is broken is told, and nothing changes."""
+        async for found in watch_theme(name):
+            self._warn(found) if isinstance(found, str) else self._use_theme(found)
+
+    def _use_theme(self, theme: themes.Theme) -> None:
+        self.looks = Styles(theme, ascii=self.settings.ascii, reduced_motion=self.settings.reduced_motion)
+        self.register_theme(screen_theme(theme))
+        if self.theme == theme.name:
+            self.mutate_reactive(ConsoleApp.theme)  # the same name, with other colours
+        self.theme = theme.name
         if self.is_running:
             self._repaint()
+
+    def _warn(self, problem: str) -> None:
+        self.notify(problem, severity="warning", markup=False, timeout=PROBLEM_S)
 
     def action_next_theme(self) -> None:
         names = themes.names()

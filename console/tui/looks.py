@@ -29,8 +29,9 @@ class Styles:
     (``strip.apply_style(styles.selected)``). Those for bars and headings have one.
     """
 
-    def __init__(self, theme: Theme, *, ascii: bool = False) -> None:
+    def __init__(self, theme: Theme, *, ascii: bool = False, reduced_motion: bool = False) -> None:
         self.theme = theme
+        self._stands_still = reduced_motion
         self.ascii = ascii
         painted = {name: style_of(paint) for name, paint in theme.styles.items()}
         self.ground = Style(bgcolor=_rich(theme.colours.background))
@@ -81,7 +82,7 @@ class Styles:
 
     def spinner(self, frame: int) -> str:
         """Return a frame of what is under way."""
-        return glyphs.spinner(frame, ascii=self.ascii)
+        return glyphs.spinner(0 if self._stands_still else frame, ascii=self.ascii)
 
     def _look(self, state: str) -> StateLook:
         usual, paint = CRITICAL_ERROR if state == "CRITICAL_ERROR" else look(state), self.theme.states[state]

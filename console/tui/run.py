@@ -11,15 +11,23 @@ from console.tui.app import ConsoleApp
 from server.api.client import Client, Deadlines
 
 
-def run_screen(settings: Settings) -> int:
-    """Open the screen and return the exit code when it is closed. It starts without a core too, and waits for one."""
+def run_screen(settings: Settings, problem: str = "") -> int:
+    """Open the screen and return the exit code when it is closed. It starts without a core too, and waits for one.
 
+    Args:
+        problem: what is wrong with the settings, to be shown.
+    """
     for name in ("COLUMNS", "LINES"):
         os.environ.pop(name, None)  # exported by a shell they would fix the size: the terminal itself knows it
 
+    os.environ.pop("NO_COLOR", None)  # textual would make greys of all themes: settings.py has decided already
+    if settings.is_colourless:
+        os.environ["NO_COLOR"] = "1"
+
     async def run() -> int:
         client = Client(settings.endpoint, deadlines=Deadlines(connect_s=settings.connect_s))
-        app = ConsoleApp(Session(client, timings=Timings(settle_s=settings.settle_s)), settings)
+        timings = Timings(settle_s=settings.settle_s, stale_s=settings.stale_s)
+        app = ConsoleApp(Session(client, timings=timings), settings, problem=problem)
         return await app.run_async() or app.return_code or 0
 
     return asyncio.run(run())

@@ -55,7 +55,7 @@ async def show(context: Context) -> Result:
         rows = [task_row(one) for one in info.tasks]
         text += "\n" + (render_table(TASK_COLUMNS, rows, colour=context.colour) if rows else "no tasks\n")
     if args.workflow and details.workflow is not None:
-        text += "\n" + render_tree(details.workflow)
+        text += "\n" + render_tree(details.workflow, ascii=context.ascii)
     return Result(
         facts=facts,
         data=info._asdict() | {"public": details.public, "fault": fault, "workflow": details.workflow},

@@ -110,7 +110,7 @@ class _Watcher:
 
     def _tell_environment(self, name: str) -> None:
         environment = self._store.environment(name)
-        line = f"{name}  gone" if environment is None else _line(environment)
+        line = f"{name}  gone" if environment is None else _line(environment, ascii=self._context.ascii)
         if self._shown.get(name) != line:
             self._shown[name] = line
             gone = {"id": name, "state": "DONE"}
@@ -132,9 +132,14 @@ class _Watcher:
         self._context.emit(render_line(value) if is_json else f"{line}\n")
 
 
-def _line(environment: Environment) -> str:
+def _line(environment: Environment, *, ascii: bool) -> str:
     tasks = f"{environment.tasks_ok}/{environment.tasks_total} tasks"
-    parts = [environment.id, f"{state_code(environment):12}", f"run {run_number(environment.run_number):>8}", tasks]
+    parts = [
+        environment.id,
+        f"{state_code(environment, ascii=ascii):12}",
+        f"run {run_number(environment.run_number):>8}",
+        tasks,
+    ]
     if environment.state == "RUNNING":
         parts += [rate(environment.bytes_per_s), size(environment.bytes_moved)]
     if environment.transition is not None:

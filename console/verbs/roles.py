@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from console import resolve
+from console.glyphs import glyph
 from console.present import look
 from console.results import Context, Result
 from console.table import Row
@@ -53,7 +54,7 @@ async def tree(context: Context) -> Result:
         rows=rows,
         columns=context.command.columns,
         data=[{"workflow": root}],
-        text=render_tree(root),
+        text=render_tree(root, ascii=context.ascii),
         ids=tuple(row["path"] for row in rows),
         environment_id=details.environment.id,
     )
@@ -66,12 +67,20 @@ def _rows(role: RoleInfo) -> Iterator[Row]:
         yield from _rows(child)
 
 
-def render_tree(role: RoleInfo, prefix: str = "", branch: str = "") -> str:
-    """Return a role and all below it, one per line: glyph, code, name, task of a leaf."""
-    shown = look(role.state)
-    task = f"  task {role.task_ids[0]}" if len(role.task_ids) == 1 and not role.roles else ""
-    lines = f"{prefix}{branch}{shown.glyph} {shown.code} {role.name}{task}\n"
-    below = prefix + {"": "", "├─ ": "│  ", "└─ ": "   "}[branch]
-    for child in role.roles:
-        lines += render_tree(child, below, "└─ " if child is role.roles[-1] else "├─ ")
-    return lines
+def render_tree(role: RoleInfo, *, ascii: bool = False) -> str:
+    """Return a role and all below it, one per line: sign, code, name, task of a leaf."""
+    mark, last, bar = (glyph(name, ascii=ascii) for name in ("tee_left", "bottom_left", "vertical"))
+    line = glyph("horizontal", ascii=ascii)
+
+    def lines(role: RoleInfo, branch: str, below: str) -> str:
+        shown = look(role.state)
+        sign = shown.ascii if ascii else shown.glyph
+        task = f"  task {role.task_ids[0]}" if len(role.task_ids) == 1 and not role.roles else ""
+        text = f"{branch}{sign} {shown.code} {role.name}{task}\n"
+        for child in role.roles[:-1]:
+            text += lines(child, f"{below}{mark}{line} ", f"{below}{bar}  ")
+        for child in role.roles[-1:]:
+            text += lines(child, f"{below}{last}{line} ", f"{below}   ")
+        return text
+
+    return lines(role, "", "")

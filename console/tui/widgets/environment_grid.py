@@ -83,7 +83,7 @@ class EnvironmentGrid(ListGrid):
         since = age(self.desk.session.now() - one.state_since_ms / 1000) if one.state_since_ms else "-"
         return {
             "": Cell(look.glyph, look.style),
-            "STATE": Cell(state_code(one).replace("»", looks.glyph("becomes")), look.style),
+            "STATE": Cell(state_code(one, ascii=looks.ascii), look.style),
             "RUN": Cell(run_number(one.run_number), looks.bold if one.run_number else looks.dim),
             "ENV ID": Cell(one.id),
             "FOR": Cell(since, looks.dim),
