@@ -6,16 +6,22 @@ Plain reads, ``apply`` and nothing else; a recording or another transport feeds 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from operator import attrgetter
+from typing import Any
 
+from console.past import Ended, Rates
+from console.role_tree import RoleCounts, RoleTree
 from server.api.model import (
     Batch,
+    Change,
     Core,
     Environment,
     Event,
     Fault,
+    History,
     Host,
     Kind,
     Part,
@@ -23,12 +29,10 @@ from server.api.model import (
     Role,
     Service,
     Task,
-    Thing,
+    Variables,
 )
 
 EVENTS_KEPT = 2000
-FAULTS_KEPT = 50
-"""Of environments that are gone, so that a failed creation can still be explained."""
 
 Key = tuple[Kind, str]
 
@@ -47,14 +51,15 @@ class _Things:
 
     core: Core | None = None
     environments: dict[str, Environment] = field(default_factory=dict)
-    roles: dict[str, dict[str, Role]] = field(default_factory=dict)
-    """By environment and path."""
+    roles: dict[str, RoleTree] = field(default_factory=dict)
     tasks: dict[str, Task] = field(default_factory=dict)
     members: dict[str, dict[str, None]] = field(default_factory=dict)
     """Ids of the tasks of an environment, in the order in which they came."""
     hosts: dict[str, Host] = field(default_factory=dict)
     services: dict[str, Service] = field(default_factory=dict)
     faults: dict[str, Fault] = field(default_factory=dict)
+    variables: dict[str, Variables] = field(default_factory=dict)
+    history: dict[str, History] = field(default_factory=dict)
     revisions: dict[Key, int] = field(default_factory=dict)
 
 
@@ -82,8 +87,9 @@ class Store:
         self.events_total = 0
         self._things = _Things()
         self._coming: _Things | None = None
-        self._past_faults: dict[str, Fault] = {}
-        self._past_environments: dict[str, Environment] = {}
+        self._event_revision = 0
+        self._ended = Ended()
+        self._rates = Rates()
 
     # ---- reads -------------------------------------------------------------------------------
 
@@ -109,7 +115,7 @@ class Store:
 
     def last_seen(self, environment_id: str) -> Environment | None:
         """Return the environment as it is, or as it last was before it went."""
-        return self._things.environments.get(environment_id) or self._past_environments.get(environment_id)
+        return self._things.environments.get(environment_id) or self._ended.environment(environment_id)
 
     def environments(self) -> list[Environment]:
         """Return all, oldest first."""
@@ -127,22 +133,50 @@ class Store:
 
     def roles(self, environment_id: str) -> list[Role]:
         """Return the roles of one environment in pre-order."""
-        return sorted(self._things.roles.get(environment_id, {}).values(), key=lambda it: it.order)
+        return self._tree(environment_id).roles()
+
+    def role(self, environment_id: str, order: int) -> Role | None:
+        return self._tree(environment_id).get(order)
+
+    def children(self, environment_id: str, order: int | None = None) -> list[Role]:
+        """Return the roles right below one, in order; for None the root."""
+        return self._tree(environment_id).children(order)
+
+    def counts(self, environment_id: str, order: int | None = None) -> RoleCounts:
+        """Return how many tasks are at and below a role, by state; for None those of the whole environment."""
+        return self._tree(environment_id).counts(order)
+
+    def tasks_below(self, environment_id: str, order: int | None = None) -> list[Task]:
+        """Return the tasks at and below a role in pre-order; for None those of the whole tree."""
+        tasks = self._things.tasks
+        below = self._tree(environment_id).tasks(order)
+        return [task for role in below if (task := tasks.get(role.task_id)) is not None]
+
+    def _tree(self, environment_id: str) -> RoleTree:
+        return self._things.roles.get(environment_id) or _NO_ROLES
 
     def fault(self, environment_id: str) -> Fault | None:
         """Return the first fault of an environment, also if the environment is gone."""
-        return self._things.faults.get(environment_id) or self._past_faults.get(environment_id)
+        return self._things.faults.get(environment_id) or self._ended.fault(environment_id)
+
+    def variables(self, environment_id: str) -> Variables | None:
+        return self._things.variables.get(environment_id)
+
+    def history(self, environment_id: str) -> History | None:
+        """Return the finished transitions of an environment."""
+        return self._things.history.get(environment_id)
+
+    def rates(self, environment_id: str) -> Sequence[tuple[float, float]]:
+        """Return (Unix seconds, bytes per second) of the last ten minutes, oldest first; between two points it was steady."""
+        return self._rates.of(environment_id)
 
     def last_fault(self) -> Fault | None:
         """Return the first fault of the environment that went last, None if it had none."""
-        if not self._past_environments:
-            return None
-        return self._past_faults.get(next(reversed(self._past_environments)))
+        return next((fault for _, fault in self._ended.newest_first()), None)
 
     def ended(self) -> list[tuple[Environment, Fault | None]]:
         """Return environments that are gone as they last were, the last one first, each with its first fault."""
-        past = reversed(self._past_environments.values())
-        return [(environment, self._past_faults.get(environment.id)) for environment in past]
+        return self._ended.newest_first()
 
     # ---- writes ------------------------------------------------------------------------------
 
@@ -150,31 +184,39 @@ class Store:
         """Take in a batch; return what changed and is shown, by kind and id.
 
         The parts of a snapshot show nothing until its last one, then everything. A change with a revision that is
-        not above the known one is passed over, so that a batch may come twice.
+        not above the known one is passed over, so that a batch may come twice; so is an event that is known already.
         """
+        if batch.epoch != self.epoch:
+            self._event_revision = 0
         self.version += 1
         self.epoch, self.seq, self.changed_ms = batch.epoch, batch.seq, batch.timestamp_ms
         if batch.part is Part.BEGIN:
             self._coming = _Things()
         target = self._coming if batch.part is not Part.NONE and self._coming is not None else self._things
+        revisions = target.revisions
         changed: set[Key] = set()
+        events: list[Change] = []
         for change in batch.changes:
             value = change.value
-            if isinstance(value, Removal):
+            known_as = _THINGS.get(type(value))
+            if known_as is not None:
+                kind, identify, put = known_as
+                name = identify(value)
+                key = (kind, name)
+                if change.revision and change.revision <= revisions.get(key, 0):
+                    continue
+                revisions[key] = change.revision
+                put(target, name, value)
+                changed.add(key)
+            elif isinstance(value, Removal):
                 self._remove(target, value, changed)
             elif isinstance(value, Core):
                 target.core = value
-            elif isinstance(value, Environment | Role | Task | Host | Service | Fault):
-                key = key_of(value)
-                if change.revision and change.revision <= target.revisions.get(key, 0):
-                    continue
-                target.revisions[key] = change.revision
-                _WRITERS[type(value)](target, value)
-                changed.add(key)
             else:
-                self.events.append(value)
-                self.events_total += 1
+                events.append(change)
+        self._log(events)
         if target is self._things:
+            self._follow(name for kind, name in changed if kind is Kind.ENVIRONMENT)
             return changed
         if batch.part is Part.END:
             return self._show(target)
@@ -186,9 +228,27 @@ class Store:
         self.epoch, self.seq, self.changed_ms, self.is_complete = "", 0, 0, False
         self.version += 1
         self._things, self._coming = _Things(), None
-        for past in (self.events, self._past_faults, self._past_environments):
-            past.clear()
+        self._ended, self._rates, self._event_revision = Ended(), Rates(), 0
+        self.events.clear()
         return shown
+
+    def _log(self, events: list[Change]) -> None:
+        for change in events:
+            if not change.revision or change.revision > self._event_revision:
+                self.events.append(change.value)  # type: ignore[arg-type]  # whoever calls has looked
+                self.events_total += 1
+        if events:
+            self._event_revision = max(self._event_revision, events[-1].revision)
+
+    def _follow(self, environment_ids: Iterable[str]) -> None:
+        """Note the rates of environments that changed; those that are gone have none."""
+        for environment_id in environment_ids:
+            environment = self._things.environments.get(environment_id)
+            if environment is None:
+                self._rates.forget(environment_id)
+            else:
+                self._ended.forget(environment_id)
+                self._rates.add(environment_id, self.changed_ms / 1000, environment.bytes_per_s)
 
     def set_link(self, link: Link, problem: str = "") -> None:
         """Note the state of the link; for the session only."""
@@ -199,7 +259,9 @@ class Store:
         before = set(self._things.revisions)
         for environment_id in self._things.environments.keys() - picture.environments.keys():
             self._keep(self._things, environment_id)
+        was_there = self._things.environments.keys()
         self._things, self._coming, self.is_complete = picture, None, True
+        self._follow(was_there | picture.environments.keys())
         return before | set(picture.revisions)
 
     def _remove(self, target: _Things, removal: Removal, changed: set[Key]) -> None:
@@ -209,13 +271,17 @@ class Store:
         if kind is Kind.ENVIRONMENT:
             self._keep(target, name)
             target.environments.pop(name, None)
-            for path in target.roles.pop(name, {}):
-                target.revisions.pop((Kind.ROLE, f"{name}/{path}"), None)
-            target.faults.pop(name, None)
-            target.revisions.pop((Kind.FAULT, name), None)
+            for role in target.roles.pop(name, _NO_ROLES).roles():
+                target.revisions.pop((Kind.ROLE, f"{name}/{role.order}"), None)
+            for gone_with_it, things in (
+                (Kind.FAULT, target.faults), (Kind.VARIABLES, target.variables), (Kind.HISTORY, target.history)
+            ):  # fmt: skip
+                things.pop(name, None)
+                target.revisions.pop((gone_with_it, name), None)
         elif kind is Kind.ROLE:
-            environment_id, _, path = name.partition("/")
-            target.roles.get(environment_id, {}).pop(path, None)
+            environment_id, _, order = name.partition("/")
+            if environment_id in target.roles and order.isdecimal():
+                target.roles[environment_id].remove(int(order))
         elif kind is Kind.TASK:
             task = target.tasks.pop(name, None)
             if task is not None:
@@ -230,31 +296,8 @@ class Store:
     def _keep(self, picture: _Things, environment_id: str) -> None:
         """Remember how an environment ended."""
         environment = picture.environments.get(environment_id)
-        fault = picture.faults.get(environment_id)
         if environment is not None:
-            self._past_environments[environment_id] = environment
-        if fault is not None:
-            self._past_faults[environment_id] = fault
-        for past in (self._past_faults, self._past_environments):
-            while len(past) > FAULTS_KEPT:
-                past.pop(next(iter(past)))
-
-
-def key_of(thing: Environment | Role | Task | Host | Service | Fault) -> Key:
-    """Return the kind and id of a thing, as a Removal names it."""
-    match thing:
-        case Task():
-            return (Kind.TASK, thing.task_id)
-        case Role():
-            return (Kind.ROLE, f"{thing.environment_id}/{thing.path}")
-        case Environment():
-            return (Kind.ENVIRONMENT, thing.id)
-        case Host():
-            return (Kind.HOST, thing.name)
-        case Service():
-            return (Kind.SERVICE, thing.id)
-        case Fault():
-            return (Kind.FAULT, thing.environment_id)
+            self._ended.keep(environment, picture.faults.get(environment_id))
 
 
 def worst_first(tasks: Iterable[Task], rank: Mapping[str, int]) -> list[Task]:
@@ -263,39 +306,42 @@ def worst_first(tasks: Iterable[Task], rank: Mapping[str, int]) -> list[Task]:
     return sorted(tasks, key=lambda it: (rank.get(it.state, last), not it.critical, it.host, it.path, it.task_id))
 
 
-def _put_environment(target: _Things, value: Environment) -> None:
-    target.environments[value.id] = value
+def _put_role(target: _Things, name: str, value: Role) -> None:
+    tree = target.roles.get(value.environment_id)
+    if tree is None:
+        tree = target.roles[value.environment_id] = RoleTree()
+    tree.put(value)
 
 
-def _put_role(target: _Things, value: Role) -> None:
-    target.roles.setdefault(value.environment_id, {})[value.path] = value
+def _put_task(target: _Things, name: str, value: Task) -> None:
+    known = target.tasks.get(name)
+    target.tasks[name] = value
+    if known is None or known.environment_id != value.environment_id:
+        if known is not None:
+            target.members.get(known.environment_id, {}).pop(name, None)
+        target.members.setdefault(value.environment_id, {})[name] = None
 
 
-def _put_task(target: _Things, value: Task) -> None:
-    known = target.tasks.get(value.task_id)
-    if known is not None and known.environment_id != value.environment_id:
-        target.members.get(known.environment_id, {}).pop(value.task_id, None)
-    target.tasks[value.task_id] = value
-    target.members.setdefault(value.environment_id, {})[value.task_id] = None
+def _into(attribute: str) -> Callable[[_Things, str, Any], None]:
+    """Return what puts a value under its name into a dictionary of the picture."""
+
+    def put(target: _Things, name: str, value: Any) -> None:
+        getattr(target, attribute)[name] = value
+
+    return put
 
 
-def _put_host(target: _Things, value: Host) -> None:
-    target.hosts[value.name] = value
+_NO_ROLES = RoleTree()
+_OF_ENVIRONMENT = attrgetter("environment_id")
 
-
-def _put_service(target: _Things, value: Service) -> None:
-    target.services[value.id] = value
-
-
-def _put_fault(target: _Things, value: Fault) -> None:
-    target.faults[value.environment_id] = value
-
-
-_WRITERS: dict[type[Thing], Callable[[_Things, object], None]] = {
-    Environment: _put_environment,  # type: ignore[dict-item]  # each is called with its own type only
-    Role: _put_role,  # type: ignore[dict-item]
-    Task: _put_task,  # type: ignore[dict-item]
-    Host: _put_host,  # type: ignore[dict-item]
-    Service: _put_service,  # type: ignore[dict-item]
-    Fault: _put_fault,  # type: ignore[dict-item]
+_THINGS: dict[type, tuple[Kind, Callable[[Any], str], Callable[[_Things, str, Any], None]]] = {
+    Task: (Kind.TASK, attrgetter("task_id"), _put_task),
+    Role: (Kind.ROLE, lambda role: f"{role.environment_id}/{role.order}", _put_role),
+    Environment: (Kind.ENVIRONMENT, attrgetter("id"), _into("environments")),
+    Host: (Kind.HOST, attrgetter("name"), _into("hosts")),
+    Service: (Kind.SERVICE, attrgetter("id"), _into("services")),
+    Fault: (Kind.FAULT, _OF_ENVIRONMENT, _into("faults")),
+    Variables: (Kind.VARIABLES, _OF_ENVIRONMENT, _into("variables")),
+    History: (Kind.HISTORY, _OF_ENVIRONMENT, _into("history")),
 }
+"""What has a place in the picture: its kind, its name within the kind, and how it is put there."""

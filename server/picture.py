@@ -19,6 +19,7 @@ from server.api.model import (
     Environment,
     Event,
     Fault,
+    History,
     Host,
     Kind,
     Part,
@@ -27,12 +28,16 @@ from server.api.model import (
     Service,
     Task,
     Thing,
+    Variables,
 )
 
 CHUNK_BYTES = 900_000
 """Of a message; gRPC takes 4 MiB at most, and the design promises less than 1 MiB."""
 RING_BYTES = 32 * 1024 * 1024
 """Batches kept for watchers that were away; older ones cost them a snapshot."""
+
+EVENTS_KEPT = 200
+"""Events that a snapshot ends with, so that a log is not empty at first."""
 
 Key = tuple[Kind, str]
 
@@ -51,6 +56,7 @@ class Picture:
         self._known: dict[Key, Thing] = {}
         self._pending: dict[Key, Change] = {}
         self._events: list[Change] = []
+        self._last_events: deque[bytes] = deque(maxlen=EVENTS_KEPT)
         self._ring: deque[tuple[int, bytes]] = deque()
         self._ring_bytes = 0
         self._dropped_seq = 0
@@ -71,12 +77,12 @@ class Picture:
         self._flush_soon()
 
     def remove(self, kind: Kind, name: str) -> None:
-        """Show no longer; with an environment go its roles and its fault."""
+        """Show no longer; with an environment go its roles, fault, variables and history."""
         key = (kind, name)
         gone = [key]
         if kind is Kind.ENVIRONMENT:
             gone += [one for one in self._known if one[0] is Kind.ROLE and one[1].startswith(f"{name}/")]
-            gone.append((Kind.FAULT, name))
+            gone += [(goes_too, name) for goes_too in (Kind.FAULT, Kind.VARIABLES, Kind.HISTORY)]
         if not any(one in self._known for one in gone):
             return
         for one in gone:
@@ -88,7 +94,7 @@ class Picture:
         self._flush_soon()
 
     def log(self, event: Event) -> None:
-        """Add an event to the stream; it is not part of the picture."""
+        """Add an event to the stream; the last ones are sent with every snapshot."""
         self._revision += 1
         self._events.append(Change(event, self._revision))
         self._flush_soon()
@@ -103,6 +109,7 @@ class Picture:
         events, self._events = self._events, []
         changes, self._pending = self._pending, {}
         parts: list[bytes] = [_serialise(change) for change in events]
+        self._last_events += parts
         for key, change in changes.items():
             data = _serialise(change)
             if not isinstance(change.value, Removal):
@@ -128,8 +135,8 @@ class Picture:
         return epoch == self.epoch and self._dropped_seq <= since <= self.seq
 
     def snapshot(self) -> list[bytes]:
-        """Return the whole picture as serialised batches: BEGIN, MORE ..., END."""
-        chunks = list(_chunks(list(self._things.values()))) or [b""]
+        """Return the whole picture and the last events as serialised batches: BEGIN, MORE ..., END."""
+        chunks = list(_chunks([*self._things.values(), *self._last_events])) or [b""]
         messages = [self._frame(Part.BEGIN) + chunks[0]]
         messages += [self._frame(Part.MORE) + chunk for chunk in chunks[1:]]
         return [*messages, self._frame(Part.END)]
@@ -188,6 +195,10 @@ def key_of(thing: Thing) -> Key:
             return Kind.SERVICE, thing.id
         case Fault():
             return Kind.FAULT, thing.environment_id
+        case Variables():
+            return Kind.VARIABLES, thing.environment_id
+        case History():
+            return Kind.HISTORY, thing.environment_id
         case Core():
             return Kind.UNSPECIFIED, ""
 

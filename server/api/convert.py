@@ -1,7 +1,7 @@
 """Conversion of the live picture between model.py and live.proto, both ways.
 
 The core writes (``to_*``), the console reads (``from_*``); both run once per change, so they are plain code without
-tables. Events: convert_events.py, offered here too. Replies of o2control.Control: replies.py.
+tables. Events: convert_events.py, offered here too. Transitions: convert_transitions.py. Replies of o2control: replies.py.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, cast
 from server.api import live_pb2
 from server.api import model as m
 from server.api.convert_events import from_event, from_traits, to_event, to_traits
+from server.api.convert_transitions import from_history, from_progress, to_history, to_progress
 
 __all__ = ["from_batch", "from_event", "to_batch", "to_change", "to_event"]
 
@@ -52,6 +53,16 @@ def to_change(change: m.Change) -> live_pb2.Change:
             return live_pb2.Change(revision=revision, removal=removal)
         case m.Fault():
             return live_pb2.Change(revision=revision, fault=_to_fault(value))
+        case m.History():
+            return live_pb2.Change(revision=revision, history=to_history(value))
+        case m.Variables():
+            variables = live_pb2.Variables(
+                environment_id=value.environment_id,
+                defaults=value.defaults,
+                vars=value.vars,
+                user_vars=value.user_vars,
+            )
+            return live_pb2.Change(revision=revision, variables=variables)
         case m.Host():
             host = live_pb2.Host(
                 name=value.name,
@@ -95,7 +106,6 @@ def _from_change(change: live_pb2.Change) -> m.Thing | m.Removal | m.Event | Non
 
 
 def _to_environment(value: m.Environment) -> live_pb2.Environment:
-    progress = value.transition
     return live_pb2.Environment(
         id=value.id,
         template=value.template,
@@ -105,17 +115,7 @@ def _to_environment(value: m.Environment) -> live_pb2.Environment:
         state_since_ms=value.state_since_ms,
         run_number=value.run_number,
         run_start_ms=value.run_start_ms,
-        transition=None
-        if progress is None
-        else live_pb2.TransitionProgress(
-            event=progress.event,
-            step=progress.step,
-            started_ms=progress.started_ms,
-            tasks_done=progress.tasks_done,
-            tasks_total=progress.tasks_total,
-            user=progress.user,
-            waiting_for=progress.waiting_for,
-        ),
+        transition=to_progress(value.transition),
         detectors=value.detectors,
         hosts=value.hosts,
         flps=value.flps,
@@ -136,7 +136,6 @@ def _to_environment(value: m.Environment) -> live_pb2.Environment:
 
 
 def _from_environment(message: live_pb2.Environment) -> m.Environment:
-    progress = message.transition
     return m.Environment(
         id=message.id,
         template=message.template,
@@ -146,17 +145,7 @@ def _from_environment(message: live_pb2.Environment) -> m.Environment:
         state_since_ms=message.state_since_ms,
         run_number=message.run_number,
         run_start_ms=message.run_start_ms,
-        transition=m.TransitionProgress(
-            event=progress.event,
-            step=progress.step,
-            started_ms=progress.started_ms,
-            tasks_done=progress.tasks_done,
-            tasks_total=progress.tasks_total,
-            user=progress.user,
-            waiting_for=progress.waiting_for,
-        )
-        if message.HasField("transition")
-        else None,
+        transition=from_progress(message.transition) if message.HasField("transition") else None,
         detectors=tuple(message.detectors),
         hosts=message.hosts,
         flps=message.flps,
@@ -189,6 +178,7 @@ def _to_role(value: m.Role) -> live_pb2.Role:
         task_id=value.task_id,
         order=value.order,
         traits=to_traits(value.traits),
+        parent_order=value.parent_order,
     )
 
 
@@ -205,6 +195,7 @@ def _from_role(message: live_pb2.Role) -> m.Role:
         task_id=message.task_id,
         order=message.order,
         traits=from_traits(message.traits) if message.HasField("traits") else None,
+        parent_order=message.parent_order if message.HasField("parent_order") else None,
     )
 
 
@@ -311,6 +302,8 @@ def _from_core(message: live_pb2.Core) -> m.Core:
     )
 
 
+_KINDS = frozenset(m.Kind)
+
 _READERS: dict[str, Callable[[Any], m.Thing | m.Removal | m.Event | None]] = {
     "core": _from_core,
     "environment": _from_environment,
@@ -321,6 +314,10 @@ _READERS: dict[str, Callable[[Any], m.Thing | m.Removal | m.Event | None]] = {
         id=it.id, name=it.name, enabled=it.enabled, endpoint=it.endpoint, connection_state=it.connection_state
     ),
     "fault": _from_fault,
-    "removal": lambda it: m.Removal(m.Kind(it.kind), it.id),
+    "removal": lambda it: m.Removal(m.Kind(it.kind), it.id) if it.kind in _KINDS else None,
+    "variables": lambda it: m.Variables(
+        environment_id=it.environment_id, defaults=dict(it.defaults), vars=dict(it.vars), user_vars=dict(it.user_vars)
+    ),
+    "history": from_history,
     "event": from_event,
 }

@@ -55,7 +55,7 @@ class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Kind.ValueType],
     DESCRIPTOR: _descriptor.EnumDescriptor
     KIND_UNSPECIFIED: _Kind.ValueType  # 0
     KIND_ENVIRONMENT: _Kind.ValueType  # 1
-    """id = environment id; its roles and its fault go with it"""
+    """id = environment id; its roles, fault, variables and history go with it"""
     KIND_ROLE: _Kind.ValueType  # 2
     """id = "<environment id>/<order>": paths need not be unique"""
     KIND_TASK: _Kind.ValueType  # 3
@@ -66,12 +66,16 @@ class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Kind.ValueType],
     """id = service id"""
     KIND_FAULT: _Kind.ValueType  # 6
     """id = environment id"""
+    KIND_VARIABLES: _Kind.ValueType  # 7
+    """id = environment id"""
+    KIND_HISTORY: _Kind.ValueType  # 8
+    """id = environment id"""
 
 class Kind(_Kind, metaclass=_KindEnumTypeWrapper): ...
 
 KIND_UNSPECIFIED: Kind.ValueType  # 0
 KIND_ENVIRONMENT: Kind.ValueType  # 1
-"""id = environment id; its roles and its fault go with it"""
+"""id = environment id; its roles, fault, variables and history go with it"""
 KIND_ROLE: Kind.ValueType  # 2
 """id = "<environment id>/<order>": paths need not be unique"""
 KIND_TASK: Kind.ValueType  # 3
@@ -81,6 +85,10 @@ KIND_HOST: Kind.ValueType  # 4
 KIND_SERVICE: Kind.ValueType  # 5
 """id = service id"""
 KIND_FAULT: Kind.ValueType  # 6
+"""id = environment id"""
+KIND_VARIABLES: Kind.ValueType  # 7
+"""id = environment id"""
+KIND_HISTORY: Kind.ValueType  # 8
 """id = environment id"""
 Global___Kind: _TypeAlias = Kind  # noqa: Y015
 
@@ -160,9 +168,11 @@ class Change(_message.Message):
     FAULT_FIELD_NUMBER: _builtins.int
     REMOVAL_FIELD_NUMBER: _builtins.int
     EVENT_FIELD_NUMBER: _builtins.int
+    VARIABLES_FIELD_NUMBER: _builtins.int
+    HISTORY_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
-    """of the thing that changed; never falls within one epoch"""
+    """of the thing that changed, of an event its own; never falls within one epoch"""
     @_builtins.property
     def core(self) -> Global___Core: ...
     @_builtins.property
@@ -181,8 +191,12 @@ class Change(_message.Message):
     def removal(self) -> Global___Removal: ...
     @_builtins.property
     def event(self) -> _events_pb2.Event:
-        """for the log; carries no state"""
+        """for the log; carries no state; a snapshot ends with the last ones"""
 
+    @_builtins.property
+    def variables(self) -> Global___Variables: ...
+    @_builtins.property
+    def history(self) -> Global___History: ...
     def __init__(
         self,
         *,
@@ -195,13 +209,15 @@ class Change(_message.Message):
         fault: Global___Fault | None = ...,
         removal: Global___Removal | None = ...,
         event: _events_pb2.Event | None = ...,
+        variables: Global___Variables | None = ...,
+        history: Global___History | None = ...,
         revision: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "core", b"core", "environment", b"environment", "event", b"event", "fault", b"fault", "host", b"host", "removal", b"removal", "role", b"role", "service", b"service", "task", b"task"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "core", b"core", "environment", b"environment", "event", b"event", "fault", b"fault", "history", b"history", "host", b"host", "removal", b"removal", "role", b"role", "service", b"service", "task", b"task", "variables", b"variables"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "core", b"core", "environment", b"environment", "event", b"event", "fault", b"fault", "host", b"host", "removal", b"removal", "revision", b"revision", "role", b"role", "service", b"service", "task", b"task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "core", b"core", "environment", b"environment", "event", b"event", "fault", b"fault", "history", b"history", "host", b"host", "removal", b"removal", "revision", b"revision", "role", b"role", "service", b"service", "task", b"task", "variables", b"variables"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_change: _TypeAlias = _typing.Literal["core", "environment", "role", "task", "host", "service", "fault", "removal", "event"]  # noqa: Y015
+    _WhichOneofReturnType_change: _TypeAlias = _typing.Literal["core", "environment", "role", "task", "host", "service", "fault", "removal", "event", "variables", "history"]  # noqa: Y015
     _WhichOneofArgType_change: _TypeAlias = _typing.Literal["change", b"change"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_change) -> _WhichOneofReturnType_change | None: ...
 
@@ -325,6 +341,9 @@ class TransitionProgress(_message.Message):
     TASKS_TOTAL_FIELD_NUMBER: _builtins.int
     USER_FIELD_NUMBER: _builtins.int
     WAITING_FOR_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
+    USUAL_MS_FIELD_NUMBER: _builtins.int
+    BUDGET_MS_FIELD_NUMBER: _builtins.int
     event: _builtins.str
     step: _builtins.str
     """before_CONFIGURE, leave_DEPLOYED, tasks_CONFIGURE ..."""
@@ -334,6 +353,14 @@ class TransitionProgress(_message.Message):
     user: _builtins.str
     waiting_for: _builtins.str
     """what holds it now, in words"""
+    usual_ms: _builtins.int
+    """median of earlier ones that went well, same event and template; 0: none known"""
+    budget_ms: _builtins.int
+    """longest time of the tasks step; 0: not known"""
+    @_builtins.property
+    def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___Step]:
+        """done, under way and still to come, in order"""
+
     def __init__(
         self,
         *,
@@ -344,14 +371,270 @@ class TransitionProgress(_message.Message):
         tasks_total: _builtins.int = ...,
         user: _builtins.str = ...,
         waiting_for: _builtins.str = ...,
+        steps: _abc.Iterable[Global___Step] | None = ...,
+        usual_ms: _builtins.int = ...,
+        budget_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "started_ms", b"started_ms", "step", b"step", "tasks_done", b"tasks_done", "tasks_total", b"tasks_total", "user", b"user", "waiting_for", b"waiting_for"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["budget_ms", b"budget_ms", "event", b"event", "started_ms", b"started_ms", "step", b"step", "steps", b"steps", "tasks_done", b"tasks_done", "tasks_total", b"tasks_total", "user", b"user", "usual_ms", b"usual_ms", "waiting_for", b"waiting_for"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TransitionProgress: _TypeAlias = TransitionProgress  # noqa: Y015
+
+@_typing.final
+class Step(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    STARTED_MS_FIELD_NUMBER: _builtins.int
+    ENDED_MS_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    TASKS_DONE_FIELD_NUMBER: _builtins.int
+    TASKS_TOTAL_FIELD_NUMBER: _builtins.int
+    CALLS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """before_CONFIGURE, leave_DEPLOYED, tasks_CONFIGURE, enter_CONFIGURED, after_CONFIGURE ..."""
+    status: _events_pb2.OpStatus.ValueType
+    """NULL: still to come"""
+    started_ms: _builtins.int
+    ended_ms: _builtins.int
+    error: _builtins.str
+    tasks_done: _builtins.int
+    """of the tasks step"""
+    tasks_total: _builtins.int
+    @_builtins.property
+    def calls(self) -> _containers.RepeatedCompositeFieldContainer[Global___StepCall]:
+        """those that begin in it, in order of their weight"""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        status: _events_pb2.OpStatus.ValueType = ...,
+        started_ms: _builtins.int = ...,
+        ended_ms: _builtins.int = ...,
+        error: _builtins.str = ...,
+        tasks_done: _builtins.int = ...,
+        tasks_total: _builtins.int = ...,
+        calls: _abc.Iterable[Global___StepCall] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "ended_ms", b"ended_ms", "error", b"error", "name", b"name", "started_ms", b"started_ms", "status", b"status", "tasks_done", b"tasks_done", "tasks_total", b"tasks_total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Step: _TypeAlias = Step  # noqa: Y015
+
+@_typing.final
+class StepCall(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: _builtins.int
+    FUNC_FIELD_NUMBER: _builtins.int
+    CRITICAL_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    STARTED_MS_FIELD_NUMBER: _builtins.int
+    ENDED_MS_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    """of the role"""
+    func: _builtins.str
+    """"" for a hook task"""
+    critical: _builtins.bool
+    status: _events_pb2.OpStatus.ValueType
+    started_ms: _builtins.int
+    ended_ms: _builtins.int
+    error: _builtins.str
+    def __init__(
+        self,
+        *,
+        path: _builtins.str = ...,
+        func: _builtins.str = ...,
+        critical: _builtins.bool = ...,
+        status: _events_pb2.OpStatus.ValueType = ...,
+        started_ms: _builtins.int = ...,
+        ended_ms: _builtins.int = ...,
+        error: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["critical", b"critical", "ended_ms", b"ended_ms", "error", b"error", "func", b"func", "path", b"path", "started_ms", b"started_ms", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StepCall: _TypeAlias = StepCall  # noqa: Y015
+
+@_typing.final
+class TransitionRecord(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    REACHED_FIELD_NUMBER: _builtins.int
+    STARTED_MS_FIELD_NUMBER: _builtins.int
+    ENDED_MS_FIELD_NUMBER: _builtins.int
+    USER_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    RUN_NUMBER_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
+    event: _builtins.str
+    source: _builtins.str
+    """state in which it began"""
+    reached: _builtins.str
+    """state in which it ended"""
+    started_ms: _builtins.int
+    ended_ms: _builtins.int
+    user: _builtins.str
+    error: _builtins.str
+    """"" when all went well"""
+    run_number: _builtins.int
+    """of the run that it began, ended or took place in; 0: none"""
+    @_builtins.property
+    def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___Step]:
+        """of the newest record only"""
+
+    def __init__(
+        self,
+        *,
+        event: _builtins.str = ...,
+        source: _builtins.str = ...,
+        reached: _builtins.str = ...,
+        started_ms: _builtins.int = ...,
+        ended_ms: _builtins.int = ...,
+        user: _builtins.str = ...,
+        error: _builtins.str = ...,
+        run_number: _builtins.int = ...,
+        steps: _abc.Iterable[Global___Step] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ended_ms", b"ended_ms", "error", b"error", "event", b"event", "reached", b"reached", "run_number", b"run_number", "source", b"source", "started_ms", b"started_ms", "steps", b"steps", "user", b"user"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TransitionRecord: _TypeAlias = TransitionRecord  # noqa: Y015
+
+@_typing.final
+class History(_message.Message):
+    """The finished transitions of one environment, the oldest first; the last 50."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENVIRONMENT_ID_FIELD_NUMBER: _builtins.int
+    TRANSITIONS_FIELD_NUMBER: _builtins.int
+    environment_id: _builtins.str
+    @_builtins.property
+    def transitions(self) -> _containers.RepeatedCompositeFieldContainer[Global___TransitionRecord]: ...
+    def __init__(
+        self,
+        *,
+        environment_id: _builtins.str = ...,
+        transitions: _abc.Iterable[Global___TransitionRecord] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["environment_id", b"environment_id", "transitions", b"transitions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___History: _TypeAlias = History  # noqa: Y015
+
+@_typing.final
+class Variables(_message.Message):
+    """The variables of an environment and its root role, as GetEnvironment shows them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class DefaultsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class VarsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class UserVarsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    ENVIRONMENT_ID_FIELD_NUMBER: _builtins.int
+    DEFAULTS_FIELD_NUMBER: _builtins.int
+    VARS_FIELD_NUMBER: _builtins.int
+    USER_VARS_FIELD_NUMBER: _builtins.int
+    environment_id: _builtins.str
+    @_builtins.property
+    def defaults(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    @_builtins.property
+    def vars(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    @_builtins.property
+    def user_vars(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        environment_id: _builtins.str = ...,
+        defaults: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        vars: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        user_vars: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["defaults", b"defaults", "environment_id", b"environment_id", "user_vars", b"user_vars", "vars", b"vars"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Variables: _TypeAlias = Variables  # noqa: Y015
 
 @_typing.final
 class Environment(_message.Message):
@@ -489,6 +772,7 @@ class Role(_message.Message):
     TASK_ID_FIELD_NUMBER: _builtins.int
     ORDER_FIELD_NUMBER: _builtins.int
     TRAITS_FIELD_NUMBER: _builtins.int
+    PARENT_ORDER_FIELD_NUMBER: _builtins.int
     environment_id: _builtins.str
     path: _builtins.str
     parent: _builtins.str
@@ -502,6 +786,8 @@ class Role(_message.Message):
     task_id: _builtins.str
     order: _builtins.int
     """pre-order position in the tree"""
+    parent_order: _builtins.int
+    """absent for the root"""
     @_builtins.property
     def traits(self) -> _events_pb2.Traits: ...
     def __init__(
@@ -518,12 +804,15 @@ class Role(_message.Message):
         task_id: _builtins.str = ...,
         order: _builtins.int = ...,
         traits: _events_pb2.Traits | None = ...,
+        parent_order: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["traits", b"traits"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_parent_order", b"_parent_order", "parent_order", b"parent_order", "traits", b"traits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["critical", b"critical", "environment_id", b"environment_id", "kind", b"kind", "name", b"name", "order", b"order", "parent", b"parent", "path", b"path", "state", b"state", "status", b"status", "task_id", b"task_id", "traits", b"traits"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_parent_order", b"_parent_order", "critical", b"critical", "environment_id", b"environment_id", "kind", b"kind", "name", b"name", "order", b"order", "parent", b"parent", "parent_order", b"parent_order", "path", b"path", "state", b"state", "status", b"status", "task_id", b"task_id", "traits", b"traits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__parent_order: _TypeAlias = _typing.Literal["parent_order"]  # noqa: Y015
+    _WhichOneofArgType__parent_order: _TypeAlias = _typing.Literal["_parent_order", b"_parent_order"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__parent_order) -> _WhichOneofReturnType__parent_order | None: ...
 
 Global___Role: _TypeAlias = Role  # noqa: Y015
 

@@ -1,5 +1,6 @@
-"""What clients see of a core, as frozen values. The protobuf forms and the conversion between the two: convert.py.
+"""What clients see of a core, as frozen values: its live picture here, its events in model_events.py, offered here too.
 
+The protobuf forms and the conversion between the two: convert.py.
 Times are Unix milliseconds. Texts are as on the wire: states and statuses by name.
 """
 
@@ -9,138 +10,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-# ---- events ----------------------------------------------------------------------------------
+from server.api.model_events import (
+    CallEvent,
+    CoreStartEvent,
+    EnvironmentEvent,
+    Event,
+    IntegratedServiceEvent,
+    OpStatus,
+    RoleEvent,
+    RunEvent,
+    TaskEvent,
+    TemplateReference,
+    Traits,
+    User,
+)
 
+__all__ = [
+    "Batch", "CallEvent", "Change", "Core", "CoreStartEvent", "Environment", "EnvironmentEvent", "Event", "Fault",
+    "History", "Host", "IntegratedServiceEvent", "Kind", "Metric", "Move", "OpStatus", "Part", "Removal", "Role",
+    "RoleEvent", "RunEvent", "Service", "Step", "StepCall", "Task", "TaskEvent", "TemplateReference", "Thing",
+    "Traits", "TransitionProgress", "TransitionRecord", "User", "Variables",
+]  # fmt: skip
 
-class OpStatus(IntEnum):
-    """Progress of an operation (events.OpStatus)."""
-
-    NULL = 0
-    STARTED = 1
-    ONGOING = 2
-    DONE_OK = 3
-    DONE_ERROR = 4
-    DONE_TIMEOUT = 5
-
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """Who asked (common.User); informational."""
-
-    name: str = ""
-    external_id: int | None = None
-    id: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TemplateReference:
-    """The template of an environment as its events name it (common.WorkflowTemplateInfo)."""
-
-    name: str = ""
-    description: str = ""
-    path: str = ""
-    public: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Traits:
-    """When a leaf role acts and what its failure means."""
-
-    trigger: str = ""
-    await_: str = ""
-    timeout: str = ""
-    critical: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnvironmentEvent:
-    at_ms: int
-    environment_id: str
-    state: str = ""
-    run_number: int = 0
-    error: str = ""
-    message: str = ""
-    transition: str = ""
-    transition_step: str = ""
-    transition_status: OpStatus = OpStatus.NULL
-    vars: Mapping[str, str] = field(default_factory=dict)
-    last_request_user: User | None = None
-    workflow_template: TemplateReference | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskEvent:
-    at_ms: int
-    name: str
-    task_id: str
-    state: str = ""
-    status: str = ""
-    host: str = ""
-    class_name: str = ""
-    traits: Traits | None = None
-    environment_id: str = ""
-    path: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoleEvent:
-    """Exactly one of state and status is filled: the one that changed (core.md 4.3)."""
-
-    at_ms: int
-    name: str
-    path: str
-    environment_id: str = ""
-    state: str = ""
-    status: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallEvent:
-    at_ms: int
-    environment_id: str
-    path: str
-    func: str
-    call_status: OpStatus
-    return_name: str = ""
-    traits: Traits | None = None
-    output: str = ""
-    error: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IntegratedServiceEvent:
-    at_ms: int
-    name: str
-    environment_id: str = ""
-    operation_name: str = ""
-    operation_status: OpStatus = OpStatus.NULL
-    operation_step: str = ""
-    operation_step_status: OpStatus = OpStatus.NULL
-    payload: str = ""
-    error: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunEvent:
-    at_ms: int
-    environment_id: str
-    run_number: int
-    state: str
-    transition: str
-    transition_status: OpStatus
-    error: str = ""
-    last_request_user: User | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CoreStartEvent:
-    at_ms: int
-    framework_id: str = ""
-
-
-Event = EnvironmentEvent | TaskEvent | RoleEvent | CallEvent | IntegratedServiceEvent | RunEvent | CoreStartEvent
-
-# ---- the live picture (aliecs.live.v1) --------------------------------------------------------
+NOBODY = User()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +55,36 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StepCall:
+    """A call or a hook task of a step."""
+
+    path: str
+    func: str = ""
+    """"" for a hook task."""
+    critical: bool = False
+    status: OpStatus = OpStatus.NULL
+    started_ms: int = 0
+    ended_ms: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of a transition (before_CONFIGURE, leave_DEPLOYED, tasks_CONFIGURE ...); status NULL: still to come."""
+
+    name: str
+    status: OpStatus = OpStatus.NULL
+    started_ms: int = 0
+    ended_ms: int = 0
+    error: str = ""
+    tasks_done: int = 0
+    tasks_total: int = 0
+    """Of the tasks step."""
+    calls: tuple[StepCall, ...] = ()
+    """Those that begin in it, in order of their weight."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TransitionProgress:
     event: str
     step: str = ""
@@ -172,6 +94,48 @@ class TransitionProgress:
     user: str = ""
     waiting_for: str = ""
     """What holds it now, in words."""
+    steps: tuple[Step, ...] = ()
+    """Done, under way and still to come, in order."""
+    usual_ms: int = 0
+    """Median of earlier ones that went well, same event and template; 0: none known."""
+    budget_ms: int = 0
+    """Longest time of the tasks step; 0: not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransitionRecord:
+    """A finished transition."""
+
+    event: str
+    source: str = ""
+    reached: str = ""
+    started_ms: int = 0
+    ended_ms: int = 0
+    user: str = ""
+    error: str = ""
+    """"" when all went well."""
+    run_number: int = 0
+    """Of the run that it began, ended or took place in; 0: none."""
+    steps: tuple[Step, ...] = ()
+    """Of the newest record only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """The finished transitions of one environment, oldest first; the last 50."""
+
+    environment_id: str
+    transitions: tuple[TransitionRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variables:
+    """The variables of an environment and its root role, as GetEnvironment shows them."""
+
+    environment_id: str
+    defaults: Mapping[str, str] = field(default_factory=dict)
+    vars: Mapping[str, str] = field(default_factory=dict)
+    user_vars: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,8 +161,8 @@ class Environment:
     bytes_moved: float = 0.0
     """Sum over sinks of what arrived whole, this run."""
     bytes_per_s: float = 0.0
-    owner: User = User()
-    last_user: User = User()
+    owner: User = NOBODY
+    last_user: User = NOBODY
     run_type: str = ""
     public: bool = False
     user_vars: Mapping[str, str] = field(default_factory=dict)
@@ -220,6 +184,8 @@ class Role:
     order: int = 0
     """Pre-order position in the tree."""
     traits: Traits | None = None
+    parent_order: int | None = None
+    """None for the root."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,17 +267,19 @@ class Kind(IntEnum):
     HOST = 4
     SERVICE = 5
     FAULT = 6
+    VARIABLES = 7
+    HISTORY = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """A thing is gone; with an environment go its roles and its fault."""
+    """A thing is gone; with an environment go its roles, fault, variables and history."""
 
     kind: Kind
     id: str
 
 
-Thing = Core | Environment | Role | Task | Host | Service | Fault
+Thing = Core | Environment | Role | Task | Host | Service | Fault | Variables | History
 
 
 @dataclass(frozen=True, slots=True)

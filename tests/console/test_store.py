@@ -17,12 +17,15 @@ from server.api.model import (
     Environment,
     EnvironmentEvent,
     Fault,
+    History,
     Host,
     Kind,
     Part,
     Removal,
     Role,
     Task,
+    TransitionRecord,
+    Variables,
 )
 
 ENVIRONMENT = Environment(id="2abc", state="CONFIGURED", created_ms=5)
@@ -103,6 +106,97 @@ def test_events_are_logged_and_change_nothing_that_is_shown() -> None:
     assert store.apply(batch(2, EnvironmentEvent(at_ms=1, environment_id="2abc", state="ERROR"))) == set()
     assert [event.at_ms for event in store.events] == [1]
     assert store.environment("2abc") == ENVIRONMENT
+
+
+def test_a_snapshot_brings_the_last_events_and_a_second_one_repeats_none() -> None:
+    events = [EnvironmentEvent(at_ms=number, environment_id="2abc") for number in range(5)]
+    store = Store()
+    store.apply(batch(1, events[0], part=Part.BEGIN, revision=7))
+    store.apply(batch(1, events[1], part=Part.END, revision=8))
+    store.apply(batch(2, events[2], revision=9))
+    store.apply(batch(3, events[1], part=Part.BEGIN, revision=8))
+    store.apply(batch(3, events[2], part=Part.MORE, revision=9))
+    store.apply(batch(3, events[3], part=Part.END, revision=10))
+    assert [event.at_ms for event in store.events] == [0, 1, 2, 3] and store.events_total == 4
+    store.apply(batch(1, events[4], part=Part.BEGIN, epoch="f", revision=1))
+    assert [event.at_ms for event in store.events] == [0, 1, 2, 3, 4]
+
+
+def test_events_of_a_source_that_does_not_number_them_are_all_logged() -> None:
+    store = filled()
+    for _ in range(2):
+        store.apply(batch(2, EnvironmentEvent(at_ms=1, environment_id="2abc"), revision=0))
+    assert len(store.events) == 2
+
+
+def test_variables_and_history_are_those_of_an_environment_and_go_with_it() -> None:
+    store = filled()
+    variables = Variables(environment_id="2abc", vars={"rate": "5"})
+    history = History(environment_id="2abc", transitions=(TransitionRecord(event="CONFIGURE"),))
+    assert store.apply(batch(2, variables, history)) == {(Kind.VARIABLES, "2abc"), (Kind.HISTORY, "2abc")}
+    assert (store.variables("2abc"), store.history("2abc")) == (variables, history)
+    store.apply(batch(3, Removal(Kind.ENVIRONMENT, "2abc")))
+    assert (store.variables("2abc"), store.history("2abc")) == (None, None)
+
+
+def test_environments_that_ended_are_remembered_newest_first_until_they_are_there_again() -> None:
+    store = filled()
+    second = Environment(id="2abd", created_ms=6)
+    store.apply(batch(2, second))
+    store.apply(batch(3, Removal(Kind.ENVIRONMENT, "2abc")))
+    store.apply(batch(4, part=Part.BEGIN, epoch="f"))
+    store.apply(batch(4, part=Part.END, epoch="f"))
+    fault = store.fault("2abc")
+    assert store.ended() == [(second, None), (ENVIRONMENT, fault)] and fault is not None
+    store.apply(batch(5, ENVIRONMENT, epoch="f"))
+    assert store.ended() == [(second, None)]
+
+
+def test_only_the_last_fifty_that_ended_are_remembered() -> None:
+    store = Store()
+    for number in range(60):
+        one = Environment(id=f"2ab{number}")
+        store.apply(batch(2 * number, one))
+        store.apply(batch(2 * number + 1, Removal(Kind.ENVIRONMENT, one.id)))
+    assert [one.id for one, _ in store.ended()] == [f"2ab{number}" for number in range(59, 9, -1)]
+
+
+def at(ms: int, rate: float, seq: int, part: Part = Part.NONE) -> Batch:
+    return Batch("e", seq, part, (Change(replace(ENVIRONMENT, bytes_per_s=rate), seq),), ms)
+
+
+def test_rates_are_one_point_a_second_from_when_data_first_flows() -> None:
+    store = Store()
+    for seq, (ms, value) in enumerate([(1000, 0.0), (2000, 5.0), (2500, 6.0), (2900, 7.0), (4100, 0.0)], start=1):
+        store.apply(at(ms, value, seq))
+    assert store.rates("2abc") == ((2.9, 7.0), (4.1, 0.0))
+    assert store.rates("other") == ()
+
+
+def test_rates_survive_a_snapshot_and_go_with_their_environment() -> None:
+    store = Store()
+    store.apply(at(1000, 5.0, 1))
+    store.apply(at(2000, 6.0, 2, Part.BEGIN))
+    assert store.rates("2abc") == ((1.0, 5.0),)
+    store.apply(batch(2, part=Part.END))
+    assert store.rates("2abc") == ((1.0, 5.0), (2.0, 6.0))
+    store.apply(batch(3, Removal(Kind.ENVIRONMENT, "2abc")))
+    assert store.rates("2abc") == ()
+
+
+def test_rates_are_kept_for_ten_minutes() -> None:
+    store = Store()
+    for second in range(1, 701):
+        store.apply(at(1000 * second, 5.0, second))
+    points = store.rates("2abc")
+    assert (len(points), points[0][0], points[-1][0]) == (600, 101.0, 700.0)
+
+
+def test_rates_stay_in_order_when_the_clock_is_set_back() -> None:
+    store = Store()
+    for seq, ms in enumerate((1000, 2000, 9000, 2500, 3000), start=1):
+        store.apply(at(ms, float(seq), seq))
+    assert store.rates("2abc") == ((1.0, 1.0), (2.5, 4.0), (3.0, 5.0))
 
 
 def test_the_link_is_part_of_the_store() -> None:

@@ -11,7 +11,19 @@ import pytest
 from server import picture as room
 from server.api import live_pb2
 from server.api.convert import from_batch
-from server.api.model import Batch, Environment, EnvironmentEvent, Fault, Kind, Part, Removal, Role, Task
+from server.api.model import (
+    Batch,
+    Environment,
+    EnvironmentEvent,
+    Fault,
+    History,
+    Kind,
+    Part,
+    Removal,
+    Role,
+    Task,
+    Variables,
+)
 from server.live import LiveService
 from server.picture import Picture
 
@@ -50,18 +62,30 @@ async def test_changes_of_one_turn_leave_as_one_batch_and_only_the_last_of_a_thi
     assert [change.value for change in batch.changes] == [Task(task_id="t", pid=4), Task(task_id="u")]
 
 
-async def test_a_snapshot_holds_what_is_there_and_no_events() -> None:
+async def test_a_snapshot_holds_what_is_there_and_the_last_events_with_their_revisions() -> None:
     picture = Picture("e1")
     picture.update(Environment(id="a"))
     picture.update(Environment(id="b"))
-    picture.log(EnvironmentEvent(at_ms=1, environment_id="a"))
+    event = EnvironmentEvent(at_ms=1, environment_id="a")
+    picture.log(event)
     await settle()
     picture.remove(Kind.ENVIRONMENT, "b")
     await settle()
     begin, end = (read(data) for data in picture.snapshot())
     assert (begin.part, end.part) == (Part.BEGIN, Part.END)
-    assert [change.value for change in begin.changes] == [Environment(id="a")]
+    assert [(change.value, change.revision) for change in begin.changes] == [(Environment(id="a"), 1), (event, 3)]
     assert begin.seq == picture.seq == 2
+
+
+async def test_a_snapshot_holds_so_many_events_and_no_more() -> None:
+    picture = Picture("e1")
+    for number in range(room.EVENTS_KEPT + 50):
+        picture.log(EnvironmentEvent(at_ms=number, environment_id="a"))
+    await settle()
+    begin = read(picture.snapshot()[0])
+    assert [change.value.at_ms for change in begin.changes if isinstance(change.value, EnvironmentEvent)] == list(
+        range(50, room.EVENTS_KEPT + 50)
+    )
 
 
 async def test_what_is_shown_already_is_not_sent_again() -> None:
@@ -73,11 +97,13 @@ async def test_what_is_shown_already_is_not_sent_again() -> None:
     assert picture.seq == 1
 
 
-async def test_with_an_environment_go_its_roles_and_its_fault() -> None:
+async def test_with_an_environment_goes_all_that_is_its_own() -> None:
     picture = Picture("e1")
     picture.update(Environment(id="a"))
     picture.update(Role(environment_id="a", path="x", order=0))
     picture.update(Fault(environment_id="a"))
+    picture.update(Variables(environment_id="a"))
+    picture.update(History(environment_id="a"))
     await settle()
     picture.remove(Kind.ENVIRONMENT, "a")
     await settle()

@@ -11,15 +11,14 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
+import fake_picture
 import grpc
-from google.protobuf import any_pb2
-from google.rpc import code_pb2, error_details_pb2, status_pb2
-from grpc_status import rpc_status
+from fake_replies import environment_info, error_status, short_task
 
 from server.api import live_pb2, live_pb2_grpc, o2control_pb2_grpc
 from server.api import o2control_pb2 as pb
 from server.api.convert import to_batch
-from server.api.errors import DOMAIN, CoreError, Reason
+from server.api.errors import CoreError, Reason
 from server.api.model import (
     Batch,
     Change,
@@ -27,6 +26,7 @@ from server.api.model import (
     Environment,
     Event,
     Fault,
+    History,
     Host,
     Kind,
     Part,
@@ -36,7 +36,9 @@ from server.api.model import (
     Task,
     Thing,
     TransitionProgress,
+    TransitionRecord,
     User,
+    Variables,
 )
 from server.api.states import EnvironmentEvent, EnvironmentState, destination, refusal
 
@@ -57,7 +59,12 @@ class FakeCore(o2control_pb2_grpc.ControlServicer, live_pb2_grpc.LiveServicer):
         self.requests: list[Any] = []
         self.environments: dict[str, Environment] = {}
         self.tasks: dict[str, Task] = {}
+        self.roles: dict[str, list[Role]] = {}
+        """By environment, in pre-order; follow from the tasks."""
         self.faults: dict[str, Fault] = {}
+        self.histories: dict[str, History] = {}
+        self.variables_of: dict[str, Variables] = {}
+        self.usual_ms = 0
         self.things: list[Thing] = [
             Core(
                 instance="fake", version="1.2.3", framework_id="local-fake", detectors=("ITS", "TPC"), state="CONNECTED"
@@ -81,6 +88,8 @@ class FakeCore(o2control_pb2_grpc.ControlServicer, live_pb2_grpc.LiveServicer):
         self.port = 0
         self.epoch = "epoch-1"
         self._seq = 0
+        self._revision = 0
+        self._events: list[Change] = []
         self._log: list[live_pb2.Batch] = []
         self._grown = asyncio.Event()
         self._server: grpc.aio.Server | None = None
@@ -108,7 +117,9 @@ class FakeCore(o2control_pb2_grpc.ControlServicer, live_pb2_grpc.LiveServicer):
     def publish(self, *values: Thing | Removal | Event) -> None:
         """Send changes to the watchers as one batch."""
         self._seq += 1
-        changes = tuple(Change(value, self._seq) for value in values)
+        changes = tuple(Change(value, self._revision + number) for number, value in enumerate(values, start=1))
+        self._revision += len(changes)
+        self._events += [change for change in changes if isinstance(change.value, Event)]
         self._log.append(to_batch(Batch(self.epoch, self._seq, Part.NONE, changes, now_ms())))
         self._wake()
 
@@ -125,19 +136,32 @@ class FakeCore(o2control_pb2_grpc.ControlServicer, live_pb2_grpc.LiveServicer):
             state_since_ms=now_ms(), hosts=self.hosts, tasks_total=self.hosts * self.tasks_per_host, detectors=("ITS",),
             **more,
         )  # fmt: skip
-        self.show(environment)
+        self.environments[environment.id] = environment
+        tasks: list[Task] = []
         for host in range(1, self.hosts + 1):
             for number, kind in enumerate(("readout", "sink")[: self.tasks_per_host]):
                 task_id = f"task{self._serial}{host:03}{number}"
-                self.tasks[task_id] = Task(
+                task = self.tasks[task_id] = Task(
                     task_id=task_id, name=kind, class_name=f"repo/tasks/{kind}@abc", environment_id=environment.id,
                     path=f"{name}.host-flp{host:03}.{kind}", host=f"flp{host:03}", state="STANDBY", status="ACTIVE",
                     critical=True, pid=4000 + host, locked=True,
                 )  # fmt: skip
-                self.publish(self.tasks[task_id])
-                role = Role(environment_id=environment.id, path=self.tasks[task_id].path, name=kind, task_id=task_id)
-                self.publish(role)
+                tasks.append(task)
+        self.publish(environment, *tasks, *self._changed_roles(environment.id))
         return environment
+
+    def _changed_roles(self, environment_id: str) -> list[Role]:
+        """Renew the roles, which follow from the tasks, and return those that differ."""
+        tasks = [task for task in self.tasks.values() if task.environment_id == environment_id]
+        before = self.roles.get(environment_id, [])
+        roles = fake_picture.role_tree(environment_id, self.environments[environment_id].template, tasks)
+        self.roles[environment_id] = roles
+        return [role for role in roles if role not in before]
+
+    def variables(self, environment_id: str, **layers: dict[str, str]) -> None:
+        """Give an environment variables: ``defaults``, ``vars``, ``user_vars``."""
+        self.variables_of[environment_id] = Variables(environment_id=environment_id, **layers)
+        self.publish(self.variables_of[environment_id])
 
     def fault(self, environment_id: str, host: str, during: str) -> None:
         """Break the sink of a host: its task and the environment go to ERROR."""
@@ -153,28 +177,47 @@ class FakeCore(o2control_pb2_grpc.ControlServicer, live_pb2_grpc.LiveServicer):
         environment = self.environments[environment_id]
         failed = replace(environment, state="ERROR", transition=None, tasks_error=1, run_number=0, bytes_per_s=0.0)
         self.environments[environment_id] = failed
-        self.publish(self.tasks[task.task_id], self.faults[environment_id], failed)
+        roles = self._changed_roles(environment_id)
+        self.publish(self.tasks[task.task_id], *roles, self.faults[environment_id], failed)
 
     async def move(self, environment_id: str, event: EnvironmentEvent, user: str) -> Environment:
         """Run a transition: progress, wait while held, arrive or break."""
         environment = self.environments[environment_id]
         total = environment.tasks_total
-        progress = TransitionProgress(event=event.value, step=f"tasks_{event.value}", tasks_total=total, user=user)
+        source = EnvironmentState(environment.state)
+        to = destination(event, source)
+        assert to is not None
+        at_ms = now_ms()
+        progress = TransitionProgress(
+            event=event.value, step=f"tasks_{event.value}", tasks_total=total, user=user, started_ms=at_ms,
+            steps=fake_picture.steps(event, source, to, at_ms=at_ms, tasks=total, is_over=False),
+            usual_ms=self.usual_ms, budget_ms=90_000,
+        )  # fmt: skip
         self.show(replace(environment, transition=progress))
         self.held.set()
         await self.hold.wait()
         self.show(replace(environment, transition=replace(progress, tasks_done=total)))
-        if host := self.break_on.get(event.value):
-            self.fault(environment_id, host, event.value)
+        broken = self.break_on.get(event.value, "")
+        self.histories[environment_id] = fake_picture.longer(
+            self.histories.get(environment_id, History(environment_id=environment_id)),
+            TransitionRecord(
+                event=event.value, source=source.value, reached="ERROR" if broken else to.value, user=user,
+                started_ms=at_ms, ended_ms=max(now_ms(), at_ms + 5), error="exit code 3" if broken else "",
+                run_number=self._run if EnvironmentState.RUNNING in (source, to) else 0,
+                steps=fake_picture.steps(event, source, to, at_ms=at_ms, tasks=total, is_over=True),
+            ),
+        )  # fmt: skip
+        self.publish(self.histories[environment_id])
+        if broken:
+            self.fault(environment_id, broken, event.value)
             return self.environments[environment_id]
-        to = destination(event, EnvironmentState(environment.state))
-        assert to is not None
         is_running = to is EnvironmentState.RUNNING
         self._run += is_running
         for task in self.tasks.values():
             if task.environment_id == environment_id:
                 self.tasks[task.task_id] = replace(task, state=_TASK_STATES[to.value])
                 self.publish(self.tasks[task.task_id])
+        self.publish(*self._changed_roles(environment_id))
         self.show(
             replace(
                 environment, state=to.value, transition=None, tasks_ok=total, tasks_active=total,
@@ -196,9 +239,10 @@ class FakeCore(o2control_pb2_grpc.ControlServicer, live_pb2_grpc.LiveServicer):
                 *self.things,
                 *self.environments.values(),
                 *self.tasks.values(),
-                *self.faults.values(),
+                *(role for roles in self.roles.values() for role in roles),
+                *(one for kind in (self.faults, self.variables_of, self.histories) for one in kind.values()),
             ]
-            changes = tuple(Change(thing, self._seq) for thing in known)
+            changes = (*(Change(thing, self._revision) for thing in known), *self._events[-200:])
             at = self._seq
             yield to_batch(Batch(self.epoch, at, Part.BEGIN, changes, now_ms()))
             yield to_batch(Batch(self.epoch, at, Part.END, (), now_ms()))
@@ -218,6 +262,7 @@ class FakeCore(o2control_pb2_grpc.ControlServicer, live_pb2_grpc.LiveServicer):
         """Become another life of the core: watchers get a snapshot again."""
         self.epoch = f"epoch-{int(self.epoch.split('-')[1]) + 1}"
         self._log.clear()
+        self._events.clear()
 
     def _wake(self) -> None:
         self._grown.set()
@@ -239,7 +284,7 @@ class FakeCore(o2control_pb2_grpc.ControlServicer, live_pb2_grpc.LiveServicer):
 
     async def GetEnvironments(self, request: Any, context: Context) -> pb.GetEnvironmentsReply:
         await self._called("GetEnvironments", request, context)
-        return pb.GetEnvironmentsReply(environments=[self._info(one) for one in self.environments.values()])
+        return pb.GetEnvironmentsReply(environments=[environment_info(one) for one in self.environments.values()])
 
     async def GetEnvironment(self, request: Any, context: Context) -> pb.GetEnvironmentReply:
         await self._called("GetEnvironment", request, context)
@@ -249,7 +294,7 @@ class FakeCore(o2control_pb2_grpc.ControlServicer, live_pb2_grpc.LiveServicer):
             for task in self.tasks.values() if task.environment_id == request.id
         ])  # fmt: skip
         return pb.GetEnvironmentReply(
-            environment=self._info(environment), workflow=tree if request.showWorkflowTree else None
+            environment=environment_info(environment), workflow=tree if request.showWorkflowTree else None
         )
 
     async def NewEnvironment(self, request: Any, context: Context) -> pb.NewEnvironmentReply:
@@ -263,7 +308,7 @@ class FakeCore(o2control_pb2_grpc.ControlServicer, live_pb2_grpc.LiveServicer):
                 await self.refuse(
                     context, CoreError(Reason.DEPLOYMENT_FAILED, "cannot create: sink exited with 3", **where)
                 )
-        return pb.NewEnvironmentReply(environment=self._info(environment))
+        return pb.NewEnvironmentReply(environment=environment_info(environment))
 
     async def ControlEnvironment(self, request: Any, context: Context) -> pb.ControlEnvironmentReply:
         await self._called("ControlEnvironment", request, context)
@@ -281,13 +326,15 @@ class FakeCore(o2control_pb2_grpc.ControlServicer, live_pb2_grpc.LiveServicer):
     async def DestroyEnvironment(self, request: Any, context: Context) -> pb.DestroyEnvironmentReply:
         await self._called("DestroyEnvironment", request, context)
         await self._known(request.id, context)
-        killed = [self._short(task) for task in self.tasks.values() if task.environment_id == request.id]
+        killed = [short_task(task) for task in self.tasks.values() if task.environment_id == request.id]
         self.drop(request.id)
         return pb.DestroyEnvironmentReply(cleanupTasksReply=pb.CleanupTasksReply(killedTasks=killed))
 
     def drop(self, environment_id: str) -> None:
         """Forget an environment and its tasks."""
         del self.environments[environment_id]
+        for kind in (self.roles, self.variables_of, self.histories):
+            kind.pop(environment_id, None)
         gone = [task_id for task_id, task in self.tasks.items() if task.environment_id == environment_id]
         for task_id in gone:
             del self.tasks[task_id]
@@ -295,7 +342,7 @@ class FakeCore(o2control_pb2_grpc.ControlServicer, live_pb2_grpc.LiveServicer):
 
     async def GetTasks(self, request: Any, context: Context) -> pb.GetTasksReply:
         await self._called("GetTasks", request, context)
-        return pb.GetTasksReply(tasks=[self._short(task) for task in self.tasks.values()])
+        return pb.GetTasksReply(tasks=[short_task(task) for task in self.tasks.values()])
 
     async def GetTask(self, request: Any, context: Context) -> pb.GetTaskReply:
         await self._called("GetTask", request, context)
@@ -304,12 +351,12 @@ class FakeCore(o2control_pb2_grpc.ControlServicer, live_pb2_grpc.LiveServicer):
             await self.refuse(context, CoreError(Reason.TASK_NOT_FOUND, "task not found", task=request.taskId))
         command = pb.CommandInfo(value="aliecs-sink", arguments=["--verbose"])
         return pb.GetTaskReply(
-            task=pb.TaskInfo(shortInfo=self._short(task), commandInfo=command, envId=task.environment_id)
+            task=pb.TaskInfo(shortInfo=short_task(task), commandInfo=command, envId=task.environment_id)
         )
 
     async def CleanupTasks(self, request: Any, context: Context) -> pb.CleanupTasksReply:
         await self._called("CleanupTasks", request, context)
-        return pb.CleanupTasksReply(runningTasks=[self._short(task) for task in self.tasks.values()])
+        return pb.CleanupTasksReply(runningTasks=[short_task(task) for task in self.tasks.values()])
 
     async def ListRepos(self, request: Any, context: Context) -> pb.ListReposReply:
         await self._called("ListRepos", request, context)
@@ -351,22 +398,4 @@ class FakeCore(o2control_pb2_grpc.ControlServicer, live_pb2_grpc.LiveServicer):
 
     async def refuse(self, context: Context, error: CoreError) -> None:
         """End the call as the real core does: a status with an ErrorInfo."""
-        metadata = error.where | ({"hint": error.hint} if error.hint else {})
-        box = any_pb2.Any()
-        box.Pack(error_details_pb2.ErrorInfo(reason=error.reason.value, domain=DOMAIN, metadata=metadata))
-        status = status_pb2.Status(code=code_pb2.Code.Value(error.code), message=error.message, details=[box])
-        await context.abort_with_status(rpc_status.to_status(status))
-
-    def _info(self, one: Environment) -> pb.EnvironmentInfo:
-        return pb.EnvironmentInfo(
-            id=one.id, createdWhen=one.created_ms, state=one.state, rootRole=one.template, currentRunNumber=one.run_number,
-            includedDetectors=one.detectors, numberOfHosts=one.hosts, numberOfTasks=one.tasks_total,
-            numberOfActiveTasks=one.tasks_active, currentTransition=one.transition.event if one.transition else "",
-        )  # fmt: skip
-
-    def _short(self, task: Task) -> pb.ShortTaskInfo:
-        return pb.ShortTaskInfo(
-            name=f"{task.class_name}#{task.task_id}", taskId=task.task_id, className=task.class_name, state=task.state,
-            status=task.status, pid=str(task.pid), critical=task.critical,
-            deploymentInfo=pb.TaskDeploymentInfo(hostname=task.host),
-        )  # fmt: skip
+        await context.abort_with_status(error_status(error))

@@ -71,7 +71,13 @@ def test_a_batch_comes_back_as_it_was(changes: list[m.Change], part: m.Part) -> 
     assert from_batch(live_pb2.Batch.FromString(to_batch(batch).SerializeToString())) == batch
 
 
-@pytest.mark.parametrize("message", [m.Environment, m.Task, m.Role, m.Host, m.Core, m.Service])
+@pytest.mark.parametrize(
+    "message",
+    [
+        m.Environment, m.Task, m.Role, m.Host, m.Core, m.Service, m.Variables, m.History, m.TransitionProgress,
+        m.TransitionRecord, m.Step, m.StepCall,
+    ],
+)  # fmt: skip
 def test_every_field_of_the_live_picture_has_one_of_the_same_name(message: type[Any]) -> None:
     ours = {field.name for field in fields(message)}
     assert ours == set(getattr(live_pb2, message.__name__).DESCRIPTOR.fields_by_name)

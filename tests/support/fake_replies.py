@@ -1,0 +1,37 @@
+"""What a fake core answers about its environments, tasks and failures, as messages of o2control.Control."""
+
+from __future__ import annotations
+
+import grpc
+from google.protobuf import any_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+from server.api import o2control_pb2 as pb
+from server.api.errors import DOMAIN, CoreError
+from server.api.model import Environment, Task
+
+
+def environment_info(one: Environment) -> pb.EnvironmentInfo:
+    return pb.EnvironmentInfo(
+        id=one.id, createdWhen=one.created_ms, state=one.state, rootRole=one.template, currentRunNumber=one.run_number,
+        includedDetectors=one.detectors, numberOfHosts=one.hosts, numberOfTasks=one.tasks_total,
+        numberOfActiveTasks=one.tasks_active, currentTransition=one.transition.event if one.transition else "",
+    )  # fmt: skip
+
+
+def short_task(task: Task) -> pb.ShortTaskInfo:
+    return pb.ShortTaskInfo(
+        name=f"{task.class_name}#{task.task_id}", taskId=task.task_id, className=task.class_name, state=task.state,
+        status=task.status, pid=str(task.pid), critical=task.critical,
+        deploymentInfo=pb.TaskDeploymentInfo(hostname=task.host),
+    )  # fmt: skip
+
+
+def error_status(error: CoreError) -> grpc.Status:
+    """Return the error as the real core answers it: a status with an ErrorInfo."""
+    metadata = error.where | ({"hint": error.hint} if error.hint else {})
+    box = any_pb2.Any()
+    box.Pack(error_details_pb2.ErrorInfo(reason=error.reason.value, domain=DOMAIN, metadata=metadata))
+    status = status_pb2.Status(code=code_pb2.Code.Value(error.code), message=error.message, details=[box])
+    return rpc_status.to_status(status)
