@@ -60,6 +60,8 @@ class Command(NamedTuple):
     keys: str = ""
     """Its key in the screen, in textual's words. start and stop share one: only one of them is possible at a time."""
     surfaces: tuple[str, ...] = EVERYWHERE
+    is_replay: bool = False
+    """It is about a recording, named by its argument ``file``; no core is asked."""
     columns: tuple[str, ...] = ()
     """Of the table that it shows; what ``where`` and ``select`` of the prompt can name."""
 
@@ -70,6 +72,7 @@ NOUNS: dict[str, tuple[str, ...]] = {
     "role": ("roles", "r"),
     "templ": ("template", "templates"),
     "repo": ("repository", "repositories"),
+    "recording": ("recordings", "rec"),
 }
 """Canonical noun and its other spellings."""
 
@@ -240,6 +243,26 @@ COMMANDS: tuple[Command, ...] = (
             columns=("id", "enabled", "name", "endpoint", "connection state")),
     Command("hosts", "show the hosts and their executors", "core:hosts",
             columns=("name", "address", "detector", "executor", "tasks", "version")),
+    Command("record", "write what the core shows to a file, until interrupted", "recordings:record",
+            (Arg("file", "a new file; one in ~/.local/state/aliecs/recordings if left out", optional=True),
+             Arg("--timeout", "stop after so long", SECONDS)), surfaces=(LINE,)),
+    Command(
+        "replay",
+        "play a recording on the screen; as lines where there is no terminal",
+        "recordings:replay",
+        (
+            Arg("file", "recording, or the name of a shipped one", completes="recording"),
+            Arg("--speed", "times real time, 0.1 to 60, 0 for as fast as possible; 1 on the screen, else 0", metavar="X"),
+            Arg("--at", "begin there: 90s or 1m30s from its start, or the time of day 21:02:05", metavar="T"),
+            Arg("--events", "every event, not only states", FLAG),
+            Arg("--headless", "print lines also where there is a terminal", FLAG),
+        ),
+        surfaces=(LINE,),
+        is_replay=True,
+    ),
+    Command("recording check", "check a recording: whole, unchanged, readable; what is in it", "recordings:check",
+            (Arg("file", "recording, or the name of a shipped one", completes="recording"),), surfaces=(LINE,),
+            is_replay=True),
     Command("about", "show version, endpoint and settings of this console", "core:about", surfaces=(LINE,)),
     Command("tui", "open the screen; what no verb at all does in a terminal", "core:tui", surfaces=(LINE,)),
 )  # fmt: skip

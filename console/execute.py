@@ -29,6 +29,23 @@ def verb_of(command: Command) -> Verb:
     return cast(Verb, getattr(importlib.import_module(f"console.verbs.{module}"), name))
 
 
+async def open_recording(args: argparse.Namespace, *, usual_speed: float = 0.0) -> Session:
+    """Open the recording that the arguments name, to be played as they say.
+
+    Raises:
+        AliecsError: it cannot be played, or the arguments mean nothing.
+    """
+    from console.recording import find  # only the verbs on recordings need these
+    from console.sources.replay import position_of, speed_of
+
+    said_speed, said_place = getattr(args, "speed", None), getattr(args, "at", None)
+    speed = usual_speed if said_speed is None else speed_of(said_speed)
+    session = await Session.replaying(find(args.file), speed=speed)
+    if said_place and session.replay is not None:
+        session.replay.seek(position_of(said_place, session.replay.recording.header.started_s))
+    return session
+
+
 def open_session(settings: Settings, *, read_only: bool = False) -> Coroutine[Any, Any, Session]:
     """Connect as the settings say; LinkError if no core answers."""
     deadlines = Deadlines(
@@ -48,7 +65,8 @@ async def one_shot(command: Command, args: argparse.Namespace, settings: Setting
     colour = table.has_colour(sys.stdout, no_color=settings.no_color)
     verb = verb_of(command)
     try:
-        async with await open_session(settings) as session:
+        opening = open_recording(args) if command.is_replay else open_session(settings)
+        async with await opening as session:
             context = Context(
                 session=session,
                 command=command,

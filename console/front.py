@@ -73,6 +73,10 @@ def _verb(before: argparse.Namespace, known: settings.Settings, problem: str) ->
         return _about(known, before.config)
     if command.name == "tui":
         return _screen(known, problem)
+    if command.name == "replay" and not args.headless and sys.stdout.isatty() and sys.stderr.isatty():
+        from console.tui.replay import run_replay  # textual comes with it
+
+        return run_replay(args, known, problem)
     from console.execute import one_shot, run_until_signal  # grpc comes with it
 
     return run_until_signal(one_shot(command, args, known))

@@ -70,6 +70,7 @@ class Recording:
         self.marks: list[Mark] = []
         self.acts: list[tuple[float, Act]] = []
         self.duration_s = 0.0
+        self.size_bytes = 0
         self._times = array("d")
         self._places = array("q")
         """Number, offset and length, one after the other."""
@@ -113,9 +114,14 @@ class Recording:
 
     def place(self, t: float) -> int:
         """Return the index from which to read afresh so as to show the moment ``t``."""
-        starts = list(self._pictures)
+        starts = self.pictures
         at = bisect_right(starts, t, key=self._times.__getitem__)
         return starts[at - 1] if at else 0
+
+    @property
+    def pictures(self) -> list[int]:
+        """Indices at which a picture begins."""
+        return list(self._pictures)
 
     def read(self, index: int, count: int, *, is_afresh: bool = False) -> tuple[list[Moment], int]:
         """Return about ``count`` moments from an index on, and the index to go on from.
@@ -164,6 +170,7 @@ class Recording:
                     break
                 self._last_hash = digest(line.rstrip(b"\n"))
                 offset += len(line)
+        self.size_bytes = os.fstat(self._fd).st_size
         if not number:
             raise ConfigError(f"{self.path}: empty, so no recording")
         if not self._is_closed:

@@ -65,7 +65,7 @@ class Session:
         """The source if it is a recording."""
         self._source = source
         self._forgotten: set[Key] = set()
-        """What was shown before a jump in a recording, until what is shown after it is known."""
+        """What a jump in a recording changes, until the picture after it is there."""
         self._store: Store | None = None
         self.timings = timings or Timings()
         self._listeners: list[Listener] = []
@@ -274,7 +274,7 @@ class Session:
             pause_s = min(2 * pause_s, self.timings.retry_last_s)
 
     def _take(self, batch: Batch) -> None:
-        """Take in a batch; one that changes nothing wakes nobody, unless the picture was stale."""
+        """Take in a batch; one that changes nothing wakes nobody, unless the picture was stale or a recording ends."""
         from console.store import Link
 
         was_stale = self.is_stale
@@ -286,11 +286,14 @@ class Session:
         store = self.store
         is_quiet = is_heartbeat(batch, store.seq)
         changed: set[Key] = set() if is_quiet else store.apply(batch)
-        if self._forgotten and store.is_complete:
-            changed, self._forgotten = changed | self._forgotten, set()
+        if self.replay is not None:
+            changed |= self._forgotten
+            self._forgotten = changed if self.replay.is_jumping else set()
+            if self.replay.is_jumping:
+                return  # nobody shall see how it gets there
         if store.link is not Link.LIVE and store.is_complete:
             store.set_link(Link.LIVE)
-        if not is_quiet or was_stale:
+        if not is_quiet or was_stale or self.replay is not None:
             self._tell(changed)
 
     def _forget(self) -> None:

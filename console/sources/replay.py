@@ -7,17 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
+import re
 import time
+from argparse import ArgumentTypeError
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, NoReturn, Protocol
 
+from console.parse import duration
 from console.recording import Mark, Moment, Recording
 from console.recording_lines import Header
 from server.api.client import Client, Deadlines
-from server.api.errors import RefusedError
-from server.api.model import Batch
+from server.api.errors import ConfigError, RefusedError
+from server.api.model import Batch, Part
 
 SLOWEST, FASTEST = 0.1, 60.0
 AS_FAST_AS_POSSIBLE = 0.0
@@ -26,6 +32,8 @@ READ_AHEAD = 100
 REFUSAL = "this is a recording: nothing can be asked of or changed in a core"
 JUST_PASSED_S = 1.0
 """Going back to the mark before passes over one that was reached so short ago."""
+DAY_S = 86_400.0
+_TIME_OF_DAY = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d(?:\.\d+)?))?")
 IDLE_S = 3600.0
 """Longest wait for somebody to do something."""
 
@@ -62,6 +70,7 @@ class ReplaySource:
 
     Attributes:
         on_jump: called before a batch that does not follow from what was shown before.
+        is_jumping: more batches follow at once, until the picture is that of the place jumped to.
     """
 
     is_advisory = False
@@ -72,14 +81,16 @@ class ReplaySource:
         self.recording = recording
         self.name = recording.path.name
         self.on_jump: Callable[[], None] = lambda: None
+        self.is_jumping = False
         self._clock = clock or WallClock()
         self._speed = _allowed(speed)
         self._is_paused = False
         self._turned = asyncio.Event()
         """Somebody did something."""
-        self._ended = asyncio.Event()
+        self._is_ended = False
         self._shown_s = 0.0
         """When the last batch came that was given away."""
+        self._last = Batch("", 0, Part.NONE, ())
         self._base_s = self._within(at_s)
         """Position at the time that follows."""
         self._base_at = self._clock.time()
@@ -120,13 +131,7 @@ class ReplaySource:
     @property
     def at_end(self) -> bool:
         """All has been shown."""
-        return self._ended.is_set()
-
-    async def finished(self, timeout_s: float) -> bool:
-        """Wait until all has been shown; False when the time is over."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._ended.wait(), timeout_s)
-        return self.at_end
+        return self._is_ended
 
     # ---- what somebody does ------------------------------------------------------------------
 
@@ -147,7 +152,7 @@ class ReplaySource:
         follows = self._goal is None and goal >= self._shown_s and place(goal) == place(self._shown_s)
         if not follows:
             self._goal = goal
-        self._ended.clear()
+        self._is_ended = False
         self._turn(to_s=goal)
 
     def next_mark(self) -> Mark | None:
@@ -180,7 +185,7 @@ class ReplaySource:
     async def batches(self, epoch: str, since: int) -> AsyncIterator[Batch]:
         """Yield what was recorded, without end: after the last batch it waits for somebody to go back.
 
-        What a jump brings comes in one go, without a pause between.
+        What a jump brings comes in one go, without a pause between. A batch without changes tells of the end.
 
         Raises:
             ConfigError: a line of the file does not hold what it should.
@@ -200,7 +205,9 @@ class ReplaySource:
                 self._turn(to_s=goal)
                 coming = deque(moments)
                 while coming and coming[0].t <= goal:
-                    yield self._give(coming.popleft())
+                    moment = coming.popleft()
+                    self.is_jumping = bool(coming) and coming[0].t <= goal
+                    yield self._give(moment)
                 continue
             if not coming:
                 moments, index = await asyncio.to_thread(self.recording.read, index, READ_AHEAD)
@@ -214,7 +221,8 @@ class ReplaySource:
                 yield self._give(coming.popleft())
             else:
                 self._base_s = self.duration_s
-                self._ended.set()
+                self._is_ended = True
+                yield replace(self._last, part=Part.NONE, changes=())  # who waits for the end looks up
                 await self._clock.wait(self._turned, IDLE_S)
 
     def _read_to(self, goal: float) -> tuple[list[Moment], int]:
@@ -226,7 +234,7 @@ class ReplaySource:
         return moments, index
 
     def _give(self, moment: Moment) -> Batch:
-        self._shown_s = moment.t
+        self._shown_s, self._last = moment.t, moment.batch
         if self._speed == AS_FAST_AS_POSSIBLE and not self._is_paused:
             self._base_s = max(self._base_s, moment.t)
         if moment.is_jump:
@@ -241,6 +249,37 @@ class ReplaySource:
         if self._is_paused:
             return IDLE_S
         return 0.0 if self._speed == AS_FAST_AS_POSSIBLE else left_s / self._speed
+
+
+def speed_of(text: str) -> float:
+    """Return the speed that somebody wrote; ConfigError if it is none."""
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = math.nan
+    if speed != AS_FAST_AS_POSSIBLE and not SLOWEST <= speed <= FASTEST:
+        raise ConfigError(
+            f"speed {text!r}", hint=f"{SLOWEST:g} to {FASTEST:g} times real time, or 0: as fast as possible"
+        )
+    return speed
+
+
+def position_of(text: str, started_s: float) -> float:
+    """Return seconds from the start for "90s", "1m30s", or a time of day as the screen shows it, "21:02" or "21:02:05.5".
+
+    Raises:
+        ConfigError: it is none of these.
+    """
+    if match := _TIME_OF_DAY.fullmatch(text):
+        start = datetime.fromtimestamp(started_s)
+        hours, minutes, seconds = int(match[1]), int(match[2]), float(match[3] or 0)
+        midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)
+        after_s = (midnight + timedelta(hours=hours, minutes=minutes, seconds=seconds) - start).total_seconds()
+        return max(0.0, after_s + DAY_S if after_s < -DAY_S / 2 else after_s)
+    try:
+        return duration(text)
+    except ArgumentTypeError:
+        raise ConfigError(f"place {text!r}", hint="90s, 1m30s, or the time of day 21:02:05") from None
 
 
 def _allowed(speed: float) -> float:

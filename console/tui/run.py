@@ -17,12 +17,7 @@ def run_screen(settings: Settings, problem: str = "") -> int:
     Args:
         problem: what is wrong with the settings, to be shown.
     """
-    for name in ("COLUMNS", "LINES"):
-        os.environ.pop(name, None)  # exported by a shell they would fix the size: the terminal itself knows it
-
-    os.environ.pop("NO_COLOR", None)  # textual would make greys of all themes: settings.py has decided already
-    if settings.is_colourless:
-        os.environ["NO_COLOR"] = "1"
+    prepare_environment(settings)
 
     async def run() -> int:
         client = Client(settings.endpoint, deadlines=Deadlines(connect_s=settings.connect_s))
@@ -31,3 +26,12 @@ def run_screen(settings: Settings, problem: str = "") -> int:
         return await app.run_async() or app.return_code or 0
 
     return asyncio.run(run())
+
+
+def prepare_environment(settings: Settings) -> None:
+    """Let nothing that a shell exports decide how the screen looks."""
+    for name in ("COLUMNS", "LINES"):
+        os.environ.pop(name, None)  # they would fix the size: the terminal itself knows it
+    os.environ.pop("NO_COLOR", None)  # textual would make greys of all themes: settings.py has decided already
+    if settings.is_colourless:
+        os.environ["NO_COLOR"] = "1"

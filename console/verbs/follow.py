@@ -74,14 +74,14 @@ async def watch(context: Context) -> Result:
             raise ExitError(NOT_FOUND, f"no environment {args.env}", hint="env ls lists them")
         only = found.id
     store = await session.picture()
-    watcher = _Watcher(context, only)
+    watcher = Watcher(context, only)
     with session.listening(watcher.on_change):
         watcher.on_change({(Kind.ENVIRONMENT, one.id) for one in store.environments()})
         await session.until(lambda: bool(only) and store.environment(only) is None, args.timeout)
     return Result(rows=())
 
 
-class _Watcher:
+class Watcher:
     """Writes what changed; a reader that is slow slows this process only."""
 
     def __init__(self, context: Context, only: str) -> None:

@@ -82,7 +82,7 @@ async def test_a_recording_ends_in_the_picture_that_was_live_at_its_end(file: Pa
     async with await Session.replaying(file, speed=0) as session:
         assert session.replay
         store = await session.picture()
-        assert await session.replay.finished(5)
+        assert await session.until(lambda: bool(session.replay and session.replay.at_end), 5)
         assert shown(store) == shown(straight(1e9))
         assert session.replay.at_end and session.replay.position_s == session.replay.duration_s
         assert store.link is Link.LIVE and not session.is_stale and session.age_s() == 0
