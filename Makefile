@@ -4,15 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types contracts protos bench system clean
+.PHONY: help run test check lint types contracts protos recordings bench system clean
 
 help:
-	@echo "make run      start the demo facility and open the console on it (headless where there is no terminal)"
-	@echo "make test     all checks and tests, as CI runs them"
-	@echo "make check    lint, types, import contracts, protobufs and unit tests, without the system tests"
-	@echo "make bench    the benchmarks (ratios to a baseline in the same run)"
-	@echo "make protos   regenerate the protobuf code"
-	@echo "make clean    remove the virtual environment and the demo's state"
+	@echo "make run         start the demo facility and open the console on it (headless where there is no terminal)"
+	@echo "make test        all checks and tests, as CI runs them"
+	@echo "make check       lint, types, import contracts, protobufs and unit tests, without the system tests"
+	@echo "make bench       the benchmarks (ratios to a baseline in the same run)"
+	@echo "make protos      regenerate the protobuf code"
+	@echo "make recordings  make the shipped recordings anew, on a facility of their own (two minutes)"
+	@echo "make clean       remove the virtual environment and the demo's state"
 
 run: $(VENV)/.run
 	@exec $(BIN)/aliecs demo
@@ -40,6 +41,9 @@ bench: $(VENV)/.dev
 
 protos: $(VENV)/.dev
 	$(BIN)/python scripts/protos.py
+
+recordings: $(VENV)/.dev
+	$(BIN)/python scripts/recordings.py
 
 # ---- set-up ----------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ def marks(store: Store, batch: Batch) -> Iterator[str]:
             yield f"{value.id} {before.transition.event}: {value.state}{run}"
         elif isinstance(value, Fault):
             if store.fault(value.environment_id) is None:
-                where = f" on {value.host}" if value.host else ""
+                where = f" on {value.host}" if value.host and value.host not in value.what else ""
                 yield f"{value.environment_id} {value.what}{where}"
         elif isinstance(value, Removal) and value.kind is Kind.ENVIRONMENT:
             if store.environment(value.id) is not None:

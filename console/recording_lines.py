@@ -75,13 +75,14 @@ class Chain:
     last: str = field(default="", init=False)
 
     def header(self, header: Header) -> bytes:
-        return self._line(asdict(header))
+        return self.line(asdict(header))
 
     def entry(self, t: float, kind: str, value: Any) -> bytes:
         """Return a line for a moment: kind ``batch``, ``picture``, ``mark``, ``act`` or ``end``."""
-        return self._line({"t": round(t, 3), kind: redact(value, self.redacted)})
+        return self.line({"t": round(t, 3), kind: redact(value, self.redacted)})
 
-    def _line(self, value: dict[str, Any]) -> bytes:
+    def line(self, value: dict[str, Any]) -> bytes:
+        """Return any line as it follows those before."""
         if self.last:
             value["prev"] = self.last
         text = _CREDENTIALS.sub(rf"\1{LEFT_OUT}@", json.dumps(value, ensure_ascii=False, separators=(",", ":")))
