@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable, Mapping
 
 from server.api.model import Environment, Fault
 
@@ -41,8 +42,8 @@ class Ended:
 class Rates:
     """The data rates of environments over time, one point per second at most, the last ten minutes of points."""
 
-    def __init__(self) -> None:
-        self._points: dict[str, deque[tuple[float, float]]] = {}
+    def __init__(self, points: Mapping[str, Iterable[tuple[float, float]]] | None = None) -> None:
+        self._points = {name: deque(some, maxlen=RATES_KEPT) for name, some in (points or {}).items()}
 
     def add(self, environment_id: str, at_s: float, bytes_per_s: float) -> None:
         """Take in a rate; within the same second the last one counts. Nothing is kept before data first flows."""

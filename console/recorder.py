@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, Self
 from console.marks import marks
 from console.recording_lines import REDACTED, SUFFIX, Act, Chain, Header, timestamp
 from console.session import Session
-from console.snapshot import snapshot
+from console.snapshot import rates, snapshot
 from console.store import Key
 from server.api.batch_json import to_json
 from server.api.errors import ConfigError
@@ -39,10 +39,15 @@ PICTURE_CHANGES = 500
 """But not after less than so many."""
 
 
+Rates = dict[str, list[tuple[float, float]]]
+
+
 class _Entry(NamedTuple):
     t: float
     kind: str
     value: Batch | Act | str | int
+    rates: Rates | None = None
+    """With the first batch of a picture."""
 
 
 class Recorder:
@@ -152,19 +157,22 @@ class Recorder:
             self.mark(f"link {store.link.value}" + (f": {store.problem}" if store.problem else ""))
 
     def _put_picture(self, kind: str) -> None:
-        t, batches = self.duration_s, snapshot(self._session.store)
+        t, store = self.duration_s, self._session.store
+        batches = snapshot(store)
         for batch in batches:
-            self._put(kind, batch, t)
+            self._put(kind, batch, t, rates(store) if batch.part is Part.BEGIN else None)
         self._changes = 0
         self._things = sum(len(batch.changes) for batch in batches)
 
-    def _put(self, kind: str, value: Batch | Act | str | int, t: float | None = None) -> None:
+    def _put(
+        self, kind: str, value: Batch | Act | str | int, t: float | None = None, rates: Rates | None = None
+    ) -> None:
         if self.problem:
             return
         try:
             if self._left_out:
                 raise queue.Full  # nothing after a gap but what closes it
-            self._queue.put_nowait(_Entry(self.duration_s if t is None else t, kind, value))
+            self._queue.put_nowait(_Entry(self.duration_s if t is None else t, kind, value, rates))
         except queue.Full:
             self._left_out += 1
 
@@ -203,7 +211,8 @@ class Recorder:
             value = to_json(value)
         elif isinstance(value, Act):
             value = asdict(value)
-        return self._chain.entry(entry.t, entry.kind, value)
+        more = {} if entry.rates is None else {"rates": entry.rates}
+        return self._chain.entry(entry.t, entry.kind, value, **more)
 
     def _append(self, file: FileIO, data: bytes) -> None:
         rest = memoryview(data)

@@ -32,6 +32,10 @@ class Mark(NamedTuple):
     text: str
 
 
+Rates = dict[str, list[tuple[float, float]]]
+"""Unix seconds and bytes per second, by environment."""
+
+
 class Moment(NamedTuple):
     """A batch and when it came, in seconds since the start."""
 
@@ -39,6 +43,8 @@ class Moment(NamedTuple):
     batch: Batch
     is_jump: bool = False
     """It does not follow from what was shown before, which is to be forgotten."""
+    rates: Rates | None = None
+    """Of a jump: what to remember of the data rates before it, by environment; None if that is not told."""
 
 
 class _Place(NamedTuple):
@@ -136,26 +142,36 @@ class Recording:
         while index < self.count and len(moments) < count:
             is_jump = is_afresh or index in self._gaps
             if index not in self._in_pictures:
-                moments.append(Moment(self._times[index], self._batch(index), is_jump))
+                moments.append(self._moment(index, is_jump))
                 index, is_afresh = index + 1, False
                 continue
             end = self._pictures.get(index, index + 1)
             if is_jump and index in self._pictures:
-                moments += [Moment(self._times[at], self._batch(at), at == index) for at in range(index, end)]
+                moments += [self._moment(at, at == index) for at in range(index, end)]
                 is_afresh = False
             index = end
         return moments, index
 
     # ---- reading -----------------------------------------------------------------------------
 
-    def _batch(self, index: int) -> Batch:
+    def _moment(self, index: int, is_jump: bool) -> Moment:
         place = _Place(*self._places[3 * index : 3 * index + 3])
         data = os.pread(self._fd, place.length, place.offset)
         value = self._parse(data, place.number)
         try:
-            return from_json(value.get("batch") or value.get("picture") or {})
+            batch = from_json(value.get("batch") or value.get("picture") or {})
         except ValueError as error:
             self._fail(place.number, str(error))
+        rates = self._rates(value.get("rates"), place.number) if is_jump else None
+        return Moment(self._times[index], batch, is_jump, rates)
+
+    def _rates(self, value: Any, number: int) -> Rates | None:
+        if value is None:
+            return None
+        try:
+            return {name: [(float(at_s), float(it)) for at_s, it in points] for name, points in value.items()}
+        except (AttributeError, TypeError, ValueError):
+            self._fail(number, "rates are no lists of times and rates by environment")
 
     def _index(self) -> None:
         with open(self._fd, "rb", closefd=False) as file:

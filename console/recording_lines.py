@@ -77,9 +77,9 @@ class Chain:
     def header(self, header: Header) -> bytes:
         return self.line(asdict(header))
 
-    def entry(self, t: float, kind: str, value: Any) -> bytes:
-        """Return a line for a moment: kind ``batch``, ``picture``, ``mark``, ``act`` or ``end``."""
-        return self.line({"t": round(t, 3), kind: redact(value, self.redacted)})
+    def entry(self, t: float, kind: str, value: Any, **more: Any) -> bytes:
+        """Return a line for a moment: kind ``batch``, ``picture``, ``mark``, ``act``, ``gap`` or ``end``."""
+        return self.line({"t": round(t, 3), kind: redact(value, self.redacted), **more})
 
     def line(self, value: dict[str, Any]) -> bytes:
         """Return any line as it follows those before."""

@@ -22,6 +22,7 @@ from server.api.errors import AliecsError, DeadlineError, LinkError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from console.recording import Rates
     from console.sources.replay import Clock, ReplaySource
     from console.sources.source import Source
     from console.store import Key, Link, Store
@@ -66,6 +67,8 @@ class Session:
         self._source = source
         self._forgotten: set[Key] = set()
         """What a jump in a recording changes, until the picture after it is there."""
+        self._rates: Rates | None = None
+        """To be remembered when that picture is there."""
         self._store: Store | None = None
         self.timings = timings or Timings()
         self._listeners: list[Listener] = []
@@ -287,6 +290,9 @@ class Session:
         is_quiet = is_heartbeat(batch, store.seq)
         changed: set[Key] = set() if is_quiet else store.apply(batch)
         if self.replay is not None:
+            if self._rates is not None and store.is_complete:
+                store.recall_rates(self._rates)
+                self._rates = None
             changed |= self._forgotten
             self._forgotten = changed if self.replay.is_jumping else set()
             if self.replay.is_jumping:
@@ -296,9 +302,10 @@ class Session:
         if not is_quiet or was_stale or self.replay is not None:
             self._tell(changed)
 
-    def _forget(self) -> None:
+    def _forget(self, rates: Rates | None) -> None:
         """Empty the store before a jump in a recording."""
         self._forgotten |= self.store.clear()
+        self._rates = rates
 
     def _look_at_age(self) -> None:
         """Wake whoever listens at the moment when the picture becomes stale."""

@@ -13,7 +13,8 @@ CHANGES_PER_BATCH = 500
 def snapshot(store: Store) -> list[Batch]:
     """Return a snapshot of the store as it is, with the log and what is remembered of environments that are gone.
 
-    Empty for a store that has no complete picture. Nothing in it has a revision: whatever follows is newer.
+    Empty for a store that has no complete picture. Nothing in it has a revision but the last event: whatever follows is
+    newer. Rates are not in it: no batch can tell of more than one moment.
     """
     if not store.is_complete:
         return []
@@ -41,10 +42,16 @@ def _changes(store: Store) -> Iterator[Change]:
     for environment in store.environments():
         yield Change(environment)
         yield from (Change(role) for role in store.roles(environment.id))
-        fault = store.fault(environment.id)
-        if fault is not None:
-            yield Change(fault)
+        about = (store.fault(environment.id), store.variables(environment.id), store.history(environment.id))
+        yield from (Change(it) for it in about if it is not None)
     for environment_id in dict.fromkeys(task.environment_id for task in store.tasks()):
         # In the order in which they came to it.
         yield from (Change(task) for task in store.tasks(environment_id))
-    yield from (Change(event) for event in store.events)
+    last = len(store.events) - 1
+    yield from (Change(event, store.event_revision if at == last else 0) for at, event in enumerate(store.events))
+
+
+def rates(store: Store) -> dict[str, list[tuple[float, float]]]:
+    """Return the rates that the store remembers, by environment."""
+    found = {one.id: list(store.rates(one.id)) for one in store.environments()}
+    return {environment_id: points for environment_id, points in found.items() if points}

@@ -72,6 +72,7 @@ class Store:
         problem: why the link is not LIVE, "" if it is.
         changed_ms: the core's time of the last batch, 0 before the first.
         events, events_total: the last events, and how many there were; the last one has the serial number total - 1.
+        event_revision: of the newest event of this epoch, 0 if that is not known.
         version: rises with every batch and change of the link; for "has anything happened?".
     """
 
@@ -87,7 +88,7 @@ class Store:
         self.events_total = 0
         self._things = _Things()
         self._coming: _Things | None = None
-        self._event_revision = 0
+        self.event_revision = 0
         self._ended = Ended()
         self._rates = Rates()
 
@@ -187,7 +188,7 @@ class Store:
         not above the known one is passed over, so that a batch may come twice; so is an event that is known already.
         """
         if batch.epoch != self.epoch:
-            self._event_revision = 0
+            self.event_revision = 0
         self.version += 1
         self.epoch, self.seq, self.changed_ms = batch.epoch, batch.seq, batch.timestamp_ms
         if batch.part is Part.BEGIN:
@@ -228,17 +229,21 @@ class Store:
         self.epoch, self.seq, self.changed_ms, self.is_complete = "", 0, 0, False
         self.version += 1
         self._things, self._coming = _Things(), None
-        self._ended, self._rates, self._event_revision = Ended(), Rates(), 0
+        self._ended, self._rates, self.event_revision = Ended(), Rates(), 0
         self.events.clear()
         return shown
 
+    def recall_rates(self, rates: Mapping[str, Sequence[tuple[float, float]]]) -> None:
+        """Replace the rates of all environments by those that somebody remembers."""
+        self._rates = Rates(rates)
+
     def _log(self, events: list[Change]) -> None:
         for change in events:
-            if not change.revision or change.revision > self._event_revision:
+            if not change.revision or change.revision > self.event_revision:
                 self.events.append(change.value)  # type: ignore[arg-type]  # whoever calls has looked
                 self.events_total += 1
         if events:
-            self._event_revision = max(self._event_revision, events[-1].revision)
+            self.event_revision = max(self.event_revision, events[-1].revision)
 
     def _follow(self, environment_ids: Iterable[str]) -> None:
         """Note the rates of environments that changed; those that are gone have none."""

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from typing import Any, NoReturn, Protocol
 
 from console.parse import duration
-from console.recording import Mark, Moment, Recording
+from console.recording import Mark, Moment, Rates, Recording
 from console.recording_lines import Header
 from server.api.client import Client, Deadlines
 from server.api.errors import ConfigError, RefusedError
@@ -69,7 +69,7 @@ class ReplaySource:
         at_s: where to begin.
 
     Attributes:
-        on_jump: called before a batch that does not follow from what was shown before.
+        on_jump: called before a batch that does not follow from what was shown before, with the rates to remember.
         is_jumping: more batches follow at once, until the picture is that of the place jumped to.
     """
 
@@ -80,7 +80,7 @@ class ReplaySource:
     ) -> None:
         self.recording = recording
         self.name = recording.path.name
-        self.on_jump: Callable[[], None] = lambda: None
+        self.on_jump: Callable[[Rates | None], None] = lambda rates: None
         self.is_jumping = False
         self._clock = clock or WallClock()
         self._speed = _allowed(speed)
@@ -238,7 +238,7 @@ class ReplaySource:
         if self._speed == AS_FAST_AS_POSSIBLE and not self._is_paused:
             self._base_s = max(self._base_s, moment.t)
         if moment.is_jump:
-            self.on_jump()
+            self.on_jump(moment.rates)
         return moment.batch
 
     def _wait_s(self, due_s: float) -> float:

@@ -7,15 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from stories import START_MS, STARTED, seen, story, write
+from stories import START_MS, STARTED, played, seen, story, write
 
 from console import recording_lines
 from console.recording import Recording, find
 from console.recording_lines import LEFT_OUT, SCHEMA, Chain, Header, redact
-from console.snapshot import snapshot
+from console.snapshot import rates, snapshot
 from console.store import Store
 from server.api.batch_json import to_json
 from server.api.errors import ConfigError
+from server.api.model import Part
 
 
 @pytest.fixture
@@ -23,20 +24,6 @@ def file(tmp_path: Path) -> Path:
     path = tmp_path / "story.jsonl"
     write(path, story(60), marks={5.0: "five", 9.0: "nine"})
     return path
-
-
-def played(recording: Recording, start: int = 0, until: float = 1e9, *, afresh: bool = False) -> Store:
-    store, index = Store(), start
-    while index < recording.count:
-        moments, index = recording.read(index, 7, is_afresh=afresh)
-        afresh = False
-        for moment in moments:
-            if moment.t > until:
-                return store
-            if moment.is_jump:
-                store.clear()
-            store.apply(moment.batch)
-    return store
 
 
 def test_what_was_written_is_read(file: Path) -> None:
@@ -61,13 +48,21 @@ def test_what_was_written_is_read(file: Path) -> None:
     recording.close()
 
 
+def picture(chain: Chain, t: float, store: Store) -> list[bytes]:
+    remembered = rates(store)
+    return [
+        chain.entry(t, "picture", to_json(one), **({"rates": remembered} if one.part is Part.BEGIN else {}))
+        for one in snapshot(store)
+    ]
+
+
 def test_a_picture_on_the_way_shows_the_same_as_all_that_came_before(tmp_path: Path) -> None:
     chain = Chain(redacted=())
     lines = [chain.header(Header(started=STARTED))]
     store = Store()
     for number, (t, batch) in enumerate(story(80)):
         if number % 20 == 19:
-            lines += [chain.entry(t, "picture", to_json(one)) for one in snapshot(store)]
+            lines += picture(chain, t, store)
         lines.append(chain.entry(t, "batch", to_json(batch)))
         store.apply(batch)
     path = tmp_path / "pictures.jsonl"
@@ -76,7 +71,7 @@ def test_a_picture_on_the_way_shows_the_same_as_all_that_came_before(tmp_path: P
     assert seen(played(recording)) == seen(store)
     for t in (0.0, 3.7, 12.0, 20.1, recording.duration_s):
         place = recording.place(t)
-        assert seen(played(recording, place, t, afresh=True)) == seen(played(recording, 0, t))
+        assert seen(played(recording, place, t)) == seen(played(recording, 0, t))
     assert recording.place(recording.duration_s) > 60 and recording.place(0.0) == 0
 
 
@@ -90,7 +85,7 @@ def test_after_a_gap_the_picture_that_follows_it_is_shown(tmp_path: Path) -> Non
             lines.append(chain.entry(t, "batch", to_json(batch)))
         if number == 39:
             lines.append(chain.entry(t, "gap", 20))
-            lines += [chain.entry(t, "picture", to_json(one)) for one in snapshot(store)]
+            lines += picture(chain, t, store)
     path = tmp_path / "gap.jsonl"
     path.write_bytes(b"".join(lines))
     assert seen(played(Recording(path))) == seen(store)
@@ -154,6 +149,14 @@ def test_a_batch_that_holds_what_it_cannot_hold_is_named_when_it_is_read(tmp_pat
     assert len(recording.read(0, 1)[0]) == 1
     with pytest.raises(ConfigError, match=r":3: .*seq"):
         recording.read(1, 1)
+
+
+def test_rates_that_are_none_are_named_when_they_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "odd.jsonl"
+    for odd in (b"[]", b'{"2env":[1]}', b'{"2env":[["x",1]]}', b'{"2env":[[1,2,3]]}', b"7"):
+        path.write_bytes(HEADER + b"\n" + BATCH[:-1] + b',"rates":' + odd + b"}\n")
+        with pytest.raises(ConfigError, match=":2: rates are no lists"):
+            Recording(path).read(0, 1, is_afresh=True)
 
 
 def test_what_a_newer_version_wrote_is_passed_over(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from stories import seen, story
 
-from console.snapshot import CHANGES_PER_BATCH, snapshot
+from console.snapshot import CHANGES_PER_BATCH, rates, snapshot
 from console.store import Store
 from server.api.model import Batch, Change, Host, Part
 
@@ -21,6 +21,7 @@ def again(store: Store) -> Store:
     other = Store()
     for batch in snapshot(store):
         other.apply(batch)
+    other.recall_rates(rates(store))
     return other
 
 
@@ -33,11 +34,10 @@ def test_a_snapshot_makes_a_store_like_the_one_it_is_of(seed: int) -> None:
 
 def test_what_follows_a_snapshot_is_taken_in_as_it_would_have_been() -> None:
     moments = [batch for _, batch in story(60, seed=3)]
-    store, other = Store(), Store()
+    store = Store()
     for batch in moments[:40]:
         store.apply(batch)
-    for batch in snapshot(store):
-        other.apply(batch)
+    other = again(store)
     for batch in moments[40:]:
         store.apply(batch)
         other.apply(batch)

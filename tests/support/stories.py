@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from console.recording import Recording
 from console.recording_lines import Chain, Header
 from console.store import Store
 from server.api.batch_json import to_json
@@ -97,6 +98,25 @@ def write(path: Path, moments: Iterator[tuple[float, Batch]], *, marks: dict[flo
     return lines
 
 
+def played(recording: Recording, start: int = 0, until: float = 1e9, *, is_afresh: bool = True) -> Store:
+    """Return what is shown at a moment when a recording is read from an index on."""
+    store, index, rates = Store(), start, None
+    while index < recording.count:
+        moments, index = recording.read(index, 7, is_afresh=is_afresh)
+        is_afresh = False
+        for moment in moments:
+            if moment.t > until:
+                return store
+            if moment.is_jump:
+                store.clear()
+                rates = moment.rates
+            store.apply(moment.batch)
+            if rates is not None and store.is_complete:
+                store.recall_rates(rates)
+                rates = None
+    return store
+
+
 def seen(store: Store) -> dict[str, Any]:
     """Return all that a store shows, to compare it with another."""
     ids = [one.id for one in store.environments()]
@@ -110,6 +130,10 @@ def seen(store: Store) -> dict[str, Any]:
         "all tasks": sorted(store.tasks(), key=lambda it: it.task_id),
         "faults": {one: store.fault(one) for one in ids},
         "ended": store.ended(),
+        "variables": {one: store.variables(one) for one in ids},
+        "history": {one: store.history(one) for one in ids},
+        "rates": {one: list(store.rates(one)) for one in ids},
+        "event revision": store.event_revision,
         "events": list(store.events),
         "place": (store.epoch, store.seq, store.changed_ms, store.is_complete),
     }
