@@ -87,7 +87,9 @@ async def test_signs_of_life_are_not_recorded(core: FakeCore, tmp_path: Path) ->
         async with Recorder(session, path, say=print):
             with session.tap(lambda batch: beats.set()):
                 await asyncio.wait_for(beats.wait(), 5)
-    kinds = [next(iter(json.loads(line).keys() - {"t", "prev", "rates"})) for line in path.read_bytes().splitlines()[1:]]
+    kinds = [
+        next(iter(json.loads(line).keys() - {"t", "prev", "rates"})) for line in path.read_bytes().splitlines()[1:]
+    ]
     assert kinds == ["batch", "batch", "end"]
 
 
