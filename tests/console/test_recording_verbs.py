@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import pty
+import resource
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -74,6 +75,19 @@ async def test_a_recording_ends_when_its_time_is_over(aliecs: Run, tmp_path: Pat
     )  # fmt: skip
 
 
+async def test_a_disk_that_takes_no_more_ends_it_in_words(core: FakeCore, tmp_path: Path) -> None:
+    for number in range(20):
+        core.add(f"env{number}", description=1000 * "x")
+    path = tmp_path / "large.jsonl"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-P", "-m", "console", "record", str(path), "--timeout", "30s",
+        stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL, preexec_fn=_may_write_8_kib,
+        env=os.environ | {"ALIECS_CONSOLE_ENDPOINT": core.endpoint, "XDG_CONFIG_HOME": "/nonexistent"},
+    )  # fmt: skip
+    _, err = await asyncio.wait_for(process.communicate(), 20)
+    assert process.returncode == 1 and f"recording to {path} ended: File too large" in err.decode()
+
+
 async def test_without_a_name_the_file_goes_to_the_folder_of_recordings(
     aliecs: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,6 +149,10 @@ async def test_in_a_terminal_a_recording_is_played_on_the_screen(file: Path) -> 
     await asyncio.wait_for(asyncio.to_thread(_drain, ours), 20)
     assert await asyncio.wait_for(process.wait(), 20) == 0
     os.close(ours)
+
+
+def _may_write_8_kib() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
 
 
 def _copy(source: Path, target: Path, old: bytes, new: bytes) -> None:
