@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from console.glyphs import glyph
 
 if TYPE_CHECKING:
-    from server.api.model import Environment, Event, Fault, Task, TransitionProgress
+    from server.api.model import Environment, Fault, Task, TransitionProgress
 
 
 class Look(NamedTuple):
@@ -96,27 +96,6 @@ def task_problem(task: Task) -> str:
     if task.signal:
         return f"killed by signal {task.signal}"
     return f"exit code {task.exit_code}" if task.exit_code else ""
-
-
-def event_line(event: Event) -> str:
-    """Return one line for the log, with time, kind and environment."""
-    kind = type(event).__name__.removesuffix("Event").lower()
-    environment_id = getattr(event, "environment_id", "")
-    return f"{clock(event.at_ms)} {kind:12} {environment_id + ' ' if environment_id else ''}{event_text(event)}"
-
-
-def event_text(event: Event) -> str:
-    """Return what happened in words."""
-    # Every event has the fields that its kind needs; those named here are shared by several kinds.
-    words = [
-        str(value)
-        for name in ("path", "name", "transition", "transition_step", "func", "operation_name", "host", "state", "status",
-                     "message", "error")
-        if (value := getattr(event, name, ""))
-    ]  # fmt: skip
-    run = getattr(event, "run_number", 0)
-    words = [short_class(word.partition("#")[0]) if "#" in word else word for word in words]
-    return f"{' '.join(words)}{f' run {run}' if run else ''}"
 
 
 def size(count: float) -> str:

@@ -7,12 +7,13 @@ frame.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from textual import on, work
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.widget import Widget
 
 from console import themes
 from console.session import Session
@@ -107,6 +108,10 @@ class ConsoleApp(App[int]):
     def mode_text(self) -> tuple[str, str]:
         """Return what can be done now, and the name of its style."""
         return "OBSERVE", "bar"
+
+    def extra_lines(self) -> Iterable[Widget]:
+        """Return widgets that stand above the keys of every screen."""
+        return ()
 
     def focus_environment(self, environment_id: str) -> None:
         """Make all screens be about an environment."""

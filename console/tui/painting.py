@@ -5,7 +5,7 @@ No widget of a list or a panel holds a copy of what it shows: it reads the store
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol, cast
 
 from rich.cells import cell_len, set_cell_size
@@ -33,6 +33,10 @@ class Desk(Protocol):
     @property
     def environment_id(self) -> str:
         """The environment that all screens are about, "" for none."""
+
+    def extra_lines(self) -> Iterable[Widget]:
+        """Return widgets that stand above the keys of every screen."""
+        ...
 
 
 def desk_of(widget: Widget) -> Desk:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 
 from console.session import Session, Timings
@@ -29,7 +30,8 @@ def run_screen(settings: Settings, problem: str = "") -> int:
 
 
 def prepare_environment(settings: Settings) -> None:
-    """Let nothing that a shell exports decide how the screen looks."""
+    """Make the process ready for a screen that stays open for days; nothing that a shell exports decides how it looks."""
+    gc.enable()  # off since front.py
     for name in ("COLUMNS", "LINES"):
         os.environ.pop(name, None)  # they would fix the size: the terminal itself knows it
     os.environ.pop("NO_COLOR", None)  # textual would make greys of all themes: settings.py has decided already

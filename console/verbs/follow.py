@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from console import resolve
 from console.exit_codes import FAILED, NOT_FOUND, NOT_MET, ExitError, usage
-from console.present import clock, event_line, fault_line, rate, run_number, size, state_code
+from console.happenings import event_line
+from console.present import clock, fault_line, rate, run_number, size, state_code
 from console.progress import progress
 from console.results import Context, Result
 from console.store import Key

@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from console import gates, resolve
 from console.exit_codes import FAILED, OK, REFUSED, ExitError, usage
-from console.present import event_line, fault_line
+from console.happenings import event_line
+from console.present import fault_line
 from console.progress import progress
 from console.results import Context, Result
 from console.table import Row

@@ -30,6 +30,7 @@ class ConsoleScreen(Screen[None]):
     DEFAULT_CSS = """
     ConsoleScreen { background: $background; }
     ConsoleScreen #body { height: 1fr; }
+    ConsoleScreen #bottom { height: auto; dock: bottom; }
     ConsoleScreen TooSmall { display: none; }
     ConsoleScreen.-too-small > * { display: none; }
     ConsoleScreen.-too-small > TooSmall { display: block; }
@@ -67,7 +68,9 @@ class ConsoleScreen(Screen[None]):
         yield Header(id="header")
         with Vertical(id="body"):
             yield from self.body()
-        yield Keys(id="keys")
+        with Vertical(id="bottom"):
+            yield from self.desk.extra_lines()
+            yield Keys(id="keys")
         yield TooSmall()
 
     @property

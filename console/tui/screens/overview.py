@@ -44,7 +44,7 @@ class OverviewScreen(ConsoleScreen):
         yield Summary(id="summary")
         with Horizontal():
             yield EndedGrid(id="ended")
-            yield EventLog(id="events")
+            yield EventLog(id="events", with_details=False)
 
     def on_mount(self) -> None:
         self._environments.focus()
@@ -60,6 +60,7 @@ class OverviewScreen(ConsoleScreen):
             self.query_one(EndedGrid).reload()
             self._share_height()
         self.query_one(EventLog).take_new()
+        self._tell_selection()
         self.repaint_lines()
 
     def take_all(self) -> None:
@@ -67,6 +68,7 @@ class OverviewScreen(ConsoleScreen):
             grid.reload()
         if self.desk.environment_id:
             self._environments.select(self.desk.environment_id)
+        self._tell_selection()
         self._share_height()
         self.repaint_lines()
 
@@ -78,6 +80,16 @@ class OverviewScreen(ConsoleScreen):
         """Give the environments the lines they need, at most half of the screen."""
         wanted = self._environments.row_count() + 2
         self._environments.styles.height = max(4, min(wanted, self.size.height // 2))
+
+    def tick(self) -> None:
+        self._tell_selection()
+        super().tick()
+
+    def _tell_selection(self) -> None:
+        """Say again which environment is selected if nobody heard it: a screen that is being built is not heard."""
+        grid = self._environments
+        if grid.selected and not self.desk.environment_id:
+            grid.post_message(Grid.Selected(grid, grid.selected))
 
     @on(Grid.Selected, "#environments")
     def _on_selected(self, event: Grid.Selected) -> None:

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.style import Style
+from textual import events
 
 from console.filters import Fields
-from console.present import clock, event_text
+from console.happenings import KINDS, environment_of, event_text, is_bad, is_detail
+from console.present import clock
 from console.tui.widgets.grid import Cell, Column, Grid
-from server.api.model import Event, OpStatus
+from server.api.model import Event
 
 if TYPE_CHECKING:
     from console.tui.looks import Styles
@@ -22,11 +24,13 @@ class EventLog(Grid):
 
     Args:
         only_selected: those of the environment that the screens are about.
+        with_details: also every step and every task; else what somebody should hear of.
     """
 
-    def __init__(self, *, id: str, only_selected: bool = False) -> None:
+    def __init__(self, *, id: str, only_selected: bool = False, with_details: bool = True) -> None:
         super().__init__(id=id)
         self._only_selected = only_selected
+        self._with_details = with_details
         self._serials: list[int] = []
         self._seen = 0
         self._environment_id = ""
@@ -47,13 +51,22 @@ class EventLog(Grid):
         oldest = store.events_total - len(store.events)
         new = [str(serial) for serial in range(max(self._seen, oldest), store.events_total)]
         self._seen = store.events_total
-        if self._only_selected:
-            new = [row for row in new if getattr(self._event(row), "environment_id", "") == self._environment_id]
+        new = [row for row in new if (event := self._event(row)) and self._is_wanted(event)]
         self._serials = [serial for serial in self._serials if serial >= oldest]
         self._serials += map(int, self.filtered(new))
         self.rows_changed()
         if self.is_following and self._serials:
             self.select(str(self._serials[-1]))
+
+    def _is_wanted(self, event: Event) -> bool:
+        if self._only_selected and environment_of(event) != self._environment_id:
+            return False
+        return self._with_details or not is_detail(event)
+
+    def on_resize(self, event: events.Resize) -> None:
+        super().on_resize(event)
+        if self.is_following:
+            self.action_bottom()  # what is last must be seen, whatever the height is now
 
     def action_move(self, step: int) -> None:
         super().action_move(step)
@@ -94,8 +107,8 @@ class EventLog(Grid):
             return {}
         return {
             "time": clock(event.at_ms),
-            "kind": _kind(event),
-            "env": getattr(event, "environment_id", ""),
+            "kind": KINDS[type(event)],
+            "env": environment_of(event),
             "host": getattr(event, "host", ""),
             "state": getattr(event, "state", ""),
             "text": event_text(event),
@@ -106,9 +119,9 @@ class EventLog(Grid):
         if event is None:
             return [Cell("")] * len(columns)
         style = _style(event, looks)
-        cells = [Cell(clock(event.at_ms), looks.dim), Cell(_kind(event), looks.dim)]
+        cells = [Cell(clock(event.at_ms), looks.dim), Cell(KINDS[type(event)], looks.dim)]
         if len(columns) == 4:
-            cells.append(Cell(getattr(event, "environment_id", "") or "-", looks.dim))
+            cells.append(Cell(environment_of(event) or "-", looks.dim))
         return [*cells, Cell(event_text(event), style)]
 
     def _event(self, row: str) -> Event | None:
@@ -116,20 +129,6 @@ class EventLog(Grid):
         return self.store.events[at] if 0 <= at < len(self.store.events) else None
 
 
-def _kind(event: Event) -> str:
-    return {
-        "EnvironmentEvent": "env", "TaskEvent": "task", "RoleEvent": "role", "CallEvent": "call", "RunEvent": "run",
-        "IntegratedServiceEvent": "service", "CoreStartEvent": "core",
-    }[type(event).__name__]  # fmt: skip
-
-
 def _style(event: Event, looks: Styles) -> Style:
     """Return how much an event asks for attention."""
-    statuses = {
-        getattr(event, name, None)
-        for name in ("transition_status", "call_status", "operation_status", "operation_step_status")
-    }
-    has_failed = bool(statuses & {OpStatus.DONE_ERROR, OpStatus.DONE_TIMEOUT}) or bool(getattr(event, "error", ""))
-    if has_failed or getattr(event, "state", "") == "ERROR" or getattr(event, "status", "") == "UNDEPLOYABLE":
-        return looks.alarm
-    return looks.dim if _kind(event) in ("role", "task") else looks.text
+    return looks.alarm if is_bad(event) else looks.dim if is_detail(event) else looks.text

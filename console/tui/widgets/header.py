@@ -89,6 +89,8 @@ def status_line(station: Station, looks: Styles, width: int) -> list[Part]:
 def link_parts(session: Session, looks: Styles) -> Parts:
     """Return the state of the link and the age of the data, which is always on screen."""
     store = session.store
+    if session.replay is not None:
+        return [(f" recorded {datetime.fromtimestamp(session.now(), UTC):%Y-%m-%d} ", looks.bar)]
     if store.link is Link.CONNECTING:
         return [(f" {looks.glyph('connecting')} connecting ", looks.bar_warn)]
     seconds = session.age_s()

@@ -21,7 +21,7 @@ ALWAYS = ("app.palette", "app.help")
 class Keys(Lines):
     """As many keys as fit, in the order in which they are bound: the focused widget's first."""
 
-    DEFAULT_CSS = "Keys { height: 1; dock: bottom; background: $bar; }"
+    DEFAULT_CSS = "Keys { height: 1; background: $bar; }"
 
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, lambda _: self.repaint())
