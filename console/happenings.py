@@ -21,6 +21,9 @@ KINDS: dict[type[Event], str] = {
 }  # fmt: skip
 """The short names that columns and filters use."""
 
+STEP = "transition step"
+"""How the messages about steps of a transition begin (core.md 4.4)."""
+
 _STATUS = {OpStatus.STARTED: "started", OpStatus.ONGOING: "goes on", OpStatus.DONE_OK: "ok",
            OpStatus.DONE_ERROR: "FAILED", OpStatus.DONE_TIMEOUT: "TIMED OUT"}  # fmt: skip
 
@@ -67,7 +70,8 @@ def is_bad(event: Event) -> bool:
     failed = (OpStatus.DONE_ERROR, OpStatus.DONE_TIMEOUT)
     match event:
         case EnvironmentEvent():
-            return bool(event.error) or event.state == "ERROR" or event.transition_status in failed
+            is_step = event.message.startswith(STEP)
+            return bool(event.error) or (event.state == "ERROR" and not is_step) or event.transition_status in failed
         case RunEvent():
             return bool(event.error) or event.transition_status in failed
         case TaskEvent() | RoleEvent():
@@ -82,13 +86,15 @@ def is_bad(event: Event) -> bool:
 
 def is_detail(event: Event) -> bool:
     """Tell whether an event is one of the many that only somebody who looks for them wants to see."""
-    if is_bad(event):
-        return False
     match event:
-        case TaskEvent() | RoleEvent():
+        case RoleEvent():
+            return True  # its tasks say the same, and why
+        case _ if is_bad(event):
+            return False
+        case TaskEvent():
             return True
         case EnvironmentEvent():
-            return event.message.startswith("transition step")
+            return event.message.startswith(STEP)
         case CallEvent():
             return event.call_status in (OpStatus.STARTED, OpStatus.ONGOING)
         case _:

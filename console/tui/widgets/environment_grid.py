@@ -72,7 +72,7 @@ class EnvironmentGrid(ListGrid):
 
     def _cells(self, one: Environment, looks: Styles) -> dict[str, Cell]:
         look = looks.look(one.state)
-        parts = equipment(one.user_vars)
+        parts = equipment(self._variables(one))
         is_running = one.state == "RUNNING"
         quiet = {"-", "off"}
 
@@ -99,3 +99,7 @@ class EnvironmentGrid(ListGrid):
             "MOVED": Cell(size(one.bytes_moved) if one.bytes_moved else "-", looks.dim),
             "TEMPLATE": Cell(one.template),
         }
+
+    def _variables(self, one: Environment) -> dict[str, str]:
+        known = self.store.variables(one.id)
+        return dict(one.user_vars) if known is None else {**known.defaults, **known.vars, **known.user_vars}

@@ -30,7 +30,10 @@ class Keys(Lines):
         return looks.bar
 
     def lines(self, looks: Styles, width: int, height: int) -> Sequence[Parts]:
-        by_action = {one.binding.action: one for one in self.screen.active_bindings.values() if one.binding.show}
+        by_action: dict[str, ActiveBinding] = {}
+        for one in self.screen.active_bindings.values():
+            if one.binding.show:
+                by_action.setdefault(one.binding.action, one)
         always = [self._parts(one, looks) for one in by_action.values() if one.binding.id in ALWAYS]
         room = width - sum(map(width_of, always))
         shown: list[Part] = []
