@@ -121,8 +121,11 @@ class Recorder:
     ) -> None:
         self._taps.close()
         if self._thread is not None:
-            await asyncio.to_thread(self._finish, self._thread)
-            self._thread = None
+            thread, self._thread = self._thread, None
+            await asyncio.to_thread(self._finish, thread)
+            if thread.is_alive():
+                self.problem = f"the disk did not take the rest within {CLOSE_S:g} s"
+                self._tell()
 
     def mark(self, text: str) -> None:
         """Mark this moment."""
@@ -230,8 +233,6 @@ class Recorder:
             if not self.problem:
                 self._queue.put(_Entry(self.duration_s, "end", "closed"), timeout=CLOSE_S)
         thread.join(CLOSE_S)
-        if thread.is_alive():
-            self.problem = f"the disk did not take the rest within {CLOSE_S:g} s"
 
 
 def default_path() -> Path:

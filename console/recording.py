@@ -156,7 +156,10 @@ class Recording:
 
     def _moment(self, index: int, is_jump: bool) -> Moment:
         place = _Place(*self._places[3 * index : 3 * index + 3])
-        data = os.pread(self._fd, place.length, place.offset)
+        try:
+            data = os.pread(self._fd, place.length, place.offset)
+        except OSError as error:
+            self._fail(place.number, f"cannot be read: {error.strerror or error}")
         value = self._parse(data, place.number)
         try:
             batch = from_json(value.get("batch") or value.get("picture") or {})

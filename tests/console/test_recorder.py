@@ -159,6 +159,28 @@ async def test_a_slow_disk_leaves_a_gap_and_a_new_picture(
     assert b'"gap":' in data and Recording(copy).warnings == [] and said == []
 
 
+async def test_a_disk_that_hangs_does_not_hang_the_console(
+    core: FakeCore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder_module, "CLOSE_S", 0.2)
+    one = core.add(state="CONFIGURED")
+    path = tmp_path / "hangs"
+    os.mkfifo(path)
+    said: list[str] = []
+    async with await opened(core) as session:
+        await session.picture()
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        monkeypatch.setattr(
+            recorder_module, "_create", lambda path: recorder_module.FileIO(os.open(path, os.O_WRONLY), "wb")
+        )
+        async with Recorder(session, path, say=said.append):
+            core.show(replace(one, description=200_000 * "x"))
+            assert await session.until(lambda: len(session.store.environments()[0].description) > 1000, 5)
+        assert said == [f"recording to {path} ended: the disk did not take the rest within 0.2 s"]
+        await asyncio.to_thread(_drain, reader, b"")
+        os.close(reader)
+
+
 def _drain(fd: int, data: bytes) -> bytes:
     """Return what comes until nothing comes for a moment."""
     import select

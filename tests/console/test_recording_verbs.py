@@ -107,6 +107,13 @@ async def test_a_recording_is_played_as_lines_with_the_times_of_then(aliecs: Run
     assert all(json.loads(line) for line in later.out.splitlines())
 
 
+async def test_a_recording_of_nothing_is_played_to_its_end(aliecs: Run, tmp_path: Path) -> None:
+    path = tmp_path / "nothing.jsonl"
+    write(path, iter(()))
+    ended = await aliecs("replay", str(path))
+    assert (ended.code, ended.out) == (0, "")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
