@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import os
 import re
 from pathlib import Path
@@ -25,7 +26,8 @@ def matches(name: str, made: str, *, folder: Path = FOLDER) -> None:
     known = golden.read_text(encoding="utf-8")
     if known != made:
         lines = difflib.unified_diff(known.splitlines(), made.splitlines(), "golden", "made", lineterm="", n=1)
-        raise AssertionError(f"{name} differs:\n" + "\n".join(lines))
+        shown = [line[:200] for line in itertools.islice(lines, 60)]
+        raise AssertionError(f"{name} differs:\n" + "\n".join(shown))
 
 
 def text_of(lines: list[str]) -> str:
@@ -36,4 +38,5 @@ def text_of(lines: list[str]) -> str:
 def steady(svg: str) -> str:
     """Return a picture without what differs from run to run, and without fonts from elsewhere."""
     svg = re.sub(r"@font-face\s*\{.*?\}", "", svg, flags=re.DOTALL)
-    return re.sub(r"terminal-[\w-]+?-(?=matrix|title|r\d|clip|line)", "terminal-", svg)
+    svg = re.sub(r"terminal-[\w-]+?-(?=matrix|title|r\d|clip|line)", "terminal-", svg)
+    return "\n".join(line.rstrip() for line in svg.splitlines()) + "\n"

@@ -150,15 +150,19 @@ class Grid(ScrollView, can_focus=True):
             visible = max(1, self.size.height - 1)
             top = int(self.scroll_offset.y)
             if at < top:
-                self.scroll_to(y=at, animate=False)
+                self.scroll_to(y=at, animate=False, force=True)
             elif at >= top + visible:
-                self.scroll_to(y=at - visible + 1, animate=False)
+                self.scroll_to(y=at - visible + 1, animate=False, force=True)
 
     def _select(self, row: str) -> None:
         if row != self.selected:
             self.selected = row
             self.post_message(self.Selected(self, row))
             self.refresh()
+
+    def watch_show_vertical_scrollbar(self, is_shown: bool) -> None:
+        if is_shown:
+            self.vertical_scrollbar.position = self.scroll_y  # it missed what was scrolled while it was hidden
 
     # ---- keys --------------------------------------------------------------------------------
 
