@@ -21,6 +21,7 @@ from server.deploy.backend import Demand, KnownExecutor
 from server.deploy.executors import LocalParts, LocalSettings
 from server.deploy.local import LocalBackend
 from server.display import Display
+from server.environment.durations import Durations
 from server.environment.instructions import AnyInstruction
 from server.environment.manager import Creation, EnvironmentManager
 from server.environment.parts import Parts
@@ -61,6 +62,7 @@ class Core:
         self.instance = instance
         self.epoch = new_id()
         self.roster = Roster()
+        self.durations = Durations()
         self.plugins = PluginRegistry(settings.integration_plugins)
         self.journal: Journal
         self.configuration: Configuration
@@ -162,6 +164,7 @@ class Core:
             publish=self.display.publish,
             changed=self.display.environment_changed,
             record=self._record,
+            durations=self.durations,
             call_margin_s=settings.call_margin_s,
         )
         timings = Timings(
@@ -184,6 +187,7 @@ class Core:
         journal = self.journal
         tasks = [from_record(record) for record in (await journal.load(Table.TASKS)).values()]
         self.roster.restore(tasks)
+        self.durations.restore(await journal.load(Table.DURATIONS))
         stories = {one: await journal.stimuli(one) for one in await journal.environments()}
         self.environments.restore(stories)
         self.roster.listen(self._tasks_changed)

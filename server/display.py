@@ -72,6 +72,8 @@ class Display:
             self.picture.update(view)
             self._publish_role(view, shown)
         self.picture.update(views.environment_view(runner, self._roster))
+        self.picture.update(views.variables_view(environment))
+        self.picture.update(views.history_view(environment))
         if environment.fault:
             self.picture.update(environment.fault)
 

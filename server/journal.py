@@ -31,6 +31,8 @@ class Table(StrEnum):
     TASKS = "tasks"
     EXECUTORS = "executors"
     RUNS = "runs"
+    DURATIONS = "durations"
+    """How long transitions took, by template and event."""
     META = "meta"
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from occ.states import TaskState
 from server.api import model
-from server.api.states import OPERATOR_EVENTS, EnvironmentEvent, EnvironmentState, Status
+from server.api.states import OPERATOR_EVENTS, EnvironmentEvent, EnvironmentState, Status, refusal
 from server.deploy.backend import HostInfo
 from server.environment import instructions as do
 from server.environment.detectors import json_strings
+from server.environment.environment import Environment
 from server.environment.runner import EnvironmentRunner
 from server.environment.tree import Role
 from server.environment.turn import to_user
@@ -34,34 +36,33 @@ def environment_view(runner: EnvironmentRunner, roster: Roster) -> model.Environ
     template = environment.created.workflow.template
     stack = tree.stack(tree.root)
     wanted = _WANTED.get(environment.state)
-    active = ok = failed = 0
+    roles = [tree[entry.role] for entry in environment.tasks.values()]
+    states = [role.state for role in roles]
+    active = [role.status for role in roles].count(Status.ACTIVE)
     moved = rate = 0.0
-    for entry in environment.tasks.values():
-        role = tree[entry.role]
-        active += role.status is Status.ACTIVE
-        ok += role.state is wanted
-        failed += role.state is TaskState.ERROR
-        if task := roster.get(entry.task_id):
+    for task_id in environment.tasks:
+        task = roster.get(task_id)
+        if task is not None and task.metrics:
             moved += task.metrics[SINK_BYTES].value if SINK_BYTES in task.metrics else 0.0
             rate += task.metrics[SINK_RATE].value if SINK_RATE in task.metrics else 0.0
     started = stack.get("run_start_time_ms", "")
     return model.Environment(
         id=environment.id,
-        template=template.name or template.expression,
+        template=environment.template_name,
         description=template.description,
         state=environment.state.value,
         created_ms=environment.created.created_ms,
         state_since_ms=environment.state_since_ms,
         run_number=environment.run_number,
         run_start_ms=int(started) if environment.run_number and started.isdecimal() else 0,
-        transition=_progress(runner),
+        transition=_progress(runner, active),
         detectors=environment.created.detectors,
         hosts=len({entry.host for entry in environment.tasks.values()}),
         flps=len(json_strings(stack.get("hosts", ""))),
         tasks_total=len(environment.tasks),
         tasks_active=active,
-        tasks_ok=ok,
-        tasks_error=failed,
+        tasks_ok=states.count(wanted) if wanted else 0,
+        tasks_error=states.count(TaskState.ERROR),
         bytes_moved=moved,
         bytes_per_s=rate if environment.state is EnvironmentState.RUNNING else 0.0,
         owner=to_user(environment.created.requester),
@@ -69,29 +70,50 @@ def environment_view(runner: EnvironmentRunner, roster: Roster) -> model.Environ
         run_type=stack.get("run_type", ""),
         public=template.public,
         user_vars=environment.created.user_vars,
-        moves=tuple(
-            model.Move(event.value, environment.refusal(event))
-            for event in (*OPERATOR_EVENTS, EnvironmentEvent.DESTROY)
-        ),
+        moves=_moves(environment.state, environment.busy_with),
         last_run_number=environment.last_run_number,
     )
 
 
-def _progress(runner: EnvironmentRunner) -> model.TransitionProgress | None:
+@lru_cache
+def _moves(state: EnvironmentState, busy_with: str) -> tuple[model.Move, ...]:
+    asked = (*OPERATOR_EVENTS, EnvironmentEvent.DESTROY)
+    return tuple([model.Move(event.value, refusal(event, state, busy_with)) for event in asked])
+
+
+def _progress(runner: EnvironmentRunner, active: int) -> model.TransitionProgress | None:
     environment = runner.environment
-    if environment.transition is None:
+    progress = environment.progress
+    if progress is None:
         return None
-    commanding = any(isinstance(asked, do.Command) for asked in environment.outstanding.values())
-    done, total = runner.progress if commanding else (0, 0)
+    tasks = (0, 0)
+    if environment.cursor and environment.cursor.is_deploying:
+        tasks = (active, sum(1 for _ in environment.tree.task_roles()))
+    elif any(isinstance(asked, do.Command) for asked in environment.outstanding.values()):
+        tasks = runner.progress
     return model.TransitionProgress(
-        event=environment.transition.value,
+        event=progress.event.value,
         step=environment.step,
-        started_ms=environment.transition_started_ms,
-        tasks_done=done,
-        tasks_total=total,
-        user=environment.requester.name,
+        started_ms=progress.started_ms,
+        tasks_done=tasks[0],
+        tasks_total=tasks[1],
+        user=progress.user,
         waiting_for=_waiting_for(runner),
+        steps=progress.steps(tasks),
+        usual_ms=runner.usual_ms,
+        budget_ms=progress.budget_ms,
     )
+
+
+def variables_view(environment: Environment) -> model.Variables:
+    """Return the variables of an environment and its root role (core.md 1.8)."""
+    defaults, variables, user_vars = environment.tree.layers()
+    return model.Variables(environment_id=environment.id, defaults=defaults, vars=variables, user_vars=user_vars)
+
+
+def history_view(environment: Environment) -> model.History:
+    """Return the finished transitions of an environment."""
+    return model.History(environment_id=environment.id, transitions=environment.history)
 
 
 def _waiting_for(runner: EnvironmentRunner) -> str:
@@ -132,6 +154,7 @@ def role_views(runner: EnvironmentRunner, roles: Iterable[Role]) -> Iterable[mod
             critical=role.critical,
             task_id=environment.task_of_role.get(role.order, ""),
             order=role.order,
+            parent_order=role.parent.order if role.parent else None,
             traits=model.Traits(traits.trigger, traits.await_, traits.timeout, traits.critical) if traits else None,
         )
 

@@ -13,6 +13,7 @@ from server.api import live_pb2
 from server.api import model as m
 from server.api.convert_events import from_event, from_traits, to_event, to_traits
 from server.api.convert_transitions import from_history, from_progress, to_history, to_progress
+from server.api.kept import KeptBytes
 
 __all__ = ["from_batch", "from_event", "to_batch", "to_change", "to_event"]
 
@@ -106,7 +107,7 @@ def _from_change(change: live_pb2.Change) -> m.Thing | m.Removal | m.Event | Non
 
 
 def _to_environment(value: m.Environment) -> live_pb2.Environment:
-    return live_pb2.Environment(
+    message = live_pb2.Environment(
         id=value.id,
         template=value.template,
         description=value.description,
@@ -130,9 +131,15 @@ def _to_environment(value: m.Environment) -> live_pb2.Environment:
         run_type=value.run_type,
         public=value.public,
         user_vars=value.user_vars,
-        moves=[live_pb2.Move(event=move.event, reason=move.reason) for move in value.moves],
         last_run_number=value.last_run_number,
     )
+    message.MergeFromString(_MOVES(value.moves))
+    return message
+
+
+_MOVES = KeptBytes[tuple[m.Move, ...]](
+    lambda moves: live_pb2.Environment(moves=[live_pb2.Move(event=move.event, reason=move.reason) for move in moves])
+)
 
 
 def _from_environment(message: live_pb2.Environment) -> m.Environment:

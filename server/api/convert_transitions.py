@@ -6,13 +6,14 @@ from typing import cast
 
 from server.api import events_pb2, live_pb2
 from server.api import model as m
+from server.api.kept import KeptBytes
 
 
 def to_progress(value: m.TransitionProgress | None) -> live_pb2.TransitionProgress | None:
     """Return the transition in progress, None for None."""
     if value is None:
         return None
-    return live_pb2.TransitionProgress(
+    message = live_pb2.TransitionProgress(
         event=value.event,
         step=value.step,
         started_ms=value.started_ms,
@@ -20,10 +21,11 @@ def to_progress(value: m.TransitionProgress | None) -> live_pb2.TransitionProgre
         tasks_total=value.tasks_total,
         user=value.user,
         waiting_for=value.waiting_for,
-        steps=[_to_step(step) for step in value.steps],
         usual_ms=value.usual_ms,
         budget_ms=value.budget_ms,
     )
+    message.MergeFromString(b"".join(map(_STEP_OF_PROGRESS, value.steps)))
+    return message
 
 
 def from_progress(message: live_pb2.TransitionProgress) -> m.TransitionProgress:
@@ -101,6 +103,10 @@ def _to_step(value: m.Step) -> live_pb2.Step:
             for call in value.calls
         ],
     )
+
+
+_STEP_OF_PROGRESS = KeptBytes[m.Step](lambda step: live_pb2.TransitionProgress(steps=[_to_step(step)]))
+"""While tasks are counted, the steps before and after stay what they are."""
 
 
 def _from_step(message: live_pb2.Step) -> m.Step:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from occ.states import TaskState
 from server.api.states import Status
-from server.environment.environment import TaskEntry
+from server.environment.environment import Environment, TaskEntry
 from server.environment.instructions import Acquire
 from server.environment.plan import Cursor
 from server.environment.stimuli import Acquired
@@ -90,6 +90,12 @@ def deployment_timed_out(turn: Turn) -> str:
     shown = "; ".join(_why(turn, role) for role in critical[:10])
     turn.record_fault(f"{len(critical)} critical roles did not become active", role=critical[0], cause=shown)
     return f"no news for {deploy_timeout(turn):g} s while deploying: {len(critical)} critical roles are not active: {shown}"
+
+
+def deployed_tasks(environment: Environment) -> tuple[int, int]:
+    """Return how many tasks have come up, and how many there are to be."""
+    roles = list(environment.tree.task_roles())
+    return sum(role.status is Status.ACTIVE for role in roles), len(roles)
 
 
 def _never_acts(role: Role) -> bool:

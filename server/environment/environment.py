@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from occ.states import TaskState
-from server.api.model import Fault
+from server.api.model import Fault, TransitionRecord
 from server.api.states import EnvironmentEvent, EnvironmentState, Status, refusal
 from server.environment.instructions import Answered, StartTimer
 from server.environment.machine import EnvironmentMachine
 from server.environment.plan import Cursor, Job
+from server.environment.progress import Progress, lengthened
 from server.environment.stimuli import Created, Requester
 from server.environment.tree import Role, RoleTree
 
@@ -64,7 +66,12 @@ class Environment:
     transition: EnvironmentEvent | None = None
     """In progress now; DESTROY during teardown."""
     step: str = ""
-    transition_started_ms: int = 0
+    progress: Progress | None = None
+    """Of the transition in progress; there as long as ``transition`` is."""
+    history: tuple[TransitionRecord, ...] = ()
+    """Finished transitions, oldest first, the last ones only."""
+    finished: list[TransitionRecord] = field(default_factory=list)
+    """Those that nobody has taken yet (``take_finished``)."""
     run_number: int = 0
     """0: no run in progress."""
     last_run_number: int = 0
@@ -111,6 +118,12 @@ class Environment:
         return EnvironmentState(self.machine.state)
 
     @property
+    def template_name(self) -> str:
+        """Name of the workflow template, as people see it."""
+        template = self.created.workflow.template
+        return template.name or template.expression
+
+    @property
     def is_idle(self) -> bool:
         return self.job is None and not self.jobs
 
@@ -129,6 +142,37 @@ class Environment:
 
     def role_of(self, task_id: str) -> Role:
         return self.tree[self.tasks[task_id].role]
+
+    def begin_transition(
+        self, event: EnvironmentEvent, moments: Iterable[str], *, at_ms: int, budget_ms: int = 0
+    ) -> None:
+        """Note what begins now, for those who watch."""
+        self.transition, self.step = event, ""
+        self.progress = Progress(
+            event,
+            self.state,
+            user=self.requester.name,
+            started_ms=at_ms,
+            budget_ms=budget_ms,
+            moments=moments,
+            hooks=self.tree.hooks,
+        )
+
+    def end_transition(self, *, at_ms: int, run_number: int, error: str = "") -> None:
+        """Note that the transition in progress is over, and how it ended."""
+        assert self.progress is not None, "a transition is in progress"
+        self.progress.leave(at_ms, error)
+        # GO_ERROR may not fail: the state is set even if its hooks do.
+        reached = EnvironmentState.ERROR if self.transition is EnvironmentEvent.GO_ERROR else self.state
+        record = self.progress.record(reached, at_ms=at_ms, run_number=run_number, error=error)
+        self.history = lengthened(self.history, record)
+        self.finished.append(record)
+        self.transition, self.step, self.progress = None, "", None
+
+    def take_finished(self) -> list[TransitionRecord]:
+        """Return and forget the transitions that ended since the last time."""
+        finished, self.finished = self.finished, []
+        return finished
 
     def active_tasks(self) -> tuple[str, ...]:
         """Return the tasks that take part in commands: those whose role is ACTIVE (core.md 3.2)."""
@@ -155,6 +199,7 @@ class Environment:
         assert not self.run_number or self.state in (
             EnvironmentState.CONFIGURED, EnvironmentState.RUNNING, EnvironmentState.ERROR, EnvironmentState.DONE,
         ), f"a run number in {self.state.value}"  # fmt: skip
+        assert (self.transition is None) == (self.progress is None), "a transition without its progress"
         assert len(self.jobs) <= MAX_JOBS, "jobs pile up"
 
 

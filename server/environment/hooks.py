@@ -8,26 +8,18 @@ from __future__ import annotations
 
 from server.api.model import OpStatus
 from server.api.states import Status
-from server.environment.environment import PendingCall
+from server.environment.environment import Environment, PendingCall
 from server.environment.instructions import RunCall, TriggerHooks
 from server.environment.plan import Cursor, HookPass, Step
+from server.environment.progress import NOT_DEPLOYED
 from server.environment.stimuli import CallDone, HooksTriggered, TaskTerminated
-from server.environment.tree import Role
+from server.environment.tree import Role, parse_moment
 from server.environment.turn import Turn, describe_task
 from server.template.duration import parse_duration
 from server.template.model import RoleKind
 
 HOOK_TRIGGER_SHARE_S = 10.0
 """Seconds in which executors must have started hook processes; their own time counts from their end of the link."""
-
-
-def parse_moment(text: str) -> tuple[str, int]:
-    """Split ``moment[+N|-N]`` at the last sign; a missing or unreadable weight is 0 (core.md 2.8.1)."""
-    cut = max(text.rfind("+"), text.rfind("-"))
-    if cut < 0:
-        return text, 0
-    number = text[cut:]
-    return text[:cut], int(number) if number[1:].isdecimal() else 0
 
 
 def run_hooks(turn: Turn, cursor: Cursor, step: Step) -> bool:
@@ -74,6 +66,8 @@ def on_call_done(turn: Turn, stimulus: CallDone) -> None:
         return
     role = environment.tree[call.role]
     call.is_done, call.error = True, stimulus.error
+    if environment.progress:
+        environment.progress.end_call(stimulus.token, turn.now_ms, stimulus.error)
     if stimulus.error:
         turn.publish_call(role, OpStatus.DONE_ERROR, output=stimulus.output, error=stimulus.error)
     else:
@@ -123,6 +117,8 @@ def finish_task_hook(turn: Turn, task_id: str, error: str) -> None:
     turn.stop_timer(name)
     if cursor.hooks:
         cursor.hooks.results[task_id] = error
+    if turn.environment.progress:
+        turn.environment.progress.end_call(name, turn.now_ms, error)
 
 
 # ---- one weight ------------------------------------------------------------------------------
@@ -134,7 +130,7 @@ def _in_group(weight: int, sign: int) -> bool:
 
 def _next_weight(turn: Turn, step: Step, hooks: HookPass) -> int | None:
     """Return the lowest weight not yet done, looked up anew each time: a call just started may be awaited later here."""
-    weights = {weight for role, moment, weight in _triggers(turn) if moment == step.moment}
+    weights = {hook.weight for hook in turn.environment.tree.hooks if hook.moment == step.moment}
     weights |= {call.weight for call in turn.environment.calls.values() if call.moment == step.moment}
     left = [weight for weight in weights if _in_group(weight, step.sign) and weight not in hooks.done]
     floor = max(hooks.done, default=None)
@@ -143,12 +139,9 @@ def _next_weight(turn: Turn, step: Step, hooks: HookPass) -> int | None:
     return min(left, default=None)
 
 
-def _triggers(turn: Turn) -> list[tuple[Role, str, int]]:
-    return [(role, *parse_moment(role.traits.trigger)) for role in turn.environment.tree.leaves() if role.is_hook]
-
-
 def _at(turn: Turn, moment: str, weight: int | None, kind: RoleKind) -> list[Role]:
-    return [role for role, at, w in _triggers(turn) if at == moment and w == weight and role.kind is kind]
+    hooks = turn.environment.tree.hooks
+    return [role for role, at, w in hooks if at == moment and w == weight and role.kind is kind]
 
 
 def _start_calls(turn: Turn, moment: str, hooks: HookPass) -> None:
@@ -176,6 +169,8 @@ def _start_calls(turn: Turn, moment: str, hooks: HookPass) -> None:
             )
         )
         environment.calls[token] = PendingCall(role.order, await_moment, await_weight)
+        if environment.progress:
+            environment.progress.begin_call(role.order, token, turn.now_ms)
 
 
 def _awaited_here(turn: Turn, step: Step, hooks: HookPass) -> list[tuple[str, PendingCall]]:
@@ -209,21 +204,29 @@ def _trigger_tasks(turn: Turn, cursor: Cursor, moment: str, hooks: HookPass) -> 
         if task_id and role.status is Status.ACTIVE:
             targets.append(task_id)
         elif task_id:
-            hooks.results[task_id] = (
-                f"{describe_task(environment, task_id)} is not running (status {role.status.value})"
-            )
-        elif moment not in ("before_DEPLOY", "leave_STANDBY"):
-            # Before deployment there are no hook tasks; they are passed over (core.md 2.8.1).
-            hooks.failures.append((f"hook task of role {role.path} was not deployed", role.critical))
+            error = f"{describe_task(environment, task_id)} is not running (status {role.status.value})"
+            hooks.results[task_id] = error
+            _judge(environment, role, turn.now_ms, error)
+        elif moment not in NOT_DEPLOYED:
+            error = f"hook task of role {role.path} was not deployed"
+            hooks.failures.append((error, role.critical))
+            _judge(environment, role, turn.now_ms, error)
     if not targets:
         return
     for task_id in targets:
         timeout_s = parse_duration(environment.role_of(task_id).traits.timeout) or 0.0
         turn.start_timer(f"hook:{task_id}", timeout_s)
         cursor.awaited.add(f"hook:{task_id}")
+        if environment.progress:
+            environment.progress.begin_call(environment.tasks[task_id].role, f"hook:{task_id}", turn.now_ms)
     cursor.awaited.add(
         turn.ask(TriggerHooks(token=turn.token("hooks"), task_ids=tuple(targets), timeout_s=HOOK_TRIGGER_SHARE_S))
     )
+
+
+def _judge(environment: Environment, role: Role, at_ms: int, error: str) -> None:
+    if environment.progress:
+        environment.progress.judge_call(role.order, at_ms, error)
 
 
 def _collect_tasks(turn: Turn, hooks: HookPass) -> None:

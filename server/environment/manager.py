@@ -326,6 +326,7 @@ class EnvironmentManager:
             for stimulus in stimuli:
                 advance(environment, stimulus)
             environment.tree.take_changed()
+            environment.take_finished()
             if environment.is_gone:
                 continue
             self._reserved |= dict.fromkeys(first.detectors, environment_id)

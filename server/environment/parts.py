@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from server.api.errors import CoreError, Reason
 from server.api.model import CallEvent, EnvironmentEvent, RunEvent
+from server.environment.durations import Durations
 from server.environment.instructions import AnyInstruction
 from server.environment.stimuli import AnyStimulus
 from server.integration.registry import PluginRegistry
@@ -42,6 +43,7 @@ class Parts:
     """Called after every turn; reads ``environment.tree.take_changed()`` and the rest to renew the live picture."""
     record: Callable[[str, AnyStimulus, list[AnyInstruction]], None]
     """Sees every decision; for recordings."""
+    durations: Durations
     call_default_s: float = 30.0
     call_margin_s: float = 5.0
 

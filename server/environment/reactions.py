@@ -83,6 +83,8 @@ def on_command_done(turn: Turn, stimulus: CommandDone) -> None:
         return
     cursor.awaited.discard(stimulus.token)
     name = TASK_COMMANDS[cursor.event][0] if cursor.event in TASK_COMMANDS else cursor.event.value
+    if environment.progress:
+        environment.progress.count_failed(None if stimulus.error else len(stimulus.failed))
     errors: list[str] = []
     if stimulus.error:
         errors.append(stimulus.error)

@@ -36,7 +36,7 @@ from server.environment.stimuli import (
     VariablesWritten,
     encode,
 )
-from server.journal import Stimulus
+from server.journal import Record, Stimulus
 from server.task.acquire import TaskDescriptor
 
 log = logging.getLogger(__name__)
@@ -188,12 +188,27 @@ class EnvironmentRunner:
                 self._parts.record(environment.id, stimulus, decided)
                 wanted += decided
             if stimuli:
-                await self._parts.journal.append([Stimulus(environment.id, encode(stimulus)) for stimulus in stimuli])
+                records: list[Record] = [Stimulus(environment.id, encode(stimulus)) for stimulus in stimuli]
+                await self._parts.journal.append(records + self._durations())
             for instruction in wanted:
                 self._carry_out(instruction)
             self._parts.changed(self)
         await self._parts.journal.delete_environment(environment.id)
         self._on_gone(self)
+
+    def _durations(self) -> list[Record]:
+        """Learn from the transitions that ended how long such ones take; return what is to be journalled of it."""
+        durations, records = self._parts.durations, list[Record]()
+        for ended in self.environment.take_finished():
+            if not ended.error:
+                records += durations.add(self.environment.template_name, ended.event, ended.ended_ms - ended.started_ms)
+        return records
+
+    @property
+    def usual_ms(self) -> int:
+        """Return how long the transition in progress usually takes, 0 if that is not known."""
+        environment = self.environment
+        return self._parts.durations.usual_ms(environment.template_name, environment.busy_with)
 
     # ---- out ---------------------------------------------------------------------------------
 
@@ -302,6 +317,7 @@ class EnvironmentRunner:
 
     async def _command(self, asked: do.Command) -> None:
         environment = self.environment
+        self.progress = (0, len(asked.task_ids))
         try:
             properties = (
                 task_properties(environment, self._parts.roster, asked.task_ids) if asked.with_properties else {}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from server.api.model import OpStatus
 from server.api.states import EnvironmentEvent, EnvironmentState, Status
-from server.environment.hooks import parse_moment, run_hooks
+from server.environment.hooks import run_hooks
 from server.environment.instructions import Release
 from server.environment.plan import Cursor, Op, Step
 from server.environment.transition import Cancelled
+from server.environment.tree import parse_moment
 from server.environment.turn import Turn
 from server.template.model import RoleKind
 
@@ -30,8 +31,9 @@ def _check(turn: Turn, cursor: Cursor, step: Step) -> bool:
 
 def _begin(turn: Turn, cursor: Cursor, step: Step) -> bool:
     environment = turn.environment
-    environment.transition, environment.step = EnvironmentEvent.DESTROY, "before_DESTROY"
-    environment.transition_started_ms = turn.now_ms
+    moments = [step.moment for step in cursor.steps if step.op is Op.HOOKS]
+    environment.begin_transition(EnvironmentEvent.DESTROY, moments, at_ms=turn.now_ms)
+    environment.step = "before_DESTROY"
     environment.is_watched = False
     for timer in ("go_error", "auto_stop"):
         turn.stop_timer(timer)
@@ -43,6 +45,8 @@ def _begin(turn: Turn, cursor: Cursor, step: Step) -> bool:
 
 def _hooks(turn: Turn, cursor: Cursor, step: Step) -> bool:
     """Run all hooks of the moment; a failure is told by its own event and stops nothing."""
+    if cursor.hooks is None and turn.environment.progress:
+        turn.environment.progress.reach(step.moment, turn.now_ms)
     if not run_hooks(turn, cursor, step):
         return False
     cursor.hooks = None
@@ -82,10 +86,11 @@ def _end(turn: Turn, cursor: Cursor, step: Step) -> bool:
     turn.do(Release(task_ids=tuple(_destroy_hook_tasks(turn))))
     environment.machine.force(EnvironmentState.DONE)
     environment.state_since_ms = turn.now_ms
+    run_number = environment.run_number
     if environment.run_number:
         environment.last_run_number, environment.run_number = environment.run_number, 0
     _publish(turn, "environment teardown complete", OpStatus.DONE_OK)
-    environment.transition, environment.step = None, ""
+    environment.end_transition(at_ms=turn.now_ms, run_number=run_number)
     return True
 
 

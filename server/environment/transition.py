@@ -10,10 +10,11 @@ from occ.states import TaskState
 from server.api.model import OpStatus
 from server.api.states import EnvironmentEvent, EnvironmentState
 from server.environment.arguments import start_arguments, stop_arguments
-from server.environment.deployment import begin_deployment, deployment_outcome
+from server.environment.deployment import begin_deployment, deployed_tasks, deployment_outcome
 from server.environment.hooks import critical_error, run_hooks
 from server.environment.instructions import Command, NewRunNumber
 from server.environment.plan import Cursor, Op, Step
+from server.environment.progress import Progress
 from server.environment.turn import Turn
 from server.template.duration import parse_duration
 
@@ -43,14 +44,16 @@ def run_step(turn: Turn, cursor: Cursor, step: Step) -> bool:
 
 def _begin(turn: Turn, cursor: Cursor, step: Step) -> bool:
     environment = turn.environment
-    environment.transition, environment.step = cursor.event, ""
-    environment.transition_started_ms = turn.now_ms
+    moments = [step.moment for step in cursor.steps if step.op is Op.MOMENT]
+    budget_s = _command_timeout(turn, cursor.event) if cursor.event in TASK_COMMANDS else 0.0
+    environment.begin_transition(cursor.event, moments, at_ms=turn.now_ms, budget_ms=int(1000 * budget_s))
     turn.publish_transition("transition starting", OpStatus.STARTED)
     return True
 
 
 def _moment(turn: Turn, cursor: Cursor, step: Step) -> bool:
     turn.environment.step = step.moment
+    _progress(turn).reach(step.moment, turn.now_ms)
     cursor.moment_error = ""
     turn.publish_transition("transition step starting", OpStatus.ONGOING)
     return True
@@ -60,8 +63,15 @@ def _moment_end(turn: Turn, cursor: Cursor, step: Step) -> bool:
     status = OpStatus.DONE_ERROR if cursor.moment_error else OpStatus.ONGOING
     state = cursor.destination if step.moment.startswith("tasks_") else None
     turn.publish_transition("transition step finished", status, error=cursor.moment_error, state=state)
+    _progress(turn).leave(turn.now_ms, cursor.moment_error)
     cursor.error = cursor.moment_error or cursor.error
     return True
+
+
+def _progress(turn: Turn) -> Progress:
+    progress = turn.environment.progress
+    assert progress is not None, "a transition is in progress"
+    return progress
 
 
 def _hooks(turn: Turn, cursor: Cursor, step: Step) -> bool:
@@ -78,6 +88,7 @@ def _hooks(turn: Turn, cursor: Cursor, step: Step) -> bool:
 
 def _cancel(turn: Turn, error: str) -> Cancelled:
     turn.publish_transition("transition step finished", OpStatus.DONE_ERROR, error=error)
+    _progress(turn).leave(turn.now_ms, error)
     return Cancelled(f"transition canceled with error: {error}")
 
 
@@ -172,6 +183,8 @@ def _deploy(turn: Turn, cursor: Cursor) -> str | None:
     if outcome is not None:
         cursor.is_deploying = False
         cursor.awaited.clear()
+        up, wanted = deployed_tasks(turn.environment)
+        _progress(turn).count_tasks(up, wanted)
         turn.stop_timer("deploy")
     return outcome
 
@@ -186,8 +199,8 @@ def _command(turn: Turn, cursor: Cursor) -> str | None:
         if not targets:
             return ""
         name, source, destination = TASK_COMMANDS[event]
-        timings = environment.created.timings
         cursor.is_command_done = True
+        _progress(turn).count_tasks(0, len(targets))
         cursor.awaited.add(
             turn.ask(
                 Command(
@@ -196,7 +209,7 @@ def _command(turn: Turn, cursor: Cursor) -> str | None:
                     source=source.value,
                     destination=destination.value,
                     task_ids=targets,
-                    timeout_s=timings.configure_s if event is EnvironmentEvent.CONFIGURE else timings.transition_s,
+                    timeout_s=_command_timeout(turn, event),
                     arguments=_arguments(turn, event),
                     with_properties=event is EnvironmentEvent.CONFIGURE,
                 )
@@ -206,6 +219,11 @@ def _command(turn: Turn, cursor: Cursor) -> str | None:
     cursor.is_command_done = False
     error, cursor.command_error = cursor.command_error, ""
     return "" if event is EnvironmentEvent.GO_ERROR else error
+
+
+def _command_timeout(turn: Turn, event: EnvironmentEvent) -> float:
+    timings = turn.environment.created.timings
+    return timings.configure_s if event is EnvironmentEvent.CONFIGURE else timings.transition_s
 
 
 def _arguments(turn: Turn, event: EnvironmentEvent) -> dict[str, str]:
@@ -232,6 +250,7 @@ def _end(turn: Turn, cursor: Cursor, step: Step) -> bool:
     """Close the books of the run and the transition; a failure of enter or after hooks stands although the state moved."""
     environment = turn.environment
     root = environment.tree.root
+    run_number = environment.run_number
     if cursor.event in (EnvironmentEvent.STOP_ACTIVITY, EnvironmentEvent.GO_ERROR) and environment.run_number:
         root.vars["last_run_number"] = str(environment.run_number)
         environment.last_run_number, environment.run_number = environment.run_number, 0
@@ -242,7 +261,7 @@ def _end(turn: Turn, cursor: Cursor, step: Step) -> bool:
         turn.publish_transition("transition error", OpStatus.DONE_ERROR, error=cursor.error)
     else:
         turn.publish_transition("transition completed successfully", OpStatus.DONE_OK)
-    environment.transition = None
+    environment.end_transition(at_ms=turn.now_ms, run_number=run_number, error=cursor.error)
     return True
 
 
@@ -251,7 +270,7 @@ def close_cancelled(turn: Turn, error: str) -> None:
     environment = turn.environment
     environment.step = ""
     turn.publish_transition("transition error", OpStatus.DONE_ERROR, error=error)
-    environment.transition = None
+    environment.end_transition(at_ms=turn.now_ms, run_number=environment.run_number, error=error)
     turn.stop_timer("deploy")
 
 

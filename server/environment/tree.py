@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import chain
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from occ.states import TaskState
 from server.api.states import Status
@@ -65,6 +65,14 @@ class Role:
         return self.is_leaf and bool(self.traits.trigger)
 
 
+class Hook(NamedTuple):
+    """A leaf that acts at a moment of a transition, and its place among those of the same moment."""
+
+    role: Role
+    moment: str
+    weight: int
+
+
 _NO_TRAITS = Traits(critical=False)
 
 Channel = TypeVar("Channel", Inbound, Outbound)
@@ -89,6 +97,8 @@ class RoleTree:
         self.changed: dict[int, Role] = {}
         """Roles whose state or status changed since ``take_changed``, by order."""
         self.root = self._build(root, None)
+        self.hooks = tuple([Hook(role, *parse_moment(role.traits.trigger)) for role in self.ordered if role.is_hook])
+        """In pre-order."""
         self._count()
 
     # ---- structure ---------------------------------------------------------------------------
@@ -219,6 +229,15 @@ class RoleTree:
                 role.status_counts[child.status] = role.status_counts.get(child.status, 0) + 1
             role.state = _merge_states(role.state_counts)
             role.status = _merge_statuses(role.status_counts)
+
+
+def parse_moment(text: str) -> tuple[str, int]:
+    """Split ``moment[+N|-N]`` at the last sign; a missing or unreadable weight is 0 (core.md 2.8.1)."""
+    cut = max(text.rfind("+"), text.rfind("-"))
+    if cut < 0:
+        return text, 0
+    number = text[cut:]
+    return text[:cut], int(number) if number[1:].isdecimal() else 0
 
 
 def _merge_states(counts: Mapping[TaskState, int]) -> TaskState:

@@ -18,8 +18,10 @@ import grpc
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
+from console.store import Store
 from server.api import live_pb2, live_pb2_grpc, o2control_pb2_grpc
 from server.api import o2control_pb2 as pb
+from server.api.convert import from_batch
 from server.ids import new_id
 
 CONFIGURATION = """\
@@ -176,6 +178,19 @@ class Facility:
                     _apply(things, change)
                 if batch.part in (live_pb2.NONE, live_pb2.END) and wanted(things):
                     return things
+        finally:
+            call.cancel()
+        raise AssertionError("the live picture ended")
+
+    async def shows(self, wanted: Callable[[Store], bool], timeout_s: float = 20.0) -> Store:
+        """Follow the live picture as the console does until it is as wanted."""
+        store = Store()
+        call = self.live.Watch(live_pb2.WatchRequest(), timeout=timeout_s)
+        try:
+            async for batch in call:
+                store.apply(from_batch(batch))
+                if store.is_complete and wanted(store):
+                    return store
         finally:
             call.cancel()
         raise AssertionError("the live picture ended")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 
 import psutil
 from facility import Facility
+
+from console.store import Store
 
 HOSTS = ["flp001", "flp002"]
 
@@ -75,6 +78,45 @@ async def test_a_core_killed_in_a_run_comes_back_and_the_run_goes_on(facility: F
     await facility.watch_until(lambda seen: seen[key].bytes_moved > moved + 10_000)
     assert (await facility.ask(environment.id, "STOP_ACTIVITY")).state == "CONFIGURED"
     assert len((await facility.destroy(environment.id)).cleanupTasksReply.killedTasks) == 7
+
+
+async def test_history_variables_and_usual_durations_survive_a_core_that_is_killed(facility: Facility) -> None:
+    environment = (await facility.create("flow", HOSTS, rate_hz="20")).id
+    await facility.ask(environment, "START_ACTIVITY")
+
+    def is_running(store: Store) -> bool:
+        history = store.history(environment)
+        return history is not None and history.transitions[-1].event == "START_ACTIVITY"
+
+    before = await facility.shows(is_running)
+    history, variables = before.history(environment), before.variables(environment)
+    assert history is not None and variables is not None
+    assert [(one.event, one.error) for one in history.transitions] == [
+        ("DEPLOY", ""), ("CONFIGURE", ""), ("START_ACTIVITY", ""),
+    ]  # fmt: skip
+    started = history.transitions[-1]
+    assert started.run_number == 1 and [len(step.calls) for step in started.steps] == [2, 0, 0, 0, 0]
+    assert (started.steps[2].tasks_done, started.steps[2].tasks_total) == (7, 7)
+    assert variables.user_vars["rate_hz"] == "20" and variables.vars["run_number"] == "1"
+    (root,) = before.children(environment)
+    assert before.counts(environment).states == {"RUNNING": 7} and len(before.tasks_below(environment)) == 7
+    assert [one.name for one in before.children(environment, root.order)] == [
+        "host-flp001", "host-flp002", "header", "order",
+    ]  # fmt: skip
+    await facility.kill()
+    await facility.start()
+    after = await facility.shows(lambda store: store.history(environment) is not None)
+    assert after.history(environment) == history
+    assert (after.variables(environment), after.roles(environment)) == (variables, before.roles(environment))
+    await facility.destroy(environment, allowInRunningState=True)
+    creating = asyncio.create_task(facility.create("flow", HOSTS[:1]))
+    seen = await facility.shows(lambda store: any(one.transition for one in store.environments()))
+    (deploying,) = seen.environments()
+    assert deploying.transition is not None and deploying.transition.event == "DEPLOY"
+    deployed = history.transitions[0]
+    assert deploying.transition.usual_ms == deployed.ended_ms - deployed.started_ms
+    assert [step.name for step in deploying.transition.steps][2] == "tasks_DEPLOY"
+    await creating
 
 
 async def test_a_killed_executor_takes_its_tasks_along_and_is_named(facility: Facility) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from server.api import events_pb2, live_pb2
 from server.api import model as m
 from server.api.convert import from_batch, from_event, to_batch, to_change, to_event
+from server.api.kept import MAX_KEPT, KeptBytes
 
 # Values that survive the wire: an id of 0 and an absent one differ in events, not in the live picture.
 _UINT = st.integers(1, 2**31 - 1)
@@ -69,6 +70,22 @@ def test_an_event_comes_back_as_it_was(event: m.Event) -> None:
 def test_a_batch_comes_back_as_it_was(changes: list[m.Change], part: m.Part) -> None:
     batch = m.Batch("epoch", 17, part, tuple(changes), 1_700_000_000_000)
     assert from_batch(live_pb2.Batch.FromString(to_batch(batch).SerializeToString())) == batch
+
+
+def test_steps_that_stay_the_same_are_serialised_once_and_others_anew() -> None:
+    made: list[str] = []
+
+    def make(value: m.Move) -> live_pb2.Move:
+        made.append(value.event)
+        return live_pb2.Move(event=value.event)
+
+    kept = KeptBytes(make)
+    one, equal = m.Move("RESET"), m.Move("RESET")
+    assert kept(one) == kept(one) == kept(equal) == live_pb2.Move(event="RESET").SerializeToString()
+    assert made == ["RESET", "RESET"]
+    for number in range(3 * MAX_KEPT):
+        kept(m.Move(f"{number}"))
+    assert kept(one) == kept(equal)
 
 
 @pytest.mark.parametrize(
