@@ -11,6 +11,7 @@ OVERVIEW = """\
 usage: aliecs [OPTIONS] VERB ...            one command
        aliecs [OPTIONS] --script FILE|-     a script
        aliecs [OPTIONS] -c 'CMD; CMD'       a script in words
+       aliecs [OPTIONS] repl                a prompt
        aliecs [OPTIONS]                     the screen, in a terminal
 
 options:

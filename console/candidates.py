@@ -49,6 +49,12 @@ class Sources:
     themes: tuple[str, ...] = ()
     settings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Names for ``set``, with their values."""
+    ascii: bool = False
+
+    def state(self, state: str, *, critical: bool = False) -> str:
+        """Return sign and code of a state."""
+        shown = look(state, critical=critical)
+        return f"{shown.ascii if self.ascii else shown.glyph} {shown.code}"
 
 
 Chooser = Callable[[str, Sources, Command | None, Given], list[Candidate]]
@@ -129,7 +135,9 @@ def environments(word: str, sources: Sources, command: Command | None, given: Gi
     known = sources.store.environments()
     reasons = {one.id: sources.reason(command, one.id) if command is not None else "" for one in known}
     usable = sorted(known, key=lambda one: (bool(reasons[one.id]), -one.created_ms))
-    found = [Candidate(one.id, one.id, about(one, reasons[one.id])) for one in usable if one.id.startswith(word)]
+    found = [
+        Candidate(one.id, one.id, about(one, sources, reasons[one.id])) for one in usable if one.id.startswith(word)
+    ]
     signs: list[tuple[str, Environment]] = []
     running = [one for one in usable if one.run_number]
     if known:
@@ -142,19 +150,22 @@ def environments(word: str, sources: Sources, command: Command | None, given: Gi
         for detector in one.detectors:
             holders.setdefault(detector.lower(), []).append(one)
     signs += [(f"@{detector}", held[0]) for detector, held in sorted(holders.items()) if len(held) == 1]
-    fitting = [Candidate(sign, sign, f"{one.id}  {about(one, reasons[one.id])}") for sign, one in signs
+    fitting = [Candidate(sign, sign, f"{one.id}  {about(one, sources, reasons[one.id])}") for sign, one in signs
                if sign.startswith(word.lower())]  # fmt: skip
     special = [("none", "no environment")] if command is not None and command.name == "use" else []
-    special += [("all", "of every environment")] if command is not None and command.name == "task ls" else []
+    special += (
+        [("all", "of every environment")]
+        if command is not None and command.name in ("task ls", "events", "tail")
+        else []
+    )
     # The prompt takes a path alone for the environment in use.
     paths = roles(word, sources, command, {}) if command is not None and command.name == "role query" else []
     return [*found, *fitting, *plain(word, special), *paths]
 
 
-def about(environment: Environment, why_not: str = "") -> str:
+def about(environment: Environment, sources: Sources, why_not: str = "") -> str:
     """Return state, run and detectors of an environment in a few words."""
-    shown = look(environment.state)
-    parts = [f"{shown.glyph} {shown.code}"]
+    parts = [sources.state(environment.state)]
     if environment.run_number:
         parts.append(f"run {environment.run_number}")
     parts += [names(environment.detectors, 20)] if environment.detectors else [environment.template]
@@ -174,16 +185,15 @@ def tasks(word: str, sources: Sources, command: Command | None, given: Given) ->
     lower = word.lower()
     by_words = [task for task in known if lower and not task.task_id.startswith(word)
                 and lower in f"{_class(task)} {task.host}".lower()]  # fmt: skip
-    return [Candidate(task.task_id, task.task_id, _about_task(task)) for task in [*by_id, *by_words]]
+    return [Candidate(task.task_id, task.task_id, _about_task(task, sources)) for task in [*by_id, *by_words]]
 
 
 def _class(task: Task) -> str:
     return short_class(task.name or task.class_name)
 
 
-def _about_task(task: Task) -> str:
-    shown = look(task.state, critical=task.critical)
-    return f"{shown.glyph} {shown.code}  {_class(task)}  {task.host}"
+def _about_task(task: Task, sources: Sources) -> str:
+    return f"{sources.state(task.state, critical=task.critical)}  {_class(task)}  {task.host}"
 
 
 def hosts(word: str, sources: Sources, command: Command | None, given: Given) -> list[Candidate]:
@@ -207,7 +217,7 @@ def roles(word: str, sources: Sources, command: Command | None, given: Given) ->
     """Return the paths of the environment that the line names, or of the one in use."""
     environment = _environment(sources, given)
     known: list[Role] = sources.store.roles(environment.id) if environment else []
-    return plain(word, [(role.path, f"{look(role.state).glyph} {look(role.state).code}") for role in known])
+    return plain(word, [(role.path, sources.state(role.state)) for role in known])
 
 
 def _environment(sources: Sources, given: Given) -> Environment | None:
@@ -233,7 +243,7 @@ def states(word: str, sources: Sources, command: Command | None, given: Given) -
     known: Iterable[str] = (state.value for state in EnvironmentState)
     if command is not None and command.name.startswith("task "):
         known = dict.fromkeys(task.state for task in worst_first(sources.store.tasks(), RANK))
-    return plain(word, [(state, f"{look(state).glyph} {look(state).code}") for state in known])
+    return plain(word, [(state, sources.state(state)) for state in known])
 
 
 # ---- templates -------------------------------------------------------------------------------

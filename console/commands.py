@@ -16,7 +16,7 @@ SECONDS = "seconds"
 LINE, SCRIPT, REPL, SCREEN = "line", "script", "repl", "screen"
 """Where a command can be given: as words of a shell, in a script, at the prompt, in the screen."""
 EVERYWHERE = (LINE, SCRIPT, REPL, SCREEN)
-DESK = (REPL, SCREEN)
+ATTENDED = (REPL, SCREEN)
 """Where somebody sits: an environment is in use, and acts are armed."""
 
 
@@ -79,6 +79,7 @@ NOUNS: dict[str, tuple[str, ...]] = {
 _ENV = Arg(
     "env", "environment: id, its first 3 or more characters, @last, @run, @RUNNUMBER or @DETECTOR", completes="env"
 )
+_OF_ENV = Arg("--env", "only those of this environment; all: of every one", short="-E", completes="env")
 _INDEX = Arg("index", "as repo ls shows it", completes="repo")
 _TEMPLATE = Arg("template", "NAME[@REVISION] or HOST/ORG/REPO/workflows/NAME[@REVISION]", completes="template")
 _TIMEOUT = Arg("--timeout", "give up waiting after so long (3s, 2m)", SECONDS)
@@ -178,13 +179,12 @@ COMMANDS: tuple[Command, ...] = (
         "env watch",
         "print a line for each change until interrupted",
         "follow:watch",
-        (_ENV._replace(help=f"{_ENV.help}; all if left out", optional=True),
+        (_ENV._replace(help=f"{_ENV.help}; all of them if left out", optional=True),
          Arg("--events", "every event, not only states", FLAG), Arg("--timeout", "stop after so long", SECONDS)),
         ("/watch",),
     ),
     Command("task ls", "list all tasks", "tasks:ls",
-            (Arg("--env", "only those of this environment", short="-E", completes="env"),
-              Arg("--state", "only those in this state", completes="state")),
+            (_OF_ENV, Arg("--state", "only those in this state", completes="state")),
             ("list", "l"),
             columns=("task id", "class", "host", "env", "state", "status", "crit", "pid", "problem")),
     Command("task show", "show one task: command, channels, properties, last error", "tasks:show",
@@ -263,7 +263,39 @@ COMMANDS: tuple[Command, ...] = (
     Command("recording check", "check a recording: whole, unchanged, readable; what is in it", "recordings:check",
             (Arg("file", "recording, or the name of a shipped one", completes="recording"),), surfaces=(LINE,),
             is_replay=True),
+    Command("events", "show the last events that the core told", "events:events",
+            (Arg("--count", "so many at most", short="-n", default="20"), _OF_ENV,
+             Arg("--errors", "only what went wrong", FLAG, short="-x")),
+            columns=("time", "kind", "env", "event")),
+    Command("tail", "print events as they come until interrupted", "events:tail",
+            (_OF_ENV, Arg("--errors", "only what went wrong", FLAG, short="-x"),
+             Arg("--timeout", "stop after so long", SECONDS)), surfaces=(LINE, REPL)),
+    Command("explain", "say what an environment, a task, an error or an exit code means, and what to do", "explain:explain",
+            (Arg("words", "id, code or message; the last error if left out", LIST, completes="env"),)),
+    Command("use", "choose the environment that verbs are about when they name none", "seat:use",
+            (Arg("environment", "as for every verb, or none", completes="env"),), surfaces=ATTENDED),
+    Command("arm", "allow what changes something, until nothing was done for a while", "seat:arm",
+            (Arg("time", "for so long without activity: 5m; 15m if left out", optional=True),), keys="A", surfaces=ATTENDED),
+    Command("disarm", "observe only", "seat:disarm", keys="A", surfaces=ATTENDED),
+    Command("whoami", "show who acts, on which core, and whether armed", "seat:whoami", surfaces=ATTENDED),
+    Command("theme", "choose the colours", "seat:theme", (Arg("name", "name of a theme", completes="theme"),), keys="T",
+            surfaces=ATTENDED),
+    Command("set", "show or change the settings of this prompt", "seat:set_",
+            (Arg("name", "output, notify, editing or theme", optional=True, completes="setting"),
+             Arg("value", "the new value", optional=True, completes="setting")), surfaces=(REPL,)),
+    Command("connect", "go to another core", "seat:connect", (Arg("address", "HOST:PORT"),), surfaces=(REPL,)),
+    Command("history", "show the last lines", "seat:history", (Arg("count", "so many", optional=True, default="20"),),
+            surfaces=(REPL,)),
+    Command("source", "run a script", "seat:source",
+            (Arg("file", "as for aliecs --script", completes="file"),
+             Arg("--var", "variable of the script: k=v; may be repeated", LIST)), surfaces=(REPL,)),
+    Command("jobs", "show what goes on in the background: lines that ended with &", "seat:jobs", surfaces=(REPL,),
+            columns=("job", "line", "for")),
+    Command("help", "show the verbs, or one of them", "seat:help_", (Arg("words", "verb", LIST, completes="command"),),
+            keys="question_mark", surfaces=ATTENDED),
+    Command("quit", "leave; the core goes on", "seat:quit_", aliases=("/exit",), keys="ctrl+q", surfaces=ATTENDED),
     Command("about", "show version, endpoint and settings of this console", "core:about", surfaces=(LINE,)),
+    Command("repl", "open the prompt; reads lines where it is no terminal", "core:repl", surfaces=(LINE,)),
     Command("tui", "open the screen; what no verb at all does in a terminal", "core:tui", surfaces=(LINE,)),
 )  # fmt: skip
 

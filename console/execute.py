@@ -48,15 +48,23 @@ async def open_recording(args: argparse.Namespace, *, usual_speed: float = 0.0) 
 
 def open_session(settings: Settings, *, read_only: bool = False) -> Coroutine[Any, Any, Session]:
     """Connect as the settings say; LinkError if no core answers."""
-    deadlines = Deadlines(
+    gc.enable()  # off since front.py
+    return Session.open(
+        settings.endpoint, deadlines=deadlines_of(settings), timings=timings_of(settings), read_only=read_only
+    )
+
+
+def deadlines_of(settings: Settings) -> Deadlines:
+    return Deadlines(
         connect_s=settings.connect_s,
         read_s=settings.read_s,
         control_s=settings.control_s,
         create_s=settings.create_s,
     )
-    timings = Timings(settle_s=settings.settle_s, stale_s=settings.stale_s)
-    gc.enable()  # off since front.py
-    return Session.open(settings.endpoint, deadlines=deadlines, timings=timings, read_only=read_only)
+
+
+def timings_of(settings: Settings) -> Timings:
+    return Timings(settle_s=settings.settle_s, stale_s=settings.stale_s)
 
 
 async def one_shot(command: Command, args: argparse.Namespace, settings: Settings) -> int:

@@ -71,6 +71,11 @@ def _verb(before: argparse.Namespace, known: settings.Settings, problem: str) ->
     known = _told(known, args)
     if command.name == "about":
         return _about(known, before.config)
+    if command.name == "repl":
+        from console.repl.run import run_repl  # grpc comes with it
+
+        args.on_error = before.on_error
+        return run_repl(known, args)
     if command.name == "tui":
         return _screen(known, problem)
     if command.name == "replay" and not args.headless and sys.stdout.isatty() and sys.stderr.isatty():

@@ -68,6 +68,12 @@ class Need:
         token = self.token
         return token[-RUN_DIGITS:] if token.isdigit() else token[:ID_CHARACTERS]
 
+    @property
+    def wanted(self) -> str:
+        """What to type, in words."""
+        is_whole = self.needs_reason or self.short_token == self.token
+        return self.token if is_whole else f"{self.short_token} or more of {self.token}"
+
 
 def need(
     command: Command,
@@ -101,14 +107,29 @@ def has_run(target: Target | None) -> bool:
     return target is not None and (target.state == "RUNNING" or target.run_number != 0)
 
 
+def check_running(args: argparse.Namespace, target: Target | None, *, may_end_run: bool = False) -> None:
+    """Raise if a destroy would end a run without having been told to; the core itself would do it.
+
+    Args:
+        may_end_run: a script ends what it began.
+
+    Raises:
+        ExitError: REFUSED.
+    """
+    if target is not None and has_run(target) and not (may_end_run or args.allow_in_running_state or args.force):
+        raise ExitError(
+            REFUSED,
+            f"{target.id} is taking data in run {target.run_number}",
+            hint=f"aliecs env stop {target.id} first, or destroy it with -a",
+        )
+
+
 def missing(needed: Need, typed: str = "", reason: str = "") -> str:
     """Say what is missing in a person's answer, "" if it confirms the act. Level 2 and below ask for no words."""
     if needed.level < 3:
         return ""
     if not _names(needed, typed.strip(), is_full=needed.level >= 4):
-        if needed.level >= 4:
-            return f"type {needed.token}"
-        return f"type {needed.short_token} or more of {needed.token}"
+        return f"type {needed.wanted}"
     if needed.needs_reason and len(reason.strip()) < REASON_CHARACTERS:
         return f"give a reason of at least {REASON_CHARACTERS} characters"
     return ""

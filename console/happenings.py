@@ -70,8 +70,9 @@ def is_bad(event: Event) -> bool:
     failed = (OpStatus.DONE_ERROR, OpStatus.DONE_TIMEOUT)
     match event:
         case EnvironmentEvent():
-            is_step = event.message.startswith(STEP)
-            return bool(event.error) or (event.state == "ERROR" and not is_step) or event.transition_status in failed
+            # The teardown of what failed is no new failure.
+            is_news = not event.message.startswith(STEP) and event.transition != "DESTROY"
+            return bool(event.error) or (event.state == "ERROR" and is_news) or event.transition_status in failed
         case RunEvent():
             return bool(event.error) or event.transition_status in failed
         case TaskEvent() | RoleEvent():

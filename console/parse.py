@@ -119,7 +119,7 @@ def parser_of(command: Command, surface: str = LINE, *, in_use: str = "") -> Par
         formatter_class=formatter,
     )
     for arg in command.args:
-        if in_use and arg.name == "env":
+        if in_use and arg.name in ("env", "--env"):
             arg = arg._replace(optional=True, default=in_use)
         add_argument(parser, arg)
     group = parser.add_argument_group("options of every verb")

@@ -93,9 +93,9 @@ def line_filter(pipe: Pipe) -> Callable[[str], bool]:
     Raises:
         ExitError: USAGE: another stage.
     """
-    for stage in pipe.stages:
-        if stage.name != "grep":
-            raise usage(f"{stage.name}: this verb writes lines as they come", hint="only grep and save work on them")
+    others = [stage.name for stage in pipe.stages if stage.name != "grep"] + ["save"] * bool(pipe.file)
+    if others:
+        raise usage(f"{others[0]}: this verb writes lines as they come", hint="only grep works on them")
     tests = [_pattern(stage.words) for stage in pipe.stages]
     return lambda line: all(test(line) for test in tests)
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from console.commands import Command
 from console.session import Session
 from console.table import Row, render_facts, render_json, render_line, render_table
+
+if TYPE_CHECKING:
+    from console.seat import Seat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +62,8 @@ class Context:
     """For verbs that wait and were not told how long."""
     colour: bool = False
     ascii: bool = False
+    seat: Seat | None = None
+    """Where somebody sits who typed this; None for single commands and scripts."""
     unfinished: str = ""
     """Environment that a verb began to make when it was interrupted."""
 

@@ -48,7 +48,7 @@ RETRY_PAUSE_S = 1.0
 
 def run_script(options: argparse.Namespace, settings: Settings) -> int:
     """Run ``--script`` or ``-c`` of the command line and return the exit code."""
-    variables = _variables(options.var)
+    variables = variables_of(options.var)
     script = read(*_source(options))
     if options.on_error:
         script = Script(name=script.name, steps=script.steps, cleanup=script.cleanup, on_error=options.on_error)
@@ -99,24 +99,30 @@ class Runner:
         self._current = ""
         """Environment that the last step was about."""
         self._ended_by = 0
+        self._work: asyncio.Task[int] | None = None
+        self._is_cleaning = False
 
     async def run(self) -> int:
-        """Run the steps, then the cleanup block; a second signal ends that too."""
+        """Run the script and listen to signals; see ``go``."""
         loop = asyncio.get_running_loop()
-        work = asyncio.ensure_future(self._steps(self._script.steps))
+        loop.add_signal_handler(signal.SIGINT, self.stop, INTERRUPTED)
+        loop.add_signal_handler(signal.SIGTERM, self.stop, TERMINATED)
+        return await self.go()
 
-        def stop(code: int) -> None:
-            self._ended_by = self._ended_by or code
-            say("stopping; the cleanup block runs" if self._script.cleanup and work is main else "stopping")
-            work.cancel()
+    def stop(self, code: int) -> None:
+        """Interrupt the steps, so that the cleanup block runs; a second time, interrupt that too."""
+        self._ended_by = self._ended_by or code
+        say("stopping; the cleanup block runs" if self._script.cleanup and not self._is_cleaning else "stopping")
+        if self._work is not None:
+            self._work.cancel()
 
-        loop.add_signal_handler(signal.SIGINT, stop, INTERRUPTED)
-        loop.add_signal_handler(signal.SIGTERM, stop, TERMINATED)
-        main = work
+    async def go(self) -> int:
+        """Run the steps, then the cleanup block, and return the exit code."""
         code, note, cleanup = 0, "", "none"
+        self._work = asyncio.ensure_future(self._steps(self._script.steps))
         try:
             async with asyncio.timeout(self._options.deadline):
-                code = await work
+                code = await self._work
         except TimeoutError:
             code, note = OUTCOME_UNKNOWN, f"the script's deadline of {self._options.deadline:g} s is over"
         except asyncio.CancelledError:
@@ -124,9 +130,10 @@ class Runner:
                 raise
             note = "interrupted"
         if self._script.cleanup:
-            work = asyncio.ensure_future(self._steps(self._script.cleanup, is_cleanup=True))
+            self._is_cleaning = True
+            self._work = asyncio.ensure_future(self._steps(self._script.cleanup, is_cleanup=True))
             try:
-                cleanup_code = await work
+                cleanup_code = await self._work
                 cleanup = "failed" if cleanup_code else "ran"
                 code = code or cleanup_code
             except asyncio.CancelledError:
@@ -305,7 +312,8 @@ def _source(options: argparse.Namespace) -> tuple[str, str]:
         raise usage(f"{options.script}: {error.strerror if isinstance(error, OSError) else error}") from None
 
 
-def _variables(items: list[str]) -> dict[str, str]:
+def variables_of(items: list[str]) -> dict[str, str]:
+    """Return the variables that ``--var NAME=VALUE`` gives; ExitError for what is none."""
     found = {}
     for item in items:
         name, sign, value = item.partition("=")

@@ -15,7 +15,7 @@ from console.exit_codes import usage
 
 ON_ERROR = ("stop", "continue", "cleanup")
 
-_CAPTURE = re.compile(r"([A-Za-z_]\w*)\s*=(?!=)\s*(.*)", re.S)
+CAPTURE = re.compile(r"([A-Za-z_]\w*)\s*=(?!=)\s*(.*)", re.S)
 _VARIABLE = re.compile(r"\$(?:(\$)|([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?::-([^}]*))?\})")
 
 
@@ -55,7 +55,7 @@ def read(text: str, name: str) -> Script:
     on_error = "stop"
     target = steps
     for number, line in enumerate(text.splitlines(), 1):
-        for part in _parts(line, f"{name}:{number}"):
+        for part in parts(line, f"{name}:{number}"):
             command = part.strip()
             if command.startswith("cleanup:"):
                 if target is cleanup:
@@ -125,7 +125,7 @@ def split(text: str, where: str) -> list[str]:
 
 def _step(command: str, name: str, number: int) -> Step:
     capture, attempts, rest = "", 1, command
-    if match := _CAPTURE.fullmatch(rest):
+    if match := CAPTURE.fullmatch(rest):
         capture, rest = match.groups()
     where = f"{name}:{number}"
     first, _, tail = rest.partition(" ")
@@ -142,9 +142,9 @@ def _step(command: str, name: str, number: int) -> Step:
     return Step(line=number, text=command, words=tuple(words), capture=capture, attempts=attempts)
 
 
-def _parts(line: str, where: str) -> list[str]:
+def parts(line: str, where: str) -> list[str]:
     """Split at ``;`` and cut comments, both outside of quotes."""
-    parts, part, quote, before = [], "", "", " "
+    found, part, quote, before = [], "", "", " "
     for letter in line:
         if quote:
             quote = "" if letter == quote else quote
@@ -153,11 +153,11 @@ def _parts(line: str, where: str) -> list[str]:
         elif letter == "#" and before.isspace():
             break
         elif letter == ";":
-            parts.append(part)
+            found.append(part)
             part, before = "", " "
             continue
         part += letter
         before = letter
     if quote:
         raise usage(f"{where}: {quote} is not closed: {line.strip()}")
-    return [*parts, part]
+    return [*found, part]

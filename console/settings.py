@@ -36,6 +36,10 @@ class Settings:
     """A picture that is older is stale: nothing is changed on what it shows."""
     arm_s: float = 900.0
     """Once armed, the console observes again after so long without an act."""
+    editing: str = "emacs"
+    """How lines are edited at the prompt: emacs or vi."""
+    notify: str = "error"
+    """Which events the prompt tells unasked: error, all or none."""
     theme: str = "dark"
     """Name of a file in ``~/.config/aliecs/themes/`` or of a shipped theme."""
     ascii: bool = False

@@ -69,7 +69,7 @@ async def watch(context: Context) -> Result:
     """Write a line for each change, until the environment is gone, the time is over, or a signal comes."""
     args, session = context.args, context.session
     only = ""
-    if args.env:
+    if args.env and args.env != "all":
         found = await resolve.environment(session, args.env)
         if found is None:
             raise ExitError(NOT_FOUND, f"no environment {args.env}", hint="env ls lists them")

@@ -9,7 +9,7 @@ from collections.abc import Awaitable
 from typing import TypeVar
 
 from console import gates, resolve
-from console.exit_codes import FAILED, OK, REFUSED, ExitError, usage
+from console.exit_codes import FAILED, OK, usage
 from console.happenings import event_line
 from console.present import fault_line
 from console.progress import progress
@@ -110,12 +110,7 @@ async def destroy(context: Context) -> Result:
     environment_id = info.id if info else args.env
     own = environment_id in context.own
     allow_running = args.allow_in_running_state or own  # a script may end what it began
-    if info is not None and gates.has_run(info) and not (allow_running or args.force):
-        raise ExitError(
-            REFUSED,
-            f"{environment_id} is taking data in run {info.run_number}",
-            hint=f"aliecs env stop {environment_id} first, or destroy it with -a",
-        )
+    gates.check_running(args, info, may_end_run=own)
     needed = gates.need(context.command, args, info, own=own)
     gates.confirm(context, needed)
     session.follow()

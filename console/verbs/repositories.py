@@ -5,6 +5,7 @@ from __future__ import annotations
 from console import gates
 from console.exit_codes import NOT_FOUND, ExitError, usage
 from console.results import Context, Result
+from console.session import Session
 from server.api.replies import RepoInfo
 
 
@@ -38,7 +39,7 @@ async def add(context: Context) -> Result:
 
 async def rm(context: Context) -> Result:
     """Remove a repository; its index is checked first, AliECS's client took 0 for anything it could not read."""
-    index, repo = await _chosen(context, context.args.index)
+    index, repo = await chosen(context.session, context.args.index)
     gates.confirm(context, gates.need(context.command, context.args, names=(repo.name, str(index))))
     new_default = await context.session.client.remove_repo(index)
     return Result(facts={"removed": repo.name, "new_default": new_default})
@@ -49,14 +50,14 @@ async def refresh(context: Context) -> Result:
     if not context.args.index:
         await context.session.client.refresh_repos()
         return Result(facts={"refreshed": "all"})
-    index, repo = await _chosen(context, context.args.index)
+    index, repo = await chosen(context.session, context.args.index)
     await context.session.client.refresh_repos(index)
     return Result(facts={"refreshed": repo.name})
 
 
 async def default(context: Context) -> Result:
     """Make a repository the default one."""
-    index, repo = await _chosen(context, context.args.index)
+    index, repo = await chosen(context.session, context.args.index)
     gates.confirm(context, gates.need(context.command, context.args, names=(repo.name, str(index))))
     await context.session.client.set_default_repo(index)
     return Result(facts={"default": repo.name})
@@ -72,7 +73,7 @@ async def default_revision(context: Context) -> Result:
         gates.confirm(context, gates.need(context.command, context.args))
         await client.set_global_default_revision(words[0])
         return Result(facts={"global_default_revision": words[0]})
-    index, repo = await _chosen(context, words[0])
+    index, repo = await chosen(context.session, words[0])
     gates.confirm(context, gates.need(context.command, context.args, names=(words[1], repo.name, str(index))))
     available = (await client.set_repo_default_revision(index, words[1])).split()
     if available:
@@ -80,8 +81,9 @@ async def default_revision(context: Context) -> Result:
     return Result(facts={"repository": repo.name, "default_revision": words[1]})
 
 
-async def _chosen(context: Context, word: str) -> tuple[int, RepoInfo]:
-    repos = (await context.session.client.repos()).repos
+async def chosen(session: Session, word: str) -> tuple[int, RepoInfo]:
+    """Return the repository that an index or a name means; ExitError if it means none."""
+    repos = (await session.client.repos()).repos
     by_name = [index for index, repo in enumerate(repos) if repo.name == word]
     if not by_name and not word.isdigit():
         raise usage(f"{word} is neither an index nor the name of a repository", hint="repo ls shows both")

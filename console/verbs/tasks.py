@@ -19,7 +19,7 @@ async def ls(context: Context) -> Result:
     args = context.args
     store = await context.session.picture()
     environment_id = None
-    if args.env:
+    if args.env and args.env != "all":
         found = await resolve.environment(context.session, args.env)
         environment_id = found.id if found else args.env
     tasks = worst_first(store.tasks(environment_id), RANK)
@@ -30,7 +30,7 @@ async def ls(context: Context) -> Result:
         data=tasks,
         columns=context.command.columns,
         ids=tuple(task.task_id for task in tasks),
-        empty="no tasks running" if not (args.env or args.state) else "no such tasks",
+        empty="no tasks running" if not (environment_id or args.state) else "no such tasks",
     )
 
 

@@ -71,7 +71,7 @@ def texts(line: str, **more: object) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("en", ["env"]),
+        ("en", ["env", "events"]),
         ("env cr", ["create"]),
         ("env start 2a", [IDLE.id, BUSY.id]),
         ("env stop 2a", [BUSY.id, IDLE.id]),

@@ -23,6 +23,7 @@ def imported(*words: str) -> set[str]:
 @pytest.mark.parametrize(
     ("words", "unwanted"),
     [
+        (("--endpoint", "127.0.0.1:1", "repl"), ("textual", "rich", "prompt_toolkit")),
         (("--help",), HEAVY),
         (("env", "create", "--help"), ("grpc", "textual", "msgspec", "asyncio")),
         (

@@ -83,6 +83,8 @@ class FakeCore(o2control_pb2_grpc.ControlServicer, live_pb2_grpc.LiveServicer):
         """No heartbeats: as a core that hangs while its connection stands."""
         self.held = asyncio.Event()
         """Set when one waits."""
+        self.watching = asyncio.Event()
+        """Set when somebody follows the picture."""
         self.hosts = 2
         self.tasks_per_host = 2
         self.port = 0
@@ -233,6 +235,7 @@ class FakeCore(o2control_pb2_grpc.ControlServicer, live_pb2_grpc.LiveServicer):
 
     async def Watch(self, request: live_pb2.WatchRequest, context: Context) -> AsyncIterator[live_pb2.Batch]:
         self.calls.append(f"Watch({request.epoch},{request.since})")
+        self.watching.set()
         at = request.since
         if request.epoch != self.epoch:
             known: list[Thing] = [
