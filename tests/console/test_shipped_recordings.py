@@ -50,3 +50,7 @@ async def test_the_death_of_a_critical_task_ends_in_error_with_its_cause_beside_
     fault = store.fault(broken.id)
     assert fault is not None and (fault.task, fault.host) == ("stfsender", "flp003") and "signal 9" in fault.what
     assert store.fault(other.id) is None
+    history, variables = store.history(broken.id), store.variables(broken.id)
+    assert history is not None and [it.event for it in history.transitions][-2:] == ["START_ACTIVITY", "GO_ERROR"]
+    assert history.transitions[-1].steps and variables is not None and variables.user_vars["run_type"] == "PHYSICS"
+    assert len(store.rates(other.id)) > 5
