@@ -61,6 +61,8 @@ async def confirm(context: Context, asker: Asker, arming: Arming) -> gates.Need:
         ExitError: NOT_NOW: it is not possible, or things changed meanwhile. REFUSED: nobody is armed, or the answer was no.
     """
     command, args, session = context.command, context.args, context.session
+    if why_not := session.refusal():  # the core may be deaf: it is not even asked
+        raise ExitError(NOT_NOW, f"{command.name}: {why_not}")
     act = await _act(session, command, args)
     event: str = getattr(args, "event", "") or ""
     is_forced = bool(getattr(args, "force", False))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
@@ -14,6 +15,7 @@ from console.exit_codes import NOT_NOW, REFUSED
 from console.parse import SESSION_ARGS
 from console.repl.ask import Closed
 from console.repl.shell import Shell
+from console.results import Context, Result
 from console.session import Session
 from console.settings import Settings
 from server.api.client import Client, Deadlines
@@ -233,6 +235,29 @@ async def test_an_interruption_ends_the_waiting_and_names_what_goes_on(
     shell.interrupt()
     assert await asyncio.wait_for(line, 10) == 130
     assert "no longer waiting; the core goes on with START_ACTIVITY of 2ab1CDEFgh" in capfd.readouterr().err
+
+
+async def test_a_second_interruption_does_not_even_wait_for_the_first_to_be_noticed(
+    core: FakeCore, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, released = asyncio.Event(), asyncio.Event()
+
+    async def deaf(context: Context) -> Result:
+        began.set()
+        while not released.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await released.wait()
+        return Result()
+
+    monkeypatch.setattr("console.verbs.core.services", deaf)
+    line = asyncio.create_task(shell.run_line("services"))
+    await asyncio.wait_for(began.wait(), 10)
+    shell.interrupt()
+    done, _ = await asyncio.wait({line}, timeout=0.2)
+    assert not done
+    shell.interrupt()
+    assert await asyncio.wait_for(line, 10) == 130
+    released.set()
 
 
 async def test_a_script_that_changes_something_needs_somebody_armed(

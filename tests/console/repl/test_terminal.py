@@ -233,6 +233,25 @@ async def test_the_core_may_go_and_come_back_under_the_prompt(core: FakeCore, te
     await waits(terminal, "◔DEP")
 
 
+async def test_a_core_that_falls_silent_makes_the_data_stale_and_acts_refused(core: FakeCore, tmp_path: Path) -> None:
+    core.add(state="CONFIGURED")
+    async with prompt_of(core, tmp_path, ALIECS_CONSOLE_STALE_S="2") as terminal:
+        await waits(terminal, "fake ❯")
+        terminal.press("use 2ab1; arm\r")
+        await waits(terminal, "[armed 15m]")
+        await asyncio.wait_for(core.beaten.wait(), 10)
+        core.is_mute = True
+        await waits(terminal, "✖ stale")
+        await terminal.until(lambda it: "stale, data is 3" in it.lines[-1])
+        terminal.press("reset\r")
+        await terminal.shows("env reset: data is")
+        core.is_mute = False
+        await waits(terminal, "fake ◑CFG [armed 15m]")
+        terminal.press("reset\r")
+        await waits(terminal, "◔DEP")
+    assert core.calls.count("ControlEnvironment") == 1
+
+
 async def test_it_starts_without_a_core_and_sees_it_come(core: FakeCore, tmp_path: Path) -> None:
     port = core.port
     await core.stop()
