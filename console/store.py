@@ -134,26 +134,27 @@ class Store:
 
     def roles(self, environment_id: str) -> list[Role]:
         """Return the roles of one environment in pre-order."""
-        return self._tree(environment_id).roles()
+        return self.role_tree(environment_id).roles()
 
     def role(self, environment_id: str, order: int) -> Role | None:
-        return self._tree(environment_id).get(order)
+        return self.role_tree(environment_id).get(order)
 
     def children(self, environment_id: str, order: int | None = None) -> list[Role]:
         """Return the roles right below one, in order; for None the root."""
-        return self._tree(environment_id).children(order)
+        return self.role_tree(environment_id).children(order)
 
     def counts(self, environment_id: str, order: int | None = None) -> RoleCounts:
         """Return how many tasks are at and below a role, by state; for None those of the whole environment."""
-        return self._tree(environment_id).counts(order)
+        return self.role_tree(environment_id).counts(order)
 
     def tasks_below(self, environment_id: str, order: int | None = None) -> list[Task]:
         """Return the tasks at and below a role in pre-order; for None those of the whole tree."""
         tasks = self._things.tasks
-        below = self._tree(environment_id).tasks(order)
+        below = self.role_tree(environment_id).tasks(order)
         return [task for role in below if (task := tasks.get(role.task_id)) is not None]
 
-    def _tree(self, environment_id: str) -> RoleTree:
+    def role_tree(self, environment_id: str) -> RoleTree:
+        """Return the roles of an environment; another object after a new snapshot."""
         return self._things.roles.get(environment_id) or _NO_ROLES
 
     def fault(self, environment_id: str) -> Fault | None:

@@ -1,39 +1,300 @@
-"""One environment: its tasks and what happened to it."""
+"""One environment: roles and tasks, what it is, what it went through, what it does now and why it failed."""
 
 from __future__ import annotations
 
-from textual.app import ComposeResult
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, ClassVar
 
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Horizontal, Vertical
+from textual.widget import Widget
+
+from console.present import age, state_code
 from console.store import Key
+from console.tui.painting import Lines, Part, Parts, width_of
 from console.tui.screens.base import ConsoleScreen
 from console.tui.widgets.event_log import EventLog
+from console.tui.widgets.facts import Facts
+from console.tui.widgets.fault_panel import FaultPanel
+from console.tui.widgets.grid import Grid, ListGrid
+from console.tui.widgets.panes import Pane, PaneTabs, PaneTitle
+from console.tui.widgets.role_tree import RoleGrid
 from console.tui.widgets.task_grid import TaskGrid
+from console.tui.widgets.timeline import TimelineGrid
+from console.tui.widgets.transition_panel import TransitionPanel
+from console.tui.widgets.variables import VariableGrid
 from server.api.model import Kind
+
+if TYPE_CHECKING:
+    from console.tui.looks import Styles
+
+MEDIUM, WIDE = 110, 170
+"""Columns from which roles and tasks stand side by side, and from which all panes are shown at once."""
+TALL = 34
+"""Lines from which panels say everything."""
+
+UPPER = (Pane("roles", "b", "Roles"), Pane("tasks", "x", "Tasks"))
+LOWER = (
+    Pane("facts", "f", "Facts"), Pane("variables", "v", "Variables"), Pane("timeline", "i", "Timeline"),
+    Pane("own-events", "e", "Events"),
+)  # fmt: skip
 
 
 class EnvironmentScreen(ConsoleScreen):
-    """S2 of the console's design."""
+    """S2 and S3 of the console's design."""
 
     tab = "environment"
     DEFAULT_CSS = """
-    EnvironmentScreen #tasks { height: 2fr; }
-    EnvironmentScreen #own-events { height: 1fr; }
+    EnvironmentScreen #upper { height: 1fr; }
+    EnvironmentScreen #left { width: 50; margin-right: 1; }
+    EnvironmentScreen #right { width: 1fr; }
+    EnvironmentScreen #tasks-pane { height: 1fr; }
+    EnvironmentScreen #lower { height: 12; }
+    EnvironmentScreen.-roomy #lower { height: 17; }
+    EnvironmentScreen #all-tabs { display: none; }
+    EnvironmentScreen .lower > PaneTitle { display: none; }
+
+    EnvironmentScreen.-narrow #all-tabs { display: block; }
+    EnvironmentScreen.-narrow #lower-tabs { display: none; }
+    EnvironmentScreen.-narrow PaneTitle { display: none; }
+    EnvironmentScreen.-narrow #left { width: 1fr; margin-right: 0; }
+    EnvironmentScreen.-narrow #lower { height: 1fr; }
+
+    EnvironmentScreen.-wide #left { width: 68; }
+    EnvironmentScreen.-wide #lower { layout: grid; grid-size: 2 2; grid-gutter: 0 1; height: 28; }
+    EnvironmentScreen.-wide #lower-tabs { display: none; }
+    EnvironmentScreen.-wide .lower > PaneTitle { display: block; }
     """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(Binding(pane.key, f"pane('{pane.name}')", pane.title, show=False, id=f"pane.{pane.name}")
+          for pane in (*UPPER, *LOWER)),
+        Binding("tab", "next_pane(1)", "next pane", show=False, id="pane.next"),
+        Binding("shift+tab", "next_pane(-1)", "pane before", show=False, id="pane.previous"),
+        Binding("exclamation_mark", "first_fault", "first fault", id="environment.fault"),
+        Binding("escape", "back", "all", show=False, id="environment.all"),
+    ]  # fmt: skip
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pane = "roles"
+        """The pane that is shown where there is room for one only."""
+        self._lower = "facts"
+        """The one that is shown below the tasks where there is room for one only."""
 
     def body(self) -> ComposeResult:
-        yield TaskGrid(id="tasks")
+        yield TitleLine(id="title")
+        yield TransitionPanel(id="transition")
+        yield FaultPanel(id="fault")
+        yield PaneTabs([*UPPER, *LOWER], id="all-tabs")
+        with Horizontal(id="upper"):
+            with Vertical(id="left", classes="pane"):
+                yield PaneTitle("Roles", self._say_roles)
+                yield RoleGrid(id="roles")
+            with Vertical(id="right"):
+                with Vertical(id="tasks-pane", classes="pane"):
+                    yield PaneTitle("Tasks", self._say_tasks)
+                    yield TaskGrid(id="tasks")
+                yield PaneTabs(LOWER, id="lower-tabs")
+                with Container(id="lower"):
+                    for pane, widget in zip(LOWER, self._lower_widgets(), strict=True):
+                        with Vertical(classes="pane lower"):
+                            yield PaneTitle(pane.title)
+                            yield widget
+
+    def _lower_widgets(self) -> Iterator[Widget]:
+        yield Facts(id="facts")
+        yield VariableGrid(id="variables")
+        yield TimelineGrid(id="timeline")
         yield EventLog(id="own-events", only_selected=True)
 
+    # ---- what is shown -----------------------------------------------------------------------
+
+    def on_mount(self) -> None:
+        self._arrange()
+        self.query_one(RoleGrid).focus()
+
     def take(self, changed: set[Key]) -> None:
-        tasks = [name for kind, name in changed if kind is Kind.TASK]
+        environment_id = self.desk.environment_id
+        own = f"{environment_id}/"
+        orders: list[int] = []
+        tasks: list[str] = []
+        kinds: set[Kind] = set()
+        for kind, name in changed:
+            if kind is Kind.TASK:
+                tasks.append(name)
+            elif kind is Kind.ROLE:
+                if name.startswith(own):
+                    orders.append(int(name[len(own) :]))
+            elif name == environment_id:
+                kinds.add(kind)
+        if orders or Kind.ENVIRONMENT in kinds:
+            self.query_one(RoleGrid).update_rows(orders)
         if tasks:
             self.query_one(TaskGrid).update_rows(tasks)
+        if orders:
+            self._narrow()
+        if Kind.VARIABLES in kinds:
+            self.query_one(VariableGrid).reload()
+        if kinds & {Kind.HISTORY, Kind.ENVIRONMENT}:
+            self.query_one(TimelineGrid).reload()
         self.query_one(EventLog).take_new()
+        self._settle()
         self.repaint_lines()
 
     def take_all(self) -> None:
-        grid = self.query_one(TaskGrid)
-        grid.show_environment(self.desk.environment_id)
-        grid.reload()
-        self.query_one(EventLog).reload()
+        environment_id = self.desk.environment_id
+        roles, tasks = self.query_one(RoleGrid), self.query_one(TaskGrid)
+        if roles.environment_id == environment_id:
+            roles.reload()
+        roles.show_environment(environment_id)
+        tasks.show_environment(environment_id)
+        self._narrow()
+        tasks.reload()
+        for grid in (*self.query(ListGrid), self.query_one(EventLog)):
+            grid.reload()
+        self._settle()
         self.repaint_lines()
+
+    def tick(self) -> None:
+        self._settle()
+        super().tick()
+
+    def _settle(self) -> None:
+        """Show the panels that have something to say."""
+        transition, fault = self.query_one(TransitionPanel), self.query_one(FaultPanel)
+        transition.settle()
+        fault.settle()
+        self.set_class(self.size.height >= TALL and not (transition.display or fault.display), "-roomy")
+
+    @on(Grid.Selected, "#roles")
+    def _on_role(self, event: Grid.Selected) -> None:
+        self._narrow()
+
+    def _narrow(self) -> None:
+        """Show the tasks below the selected role; all of them for the root."""
+        role = self.query_one(RoleGrid).selected_role
+        only = None
+        if role is not None and role.parent_order is not None:
+            below = self.store.tasks_below(self.desk.environment_id, role.order)
+            only = frozenset(task.task_id for task in below)
+        self.query_one(TaskGrid).show_tasks(only)
+        self.repaint_lines(["PaneTitle"])
+
+    def _say_roles(self) -> str:
+        roles = self.query_one(RoleGrid)
+        order = "worst first" if roles.is_worst_first else "in the template's order"
+        return f"{order}{_filtered(roles)}"
+
+    def _say_tasks(self) -> str:
+        tasks, role = self.query_one(TaskGrid), self.query_one(RoleGrid).selected_role
+        where = f" below {role.name}" if tasks.only is not None and role is not None else ""
+        return f"{tasks.row_count()}{where}{_filtered(tasks)}"
+
+    # ---- panes -------------------------------------------------------------------------------
+
+    @property
+    def _is_narrow(self) -> bool:
+        return self.size.width < MEDIUM
+
+    def on_resize(self, event: events.Resize) -> None:
+        super().on_resize(event)
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Show as many panes as there is room for."""
+        width, height = self.size
+        is_wide = width >= WIDE
+        self.set_class(self._is_narrow, "-narrow")
+        self.set_class(is_wide, "-wide")
+        for panel in (self.query_one(TransitionPanel), self.query_one(FaultPanel)):
+            panel.is_short = height < TALL
+            panel.settle()
+        shown = self._pane if self._is_narrow else ""
+        lower_names = [pane.name for pane in LOWER]
+        self.query_one("#left").display = shown in ("", "roles")
+        self.query_one("#right").display = shown != "roles"
+        self.query_one("#tasks-pane").display = shown in ("", "tasks")
+        self.query_one("#lower").display = shown in ("", *lower_names)
+        for name in lower_names:
+            pane = self.query_one(f"#{name}").parent
+            assert isinstance(pane, Widget)
+            pane.display = is_wide or name == (shown or self._lower)
+        self.query_one("#all-tabs", PaneTabs).show(self._pane)
+        self.query_one("#lower-tabs", PaneTabs).show(self._lower)
+
+    @on(PaneTabs.Picked)
+    def _on_picked(self, event: PaneTabs.Picked) -> None:
+        self.action_pane(event.name)
+
+    def action_pane(self, name: str) -> None:
+        """Show a pane and give it the keys."""
+        self._pane = name
+        if name in [pane.name for pane in LOWER]:
+            self._lower = name
+        self._arrange()
+        widget = self.query_one(f"#{name}")
+        if widget.can_focus:
+            widget.focus()
+        elif self.focused is not None and not self.focused.is_on_screen:
+            self.set_focus(None if self._is_narrow else self.query_one(TaskGrid))
+
+    def action_next_pane(self, step: int) -> None:
+        """Go to the next pane, or the one before."""
+        if not self._is_narrow:
+            self.focus_next() if step > 0 else self.focus_previous()
+            return
+        names = [pane.name for pane in (*UPPER, *LOWER)]
+        self.action_pane(names[(names.index(self._pane) + step) % len(names)])
+
+    # ---- keys --------------------------------------------------------------------------------
+
+    def action_back(self) -> None:
+        """Hide the transition panel; else show all roles' tasks again."""
+        if not self.query_one(TransitionPanel).hide():
+            self.query_one(RoleGrid).show_root()
+
+    def action_first_fault(self) -> None:
+        """Select what failed first, in both lists."""
+        fault = self.store.fault(self.desk.environment_id)
+        if fault is None:
+            self.notify("this environment has no fault", markup=False)
+            return
+        roles = self.query_one(RoleGrid)
+        roles.show_only("")
+        for role in self.store.roles(self.desk.environment_id):
+            if (role.task_id == fault.task_id) if fault.task_id else (role.path == fault.role):
+                roles.show_role(role.order)
+                break
+        self._narrow()
+        self.query_one(TaskGrid).select(fault.task_id)
+        self.action_pane("tasks")
+
+
+class TitleLine(Lines):
+    """The environment in one line: what it is, its state, since when."""
+
+    def lines(self, looks: Styles, width: int, height: int) -> Sequence[Parts]:
+        environment_id = self.desk.environment_id
+        one = self.store.last_seen(environment_id)
+        if one is None:
+            text = "no environment is selected: choose one in the overview" if not environment_id else environment_id
+            return [[(f" {text}", looks.dim)]]
+        if self.store.environment(environment_id) is None:
+            run = f", run {one.run_number or one.last_run_number}" if one.run_number or one.last_run_number else ""
+            return [[(f" {one.id} is gone", looks.warn), (f"   it was {one.state}{run}   {one.template}", looks.dim)]]
+        look = looks.look(one.state)
+        code = state_code(one).replace("»", looks.glyph("becomes")) if one.transition else one.state
+        parts: list[Part] = [(f" {one.id}  ", looks.title), (f"{look.glyph} {code}", look.style)]
+        if one.run_number:
+            parts.append((f"   run {one.run_number}", looks.bold))
+        parts.append((f"   {age(self.desk.session.now() - one.state_since_ms / 1000)}", looks.text))
+        for text, style in ((one.run_type, looks.text), (one.template, looks.text), (one.description, looks.dim)):
+            if text and width_of(parts) + len(text) + 3 <= width:
+                parts.append((f"   {text}", style))
+        return [parts]
+
+
+def _filtered(grid: Grid) -> str:
+    return f"   / {grid.filter_text}" if grid.filter_text else ""

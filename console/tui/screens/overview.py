@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rich.style import Style
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
-from console.present import fault_line, rate, size, step_line
+from console.present import rate, size
 from console.store import Key
-from console.tui.painting import Lines, Part, Parts
+from console.tui.painting import Lines, Part, Parts, fit
 from console.tui.screens.base import ConsoleScreen
 from console.tui.widgets.ended_grid import EndedGrid
 from console.tui.widgets.environment_grid import EnvironmentGrid
 from console.tui.widgets.event_log import EventLog
+from console.tui.widgets.fault_panel import FaultPanel
 from console.tui.widgets.grid import Grid
-from server.api.model import Environment, Fault, Kind
+from console.tui.widgets.transition_panel import TransitionPanel
+from server.api.model import Environment, Kind
 
 if TYPE_CHECKING:
     from console.tui.looks import Styles
@@ -41,6 +42,8 @@ class OverviewScreen(ConsoleScreen):
 
     def body(self) -> ComposeResult:
         yield EnvironmentGrid(id="environments")
+        yield TransitionPanel(id="transition")
+        yield FaultPanel(id="fault")
         yield Summary(id="summary")
         with Horizontal():
             yield EndedGrid(id="ended")
@@ -61,6 +64,7 @@ class OverviewScreen(ConsoleScreen):
             self._share_height()
         self.query_one(EventLog).take_new()
         self._tell_selection()
+        self._settle()
         self.repaint_lines()
 
     def take_all(self) -> None:
@@ -69,12 +73,19 @@ class OverviewScreen(ConsoleScreen):
         if self.desk.environment_id:
             self._environments.select(self.desk.environment_id)
         self._tell_selection()
+        self._settle()
         self._share_height()
         self.repaint_lines()
 
     def on_resize(self, event: object) -> None:
         self.set_class(self.size.width < SIDE_BY_SIDE, "-narrow")
         self._share_height()
+
+    def _settle(self) -> None:
+        """Show the panels that have something to say."""
+        for panel in (self.query_one(TransitionPanel), self.query_one(FaultPanel)):
+            panel.is_short = True
+            panel.settle()
 
     def _share_height(self) -> None:
         """Give the environments the lines they need, at most half of the screen."""
@@ -83,6 +94,7 @@ class OverviewScreen(ConsoleScreen):
 
     def tick(self) -> None:
         self._tell_selection()
+        self._settle()
         super().tick()
 
     def _tell_selection(self) -> None:
@@ -93,51 +105,29 @@ class OverviewScreen(ConsoleScreen):
 
     @on(Grid.Selected, "#environments")
     def _on_selected(self, event: Grid.Selected) -> None:
+        self._settle()
         self.repaint_lines()
 
 
 class Summary(Lines):
-    """What the selected environment does or why it failed, and the next step."""
-
-    def ground(self, looks: Styles) -> Style:
-        return looks.text
+    """What the selected environment is and does. Why it failed, and how its transition goes: the panels above it."""
 
     def lines(self, looks: Styles, width: int, height: int) -> Sequence[Parts]:
         environment = self.store.environment(self.desk.environment_id)
         if environment is None:
-            fault = self.store.last_fault()
-            if fault is None:
-                return [title_line("Selected", "", looks, width)]
-            heading = f"{fault.environment_id} is gone; its first fault was"
-            return [title_line("Selected", heading, looks, width), *fault_parts(fault, looks)]
+            return [title_line("Selected", "", looks, width)]
         heading = f"{environment.id}  {environment.template}  {environment.description}"
-        fault = self.store.fault(environment.id)
-        first = title_line("First fault" if fault else "Selected", heading, looks, width)
-        if environment.transition is not None:
-            look = looks.look(environment.state)
-            user = f"  by {environment.transition.user}" if environment.transition.user else ""
-            return [
-                first,
-                [(f" {look.glyph} ", look.style), (f"{step_line(environment.transition)}{user}", looks.bold)],
-            ]
-        if fault is not None:
-            return [first, *fault_parts(fault, looks)]
-        return [first, [(f" {_quiet(environment)}", looks.text)], _users(environment, looks)]
+        return [
+            title_line("Selected", heading, looks, width),
+            [(f" {_quiet(environment)}", looks.text)],
+            _users(environment, looks),
+        ]
 
 
 def title_line(title: str, rest: str, looks: Styles, width: int) -> list[Part]:
     """Return the heading of a panel over the whole width."""
-    parts = [(f" {title} ", looks.heading)]
-    text = f" {rest}"
-    return [*parts, (text + " " * max(0, width - len(title) - 2 - len(text)), looks.heading)]
-
-
-def fault_parts(fault: Fault, looks: Styles) -> list[Parts]:
-    """Return a first fault as lines: what, where, since when, cause; next step."""
-    lines: list[Parts] = [[(f" {looks.glyph('bad')} ", looks.alarm), (fault_line(fault), looks.alarm)]]
-    if fault.hint:
-        lines.append([("   next: ", looks.dim), (fault.hint, looks.text)])
-    return lines
+    ellipsis = looks.glyph("ellipsis")
+    return [(f" {title} ", looks.heading), (fit(f" {rest}", width - len(title) - 2, ellipsis=ellipsis), looks.heading)]
 
 
 def _quiet(environment: Environment) -> str:

@@ -74,6 +74,8 @@ class Grid(ScrollView, can_focus=True):
         self.selected = ""
         """Id of the selected row, "" if there is none."""
         self.filter_text = ""
+        self._at: int | None = None
+        """Where the selected row stood when rows were last looked at."""
 
     # ---- for subclasses ----------------------------------------------------------------------
 
@@ -130,17 +132,28 @@ class Grid(ScrollView, can_focus=True):
         return desk_of(self).session.store
 
     def rows_changed(self) -> None:
-        """Take note that rows came, went or moved, and paint once."""
+        """Take note that rows came, went or moved, and paint once.
+
+        The selected row stays where it is on the screen, unless it is the first one: the top of a list stays in view.
+        """
         count = self.row_count()
         size = Size(self.size.width, count + 1)
         if self.virtual_size != size:
             self.virtual_size = size
-        if not self.selected or self.row_index(self.selected) is None:
+        at = self.row_index(self.selected) if self.selected else None
+        if at is None:
             if count:
                 self._select(self.row_id(0))
             elif self.selected:
                 self._select("")
+        else:
+            if self._at and at != self._at and self._is_visible(self._at):
+                self.scroll_to(y=self.scroll_offset.y + at - self._at, animate=False, immediate=True)
+            self._at = at
         self.refresh()
+
+    def _is_visible(self, at: int) -> bool:
+        return 0 <= at - self.scroll_offset.y < self.size.height - 1
 
     def select(self, row: str) -> None:
         """Select a row and bring it into view."""
@@ -157,6 +170,7 @@ class Grid(ScrollView, can_focus=True):
     def _select(self, row: str) -> None:
         if row != self.selected:
             self.selected = row
+            self._at = self.row_index(row) if row else None
             self.post_message(self.Selected(self, row))
             self.refresh()
 
