@@ -187,5 +187,5 @@ def _about(one: Environment, *, ascii: bool) -> str:
         parts.append(f"run {run_number(one.run_number)}")
     if one.run_type:
         parts.append(one.run_type)
-    parts += [names(one.detectors, 40), f"{one.tasks_total} tasks on {one.hosts} hosts"]
+    parts += [names(one.detectors, 40), f"{one.tasks_total} tasks on {one.hosts} host{'s' if one.hosts != 1 else ''}"]
     return "  ".join(parts)
