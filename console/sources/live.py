@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from server.api.client import Client
-from server.api.errors import AliecsError, LinkError
+from server.api.errors import AliecsError, CoreError, LinkError
 from server.api.model import Batch, Part
 
 HEARTBEAT_S = 1.0
@@ -61,7 +61,7 @@ class LiveSource:
                 done, _ = await asyncio.wait(waiting, timeout=quiet_s, return_when=asyncio.FIRST_COMPLETED)
                 quiet_s = 2 * self._heartbeat_s
                 if coming in done:
-                    last = coming.result()
+                    last = self._received(coming)
                     coming = asyncio.ensure_future(anext(stream))
                     has_heartbeat = has_heartbeat or (not last.changes and last.part is Part.NONE)
                     heard_at = time.monotonic()
@@ -80,6 +80,17 @@ class LiveSource:
             for one in open_ends:
                 one.cancel()
             await asyncio.gather(*open_ends, return_exceptions=True)
+
+    def _received(self, coming: asyncio.Future[Batch]) -> Batch:
+        """Return what came; of a core that has no live picture say so in words."""
+        try:
+            return coming.result()
+        except CoreError as error:
+            if error.code != "UNIMPLEMENTED":
+                raise
+            raise CoreError(
+                error.reason, f"the core at {self.name} has no live picture (aliecs.live.v1)", code=error.code
+            ) from error
 
     async def _ask(self) -> None:
         """Ask the core something cheap; LinkError without an answer in time."""

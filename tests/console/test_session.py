@@ -150,6 +150,6 @@ async def test_who_waits_for_a_picture_that_cannot_come_is_told_why(
     other = FakeCore()
     await other.start()
     async with await Session.open(other.endpoint, deadlines=DEADLINES, timings=TIMINGS) as session:
-        with pytest.raises(CoreError, match="no such method"):
+        with pytest.raises(CoreError, match="has no live picture"):
             await session.picture()
     await other.stop()
