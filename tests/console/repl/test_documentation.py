@@ -1,4 +1,4 @@
-"""Every example of the prompt in the console's README runs as it stands there."""
+"""Every example of the prompt's guide runs as it stands there."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from fake_core import FakeCore
 
-README = Path(__file__).parents[3] / "console" / "README.md"
+GUIDE = Path(__file__).parents[3] / "docs" / "prompt.md"
 
 
 def examples() -> list[str]:
-    chapter = README.read_text().partition("## The prompt\n")[2].partition("\n## ")[0]
+    chapter = GUIDE.read_text()
     match = re.search(r"```\n(.*?)```", chapter, re.DOTALL)
     assert match is not None
     return match[1].splitlines()
