@@ -24,7 +24,8 @@ class TerminalChild:
     async def __aenter__(self) -> TerminalChild:
         own, other = pty.openpty()
         fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
-        environment = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES", "NO_COLOR")}
+        unwanted = ("COLUMNS", "LINES", "NO_COLOR", "PYTHONDONTWRITEBYTECODE")  # a user has compiled modules
+        environment = {key: value for key, value in os.environ.items() if key not in unwanted}
         self.process = await asyncio.create_subprocess_exec(
             *self._words, stdin=other, stdout=other, stderr=other, env=environment | {"TERM": "xterm-256color"}
         )
