@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from occ.states import TaskState
 from server.api import model
+from server.api.quick import quickly
 from server.api.states import OPERATOR_EVENTS, EnvironmentEvent, EnvironmentState, Status, refusal
 from server.deploy.backend import HostInfo
 from server.environment import instructions as do
@@ -21,6 +22,8 @@ from server.task.task import Task
 
 SINK_BYTES, SINK_RATE = "data.sink.bytes", "data.sink.rate"
 """Metrics that say how much data arrived whole; their sums are an environment's bytes and rate (design 1b)."""
+
+_role, _task, _metric = quickly(model.Role), quickly(model.Task), quickly(model.Metric)
 
 _WANTED = {
     EnvironmentState.DEPLOYED: TaskState.STANDBY,
@@ -143,7 +146,7 @@ def role_views(runner: EnvironmentRunner, roles: Iterable[Role]) -> Iterable[mod
     environment = runner.environment
     for role in roles:
         traits = role.loaded.traits
-        yield model.Role(
+        yield _role(
             environment_id=environment.id,
             path=role.path,
             parent=role.parent.path if role.parent else "",
@@ -161,7 +164,7 @@ def role_views(runner: EnvironmentRunner, roles: Iterable[Role]) -> Iterable[mod
 
 def task_view(task: Task, stdout_url: str) -> model.Task:
     """Return a task as clients see it."""
-    return model.Task(
+    return _task(
         task_id=task.task_id,
         name=task.class_name,
         class_name=task.class_id,
@@ -178,7 +181,7 @@ def task_view(task: Task, stdout_url: str) -> model.Task:
         exit_code=task.exit_code,
         signal=task.signal,
         state_since_ms=task.state_since_ms,
-        metrics=tuple(model.Metric(name, metric.value, metric.unit) for name, metric in task.metrics.items()),
+        metrics=tuple([_metric(name, metric.value, metric.unit) for name, metric in task.metrics.items()]),
         sandbox_stdout=stdout_url,
         mode=task.mode.value,
     )

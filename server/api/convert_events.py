@@ -6,6 +6,10 @@ from typing import cast
 
 from server.api import common_pb2, events_pb2
 from server.api import model as m
+from server.api.quick import quickly
+
+# Called by position, as in convert.py.
+_task_event, _role_event, _traits = quickly(m.TaskEvent), quickly(m.RoleEvent), quickly(m.Traits)
 
 
 def to_event(event: m.Event) -> events_pb2.Event:
@@ -62,27 +66,27 @@ def from_event(message: events_pb2.Event) -> m.Event | None:
     at_ms = message.timestamp
     if kind == "taskEvent":
         task = message.taskEvent
-        return m.TaskEvent(
-            at_ms=at_ms,
-            name=task.name,
-            task_id=task.taskid,
-            state=task.state,
-            status=task.status,
-            host=task.hostname,
-            class_name=task.className,
-            traits=from_traits(task.traits) if task.HasField("traits") else None,
-            environment_id=task.environmentId,
-            path=task.path,
+        return _task_event(
+            at_ms,
+            task.name,
+            task.taskid,
+            task.state,
+            task.status,
+            task.hostname,
+            task.className,
+            from_traits(task.traits) if task.HasField("traits") else None,
+            task.environmentId,
+            task.path,
         )
     if kind == "roleEvent":
         role = message.roleEvent
-        return m.RoleEvent(
-            at_ms=at_ms,
-            name=role.name,
-            path=role.rolePath,
-            environment_id=role.environmentId,
-            state=role.state,
-            status=role.status,
+        return _role_event(
+            at_ms,
+            role.name,
+            role.rolePath,
+            role.environmentId,
+            role.state,
+            role.status,
         )
     if kind == "environmentEvent":
         return _from_environment_event(at_ms, message.environmentEvent)
@@ -153,7 +157,7 @@ def to_traits(traits: m.Traits | None) -> events_pb2.Traits | None:
 
 
 def from_traits(message: events_pb2.Traits) -> m.Traits:
-    return m.Traits(message.trigger, cast(str, getattr(message, "await")), message.timeout, message.critical)
+    return _traits(message.trigger, cast(str, getattr(message, "await")), message.timeout, message.critical)
 
 
 def _status(status: m.OpStatus) -> events_pb2.OpStatus.ValueType:

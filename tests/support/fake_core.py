@@ -89,8 +89,7 @@ class FakeCore(o2control_pb2_grpc.ControlServicer, live_pb2_grpc.LiveServicer):
         self.tasks_per_host = 2
         self.port = 0
         self.epoch = "epoch-1"
-        self._seq = 0
-        self._revision = 0
+        self._seq = self._revision = 0
         self._events: list[Change] = []
         self._log: list[live_pb2.Batch] = []
         self._grown = asyncio.Event()
