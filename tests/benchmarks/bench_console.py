@@ -18,7 +18,9 @@ ROUNDS = 15
 
 
 def spent_ms(*command: str) -> float:
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}  # as users have it
+    environment = {
+        key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"
+    }  # as users have it
     began = time.perf_counter()
     subprocess.run(command, check=True, capture_output=True, timeout=30, env=environment)
     return (time.perf_counter() - began) * 1000
