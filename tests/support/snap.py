@@ -36,7 +36,32 @@ def text_of(lines: list[str]) -> str:
 
 
 def steady(svg: str) -> str:
-    """Return a picture without what differs from run to run, and without fonts from elsewhere."""
+    """Return a picture without what differs from run to run, without fonts from elsewhere, and without blanks as text.
+
+    Some programs that draw SVG leave out blanks at the ends of a text and then draw the rest in the wrong place.
+    """
     svg = re.sub(r"@font-face\s*\{.*?\}", "", svg, flags=re.DOTALL)
     svg = re.sub(r"terminal-[\w-]+?-(?=matrix|title|r\d|clip|line)", "terminal-", svg)
-    return "\n".join(line.rstrip() for line in svg.splitlines()) + "\n"
+    svg = _TEXT.sub(_without_blanks, svg)
+    return "\n".join(line.rstrip() for line in svg.splitlines() if line.strip()) + "\n"
+
+
+CELL = 12.2
+"""Width of a cell in Rich's pictures."""
+
+_TEXT = re.compile(r'(<text class="[^"]+") x="([\d.]+)" (y="[\d.]+") textLength="([\d.]+)" ([^>]*)>([^<]*)</text>')
+
+
+def _without_blanks(match: re.Match[str]) -> str:
+    head, x, y, length, rest, text = match.groups()
+    if not text.replace("&#160;", "").strip():
+        return ""
+    left = right = 0
+    while text.startswith("&#160;"):
+        text, left = text.removeprefix("&#160;"), left + 1
+    while text.endswith("&#160;"):
+        text, right = text.removesuffix("&#160;"), right + 1
+    return (
+        f'{head} x="{float(x) + left * CELL:.1f}" {y} textLength="{float(length) - (left + right) * CELL:.1f}" {rest}>'
+        f"{text}</text>"
+    )
