@@ -153,3 +153,27 @@ async def test_who_waits_for_a_picture_that_cannot_come_is_told_why(
         with pytest.raises(CoreError, match="has no live picture"):
             await session.picture()
     await other.stop()
+
+
+async def test_the_store_of_a_session_shows_a_transition_its_steps_and_what_is_left_of_it(core: FakeCore) -> None:
+    one = core.add("demo", state="CONFIGURED")
+    core.variables(one.id, user_vars={"rate": "5"})
+    core.usual_ms = 1500
+    core.hold.clear()
+    async with await Session.open(core.endpoint, deadlines=DEADLINES, timings=TIMINGS) as session:
+        store = await session.picture()
+        moving = asyncio.create_task(core.move(one.id, EnvironmentEvent.START_ACTIVITY, "shifter"))
+        assert await session.settle(lambda: store.environments()[0].transition is not None)
+        progress = store.environments()[0].transition
+        assert progress is not None and (progress.usual_ms, progress.steps[2].tasks_total) == (1500, 4)
+        assert [step.status.name for step in progress.steps] == ["DONE_OK", "DONE_OK", "ONGOING", "NULL", "NULL"]
+        core.hold.set()
+        await moving
+        assert await session.settle(lambda: store.environments()[0].state == "RUNNING")
+        history, variables = store.history(one.id), store.variables(one.id)
+        assert history is not None and variables is not None and variables.user_vars == {"rate": "5"}
+        (record,) = history.transitions
+        assert (record.event, record.reached, record.run_number) == ("START_ACTIVITY", "RUNNING", 101)
+        assert [role.name for role in store.children(one.id, 0)] == ["host-flp001", "host-flp002"]
+        assert store.counts(one.id).states == {"RUNNING": 4}
+        assert [rate for _, rate in store.rates(one.id)] == [25e6]

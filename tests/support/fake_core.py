@@ -36,7 +36,6 @@ from server.api.model import (
     Task,
     Thing,
     TransitionProgress,
-    TransitionRecord,
     User,
     Variables,
 )
@@ -199,21 +198,16 @@ class FakeCore(o2control_pb2_grpc.ControlServicer, live_pb2_grpc.LiveServicer):
         await self.hold.wait()
         self.show(replace(environment, transition=replace(progress, tasks_done=total)))
         broken = self.break_on.get(event.value, "")
+        is_running = to is EnvironmentState.RUNNING
+        self._run += is_running and not broken
         self.histories[environment_id] = fake_picture.longer(
-            self.histories.get(environment_id, History(environment_id=environment_id)),
-            TransitionRecord(
-                event=event.value, source=source.value, reached="ERROR" if broken else to.value, user=user,
-                started_ms=at_ms, ended_ms=max(now_ms(), at_ms + 5), error="exit code 3" if broken else "",
-                run_number=self._run if EnvironmentState.RUNNING in (source, to) else 0,
-                steps=fake_picture.steps(event, source, to, at_ms=at_ms, tasks=total, is_over=True),
-            ),
+            self.histories.get(environment_id, History(environment_id=environment_id)), progress, source, to,
+            ended_ms=max(now_ms(), at_ms + 5), error="exit code 3" if broken else "", run_number=self._run,
         )  # fmt: skip
         self.publish(self.histories[environment_id])
         if broken:
             self.fault(environment_id, broken, event.value)
             return self.environments[environment_id]
-        is_running = to is EnvironmentState.RUNNING
-        self._run += is_running
         for task in self.tasks.values():
             if task.environment_id == environment_id:
                 self.tasks[task.task_id] = replace(task, state=_TASK_STATES[to.value])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from server.api.model import History, OpStatus, Role, Step, StepCall, Task, TransitionRecord
+from server.api.model import History, OpStatus, Role, Step, StepCall, Task, TransitionProgress, TransitionRecord
 from server.api.states import EnvironmentEvent, EnvironmentState
 
 
@@ -74,6 +74,22 @@ def steps(
     return tuple(made)
 
 
-def longer(history: History, record: TransitionRecord) -> History:
-    """Return the history with one more record; only that one has its steps."""
+def longer(
+    history: History,
+    over: TransitionProgress,
+    source: EnvironmentState,
+    to: EnvironmentState,
+    *,
+    ended_ms: int,
+    error: str,
+    run_number: int,
+) -> History:
+    """Return the history with a transition that is over now; only that one has its steps."""
+    event = EnvironmentEvent(over.event)
+    record = TransitionRecord(
+        event=over.event, source=source.value, reached="ERROR" if error else to.value, user=over.user, error=error,
+        started_ms=over.started_ms, ended_ms=ended_ms,
+        run_number=run_number if EnvironmentState.RUNNING in (source, to) else 0,
+        steps=steps(event, source, to, at_ms=over.started_ms, tasks=over.tasks_total, is_over=True),
+    )  # fmt: skip
     return replace(history, transitions=(*(replace(one, steps=()) for one in history.transitions), record))
