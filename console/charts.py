@@ -20,6 +20,8 @@ Points = Sequence[tuple[float, float]]
 TINY = 1e-300
 """Powers of ten below are no ordinary numbers any more."""
 
+_ROUND = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+
 
 class Chart(NamedTuple):
     """A plot as text; all rows have the same width."""
@@ -92,11 +94,11 @@ def means(points: Points, begin_s: float, end_s: float, bins: int) -> list[float
 
 
 def ceiling(value: float) -> float:
-    """Return the end of a scale: the next of 1, 2, 5, 10, 20, 50 ... that is not less; 1 for 0 and what is next to it."""
+    """Return the end of a scale: the next round number that is not less; 1 for 0 and what is next to it."""
     if value < TINY or not math.isfinite(value):
         return 1.0
     unit = 10.0 ** math.floor(math.log10(value))
-    return next(step * unit for step in (1.0, 2.0, 5.0, 10.0) if step * unit >= value * (1 - 1e-9))
+    return next(step * unit for step in _ROUND if step * unit >= value * (1 - 1e-9))
 
 
 def _row(values: Sequence[float | None], top: float, line: int, lines: int, *, ascii: bool) -> str:

@@ -59,9 +59,9 @@ GLYPHS: dict[str, Glyph] = {
     "pause": Glyph("‖", "="),
     "marker": Glyph("◆", "*"),
     # bars and plots
-    "bar_full": Glyph("█", "#"),
-    "bar_half": Glyph("▌", "="),
-    "bar_empty": Glyph("░", "."),
+    "bar_full": Glyph("━", "#"),
+    "bar_half": Glyph("╸", "="),
+    "bar_empty": Glyph("─", "."),
     "point": Glyph("•", "*"),
     # boxes
     "vertical": Glyph("│", "|"),

@@ -36,12 +36,12 @@ def last_finished(history: History | None, now_s: float) -> TransitionRecord | N
     return last if 0 <= now_s - last.ended_ms / 1000 < LINGER_S else None
 
 
-def usual_s(history: History | None, event: str) -> float | None:
-    """Return the median of those that went well, None without any."""
+def usual_s(history: History | None, event: str, *, before_ms: int = 0) -> float | None:
+    """Return the median of those that went well, None without any; of those that began earlier if a time is given."""
     took = [
         (one.ended_ms - one.started_ms) / 1000
         for one in (history.transitions if history else ())
-        if one.event == event and not one.error
+        if one.event == event and not one.error and (not before_ms or one.started_ms < before_ms)
     ]
     return median(took) if took else None
 

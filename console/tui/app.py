@@ -27,6 +27,7 @@ from console.tui.screens.environment import EnvironmentScreen
 from console.tui.screens.events import EventsScreen
 from console.tui.screens.overview import OverviewScreen
 from console.tui.screens.services import ServicesScreen
+from console.tui.screens.task import TaskScreen
 from console.tui.screens.tasks import TasksScreen
 from console.tui.widgets.grid import Grid
 from console.tui.widgets.header import Tab
@@ -131,7 +132,14 @@ class ConsoleApp(App[int]):
         return default_variables()
 
     def on_mount(self) -> None:
-        for screen in (OverviewScreen(), EnvironmentScreen(), TasksScreen(), EventsScreen(), ServicesScreen()):
+        for screen in (
+            OverviewScreen(),
+            EnvironmentScreen(),
+            TasksScreen(),
+            TaskScreen(),
+            EventsScreen(),
+            ServicesScreen(),
+        ):
             self.install_screen(screen, screen.tab)
         self.push_screen("overview")
         self.set_interval(CLOCK_S, self._tick)
@@ -215,7 +223,7 @@ class ConsoleApp(App[int]):
 
     def _tick(self) -> None:
         screen = self.console_screen
-        if screen is not None:
+        if screen is not None and screen.is_mounted:
             screen.tick()
 
     def _repaint(self) -> None:

@@ -153,10 +153,10 @@ class FakeCore(o2control_pb2_grpc.ControlServicer, live_pb2_grpc.LiveServicer):
     def _changed_roles(self, environment_id: str) -> list[Role]:
         """Renew the roles, which follow from the tasks, and return those that differ."""
         tasks = [task for task in self.tasks.values() if task.environment_id == environment_id]
-        before = self.roles.get(environment_id, [])
+        before = {role.order: role for role in self.roles.get(environment_id, [])}
         roles = fake_picture.role_tree(environment_id, self.environments[environment_id].template, tasks)
         self.roles[environment_id] = roles
-        return [role for role in roles if role not in before]
+        return [role for role in roles if before.get(role.order) != role]
 
     def variables(self, environment_id: str, **layers: dict[str, str]) -> None:
         """Give an environment variables: ``defaults``, ``vars``, ``user_vars``."""

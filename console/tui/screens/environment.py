@@ -15,6 +15,7 @@ from console.present import age, state_code
 from console.store import Key
 from console.tui.painting import Lines, Part, Parts, width_of
 from console.tui.screens.base import ConsoleScreen
+from console.tui.screens.task import open_task
 from console.tui.widgets.event_log import EventLog
 from console.tui.widgets.facts import Facts
 from console.tui.widgets.fault_panel import FaultPanel
@@ -48,11 +49,11 @@ class EnvironmentScreen(ConsoleScreen):
     tab = "environment"
     DEFAULT_CSS = """
     EnvironmentScreen #upper { height: 1fr; }
-    EnvironmentScreen #left { width: 50; margin-right: 1; }
+    EnvironmentScreen #left { width: 56; margin-right: 1; }
     EnvironmentScreen #right { width: 1fr; }
     EnvironmentScreen #tasks-pane { height: 1fr; }
     EnvironmentScreen #lower { height: 12; }
-    EnvironmentScreen.-roomy #lower { height: 17; }
+    EnvironmentScreen.-roomy #lower { height: 16; }
     EnvironmentScreen #all-tabs { display: none; }
     EnvironmentScreen .lower > PaneTitle { display: none; }
 
@@ -72,6 +73,7 @@ class EnvironmentScreen(ConsoleScreen):
           for pane in (*UPPER, *LOWER)),
         Binding("tab", "next_pane(1)", "next pane", show=False, id="pane.next"),
         Binding("shift+tab", "next_pane(-1)", "pane before", show=False, id="pane.previous"),
+        Binding("L", "log", "log", id="environment.log"),
         Binding("exclamation_mark", "first_fault", "first fault", id="environment.fault"),
         Binding("escape", "back", "all", show=False, id="environment.all"),
     ]  # fmt: skip
@@ -254,6 +256,27 @@ class EnvironmentScreen(ConsoleScreen):
         """Hide the transition panel; else show all roles' tasks again."""
         if not self.query_one(TransitionPanel).hide():
             self.query_one(RoleGrid).show_root()
+
+    @on(Grid.Opened, "#tasks")
+    def _on_task_opened(self, event: Grid.Opened) -> None:
+        open_task(self, event.row)
+
+    @on(Grid.Opened, "#roles")
+    def _on_role_opened(self, event: Grid.Opened) -> None:
+        role = self.query_one(RoleGrid).selected_role
+        if role is not None and role.task_id:
+            open_task(self, role.task_id)
+
+    def action_log(self) -> None:
+        """Show the output of the selected task, or of the one that failed first."""
+        role, fault = self.query_one(RoleGrid).selected_role, self.store.fault(self.desk.environment_id)
+        task_id = self.query_one(TaskGrid).selected
+        if self.focused is not self.query_one(TaskGrid):
+            task_id = (role.task_id if role else "") or (fault.task_id if fault else "") or task_id
+        if task_id:
+            open_task(self, task_id, is_log=True)
+        else:
+            self.notify("no task is selected", markup=False)
 
     def action_first_fault(self) -> None:
         """Select what failed first, in both lists."""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
 from console.present import rate, size
 from console.store import Key
 from console.tui.painting import Lines, Part, Parts, fit
 from console.tui.screens.base import ConsoleScreen
+from console.tui.screens.environment import EnvironmentScreen
+from console.tui.screens.task import open_task
 from console.tui.widgets.ended_grid import EndedGrid
 from console.tui.widgets.environment_grid import EnvironmentGrid
 from console.tui.widgets.event_log import EventLog
@@ -39,6 +42,11 @@ class OverviewScreen(ConsoleScreen):
     OverviewScreen #events { width: 1fr; }
     OverviewScreen.-narrow #ended { display: none; }
     """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("L", "log", "log", show=False, id="overview.log"),
+        Binding("exclamation_mark", "first_fault", "first fault", show=False, id="overview.fault"),
+    ]
 
     def body(self) -> ComposeResult:
         yield EnvironmentGrid(id="environments")
@@ -102,6 +110,20 @@ class OverviewScreen(ConsoleScreen):
         grid = self._environments
         if grid.selected and not self.desk.environment_id:
             grid.post_message(Grid.Selected(grid, grid.selected))
+
+    def action_first_fault(self) -> None:
+        """Go to what failed first in the selected environment."""
+        shown = self.app.get_screen("environment", EnvironmentScreen)
+        self.app.switch_screen("environment")
+        shown.call_after_refresh(shown.action_first_fault)
+
+    def action_log(self) -> None:
+        """Show the output of the task that failed first in the selected environment."""
+        fault = self.query_one(FaultPanel).fault
+        if fault is not None and fault.task_id:
+            open_task(self, fault.task_id, is_log=True)
+        else:
+            self.notify("no task of this environment failed", markup=False)
 
     @on(Grid.Selected, "#environments")
     def _on_selected(self, event: Grid.Selected) -> None:

@@ -34,10 +34,9 @@ class Facts(Lines):
             return []
         now_s = self.desk.session.now()
         rows = laid_out(facts(environment, self.store, now_s, looks, width), looks, width)
+        moved = f"{size(environment.bytes_moved)} moved"
         points = self.store.rates(environment.id)
-        if not points and environment.state != "RUNNING":
-            return rows
-        return [*rows, *plot_lines("data rate", points, now_s, rate, looks, width, height - len(rows))]
+        return [*rows, *plot_lines("data", points, now_s, rate, looks, width, height - len(rows), more=moved)]
 
 
 def facts(one: Environment, store: Store, now_s: float, looks: Styles, width: int) -> list[Fact]:
@@ -48,34 +47,43 @@ def facts(one: Environment, store: Store, now_s: float, looks: Styles, width: in
         host for host in {task.host for task in store.tasks(one.id)}
         if (known := store.hosts.get(host)) is not None and known.executor_state not in ("ATTACHED", "")
     ]  # fmt: skip
-    hosts = f"{one.flps or one.hosts} FLP   {one.hosts} host{'' if one.hosts == 1 else 's'}"
-    tasks: list[Part] = [(f"{one.tasks_active} of {one.tasks_total} active   ", looks.text)]
-    tasks.append((f"{one.tasks_error} error", looks.alarm if one.tasks_error else looks.dim))
+    tasks = f"{one.tasks_total} tasks" if one.tasks_active == one.tasks_total else (
+        f"{one.tasks_active} of {one.tasks_total} tasks active")  # fmt: skip
+    where: list[Part] = [(f"{one.flps or one.hosts} FLP   {one.hosts} hosts   {tasks}", looks.text)]
+    if one.tasks_error:
+        where.append((f"   {one.tasks_error} in error", looks.alarm))
+    if away:
+        where.append((f"   {names(tuple(sorted(away)), 20)} away", looks.alarm))
     switches = (
         ("EPN", parts.epns), ("DCS", parts.dcs), ("TRG", parts.trigger), ("CTP readout", parts.ctp_readout),
         ("DD", parts.data_distribution), ("QC", parts.quality_control),
     )  # fmt: skip
-    run: list[Part] = [("none", looks.dim)]
-    if one.run_number:
-        since = f"   {one.run_type}   since {clock(one.run_start_ms)[:8]}" if one.run_start_ms else f"   {one.run_type}"
-        run = [(str(one.run_number), looks.bold), (since, looks.text)]
-    elif one.last_run_number:
-        run = [(f"none   last {one.last_run_number}", looks.dim), (f"   {one.run_type}", looks.dim)]
-    elif one.run_type:
-        run.append((f"   {one.run_type}", looks.text))
-    changed = f"   changed by {one.last_user.name}" if one.last_user.name not in ("", one.owner.name) else ""
-    created_s = one.created_ms / 1000
     return [
         ("detectors", [(names(one.detectors, room), looks.text)]),
-        ("run", run),
-        ("hosts", [(hosts, looks.text), (f"   {names(tuple(sorted(away)), 20)} away" if away else "", looks.alarm)]),
-        ("data", [(size(one.bytes_moved), looks.text), (" moved", looks.dim)]),
-        ("tasks", tasks),
-        ("owner", [(one.owner.name or "-", looks.text), (changed, looks.dim)]),
+        ("run", _run(one, now_s, looks)),
+        ("hosts", where),
         ("with", _switches(switches, looks)),
-        ("created", [(f"{moment(one.created_ms)[:19]}", looks.text), (f"   {age(now_s - created_s)} ago", looks.dim)]),
+        ("created", [(f"{moment(one.created_ms)[:19]}   {age(now_s - one.created_ms / 1000)} ago", looks.text)]),
+        ("owner", _people(one, looks)),
         ("template", [(one.template, looks.text), (f"   {one.description}" if one.description else "", looks.dim)]),
-    ]  # fmt: skip
+    ]
+
+
+def _run(one: Environment, now_s: float, looks: Styles) -> list[Part]:
+    kind = f"   {one.run_type}" if one.run_type else ""
+    if one.run_number:
+        since_s = one.run_start_ms / 1000
+        since = f"   since {clock(one.run_start_ms)[:8]}, {age(now_s - since_s)}" if one.run_start_ms else ""
+        return [(str(one.run_number), looks.bold), (kind + since, looks.text)]
+    last = f", the last was {one.last_run_number}" if one.last_run_number else ""
+    return [(f"none{last}", looks.dim), (kind, looks.text)]
+
+
+def _people(one: Environment, looks: Styles) -> list[Part]:
+    parts: list[Part] = [(one.owner.name or "-", looks.text)]
+    if one.last_user.name not in ("", one.owner.name):
+        parts.append((f"   last changed by {one.last_user.name}", looks.dim))
+    return parts
 
 
 def _switches(switches: Sequence[tuple[str, str]], looks: Styles) -> list[Part]:

@@ -76,6 +76,8 @@ class Grid(ScrollView, can_focus=True):
         self.filter_text = ""
         self._at: int | None = None
         """Where the selected row stood when rows were last looked at."""
+        self._height = 0
+        """Of the widget when it was last laid out."""
 
     # ---- for subclasses ----------------------------------------------------------------------
 
@@ -147,13 +149,13 @@ class Grid(ScrollView, can_focus=True):
             elif self.selected:
                 self._select("")
         else:
-            if self._at and at != self._at and self._is_visible(self._at):
+            if self._at and at != self._at and self._is_visible(self._at, self.size.height):
                 self.scroll_to(y=self.scroll_offset.y + at - self._at, animate=False, immediate=True)
             self._at = at
         self.refresh()
 
-    def _is_visible(self, at: int) -> bool:
-        return 0 <= at - self.scroll_offset.y < self.size.height - 1
+    def _is_visible(self, at: int, height: int) -> bool:
+        return 0 <= at - self.scroll_offset.y < height - 1
 
     def select(self, row: str) -> None:
         """Select a row and bring it into view."""
@@ -211,7 +213,11 @@ class Grid(ScrollView, can_focus=True):
                 self.action_open()
 
     def on_resize(self, event: events.Resize) -> None:
+        was_visible = self._at is not None and self._is_visible(self._at, self._height)
+        self._height = event.size.height
         self.rows_changed()
+        if was_visible:
+            self.select(self.selected)  # it stays in view
 
     # ---- painting ----------------------------------------------------------------------------
 
@@ -249,7 +255,15 @@ class Grid(ScrollView, can_focus=True):
         segments = [Segment(mark, blank)]
         for cell, column in zip(cells, columns, strict=True):
             text = fit(cell.text, column.width or rest, right=column.right, ellipsis=ellipsis)
-            segments.append(Segment(text, cell.style or looks.text))
+            style = cell.style or looks.text
+            if style.underline or style.reverse:  # which would show on blanks too
+                inner = text.strip()
+                left = text.index(inner)
+                segments.append(Segment(text[:left], blank))
+                segments.append(Segment(inner, style))
+                segments.append(Segment(text[left + len(inner) :], blank))
+            else:
+                segments.append(Segment(text, style))
             segments.append(Segment(" ", blank))
         return Strip(segments).adjust_cell_length(width, blank)
 

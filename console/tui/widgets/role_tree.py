@@ -241,7 +241,7 @@ class RoleGrid(Grid):
             mark = Cell("!" if role.critical else "", looks.dim)
             where = task.host if task else role.traits.trigger if role.traits else ""
             below = Cell(where, looks.text if task else looks.dim)
-        state = Cell(f"{look.glyph:2}{look.code}", look.style)
+        state = Cell(f"{look.glyph:2} {look.code}", look.style)
         if len(columns) == 5:
             return [name, mark, state, Cell(role.task_id, looks.dim), below]
         return [name, mark, state, below]
@@ -253,7 +253,7 @@ class RoleGrid(Grid):
         cells = [Cell(begin + text, looks.dim), Cell("")]
         if len(states) == 1:
             look = looks.look(next(iter(states)))
-            cells.append(Cell(f"{look.glyph:2}{look.code}", look.style))
+            cells.append(Cell(f"{look.glyph:2} {look.code}", look.style))
             states.clear()
         else:
             cells.append(Cell(""))

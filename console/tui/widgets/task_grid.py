@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 WIDE = 90
 """Columns of the list from which it shows more."""
+HOST_WIDTHS = (8, 20)
+"""Least and most cells for the name of a host."""
 
 
 class TaskGrid(Grid):
@@ -29,6 +31,7 @@ class TaskGrid(Grid):
         super().__init__(id=id)
         self._order = TaskOrder()
         self._of_all = of_all
+        self._host_width = HOST_WIDTHS[0]
         self.environment_id = ""
         self.only: frozenset[str] | None = None
         """Ids of the tasks of the role that is looked at; None for all."""
@@ -54,6 +57,8 @@ class TaskGrid(Grid):
         else:
             tasks = self.store.tasks(self.environment_id) if self.environment_id else []
         self._order.reset(task for task in tasks if self._is_shown(task))
+        widest = max((len(host) for host in self.store.hosts), default=0)
+        self._host_width = max(HOST_WIDTHS[0], min(HOST_WIDTHS[1], widest))
         self.rows_changed()
 
     def update_rows(self, task_ids: Iterable[str]) -> None:
@@ -93,7 +98,7 @@ class TaskGrid(Grid):
         return {} if task is None else _fields(task)
 
     def columns(self, width: int) -> Sequence[Column]:
-        base = [Column("", 2), Column("ST", 3), Column("TASK", 16), Column("HOST", 10)]
+        base = [Column("", 2), Column("ST", 3), Column("TASK", 16), Column("HOST", self._host_width)]
         if self._of_all:
             base.append(Column("ENV ID", 11))
         if width >= WIDE:

@@ -51,26 +51,26 @@ class TimelineGrid(ListGrid):
         return {"event": one.event, "run": run, "user": one.user, "reached": one.reached, "error": one.error}
 
     def columns(self, width: int) -> Sequence[Column]:
-        shown = [Column("", 1), Column("WHEN", 8), Column("TRANSITION", 14), Column("STATE", 7)]
-        shown.append(Column("TOOK", 7, True))
+        shown = [Column("", 1), Column("WHEN", 8), Column("TRANSITION", 14)]
         if width >= MIDDLE:
-            shown += [Column(" ", BAR), Column("USUAL", 7, True)]
-        shown.append(Column("RUN", 7, True))
+            shown.append(Column("STATE", 7))
+        shown += [Column("TOOK", 7, True), Column(" ", BAR if width >= MIDDLE else BAR // 2)]
         if width >= WIDE:
-            shown.append(Column("WHO", 16))
-        return [*shown, Column("OUTCOME", 0)]
+            shown += [Column("USUAL", 7, True), Column("WHO", 16)]
+        return [*shown, Column("RUN", 7, True), Column("OUTCOME", 0)]
 
     def cells(self, row: str, columns: Sequence[Column], looks: Styles) -> Sequence[Cell]:
-        by_title = self._live_cells(looks) if row == LIVE else self._past_cells(row, looks)
+        room = next(column.width for column in columns if column.title == " ")
+        by_title = self._live_cells(room, looks) if row == LIVE else self._past_cells(row, room, looks)
         return [by_title.get(column.title, Cell("")) for column in columns]
 
-    def _past_cells(self, row: str, looks: Styles) -> dict[str, Cell]:
+    def _past_cells(self, row: str, room: int, looks: Styles) -> dict[str, Cell]:
         one = self._records.get(row)
         if one is None:
             return {}
         longest = max((it.ended_ms - it.started_ms for it in self._records.values()), default=0)
         took_ms = one.ended_ms - one.started_ms
-        usual = usual_s(self.store.history(self.desk.environment_id), one.event)
+        usual = usual_s(self.store.history(self.desk.environment_id), one.event, before_ms=one.started_ms)
         said = what_failed(one.steps)
         failed = one.error or (said[0] if said else "")
         style = looks.look(one.reached).style
@@ -81,14 +81,14 @@ class TimelineGrid(ListGrid):
             "TRANSITION": Cell(one.event),
             "STATE": Cell(led_to(one).replace("»", looks.glyph("becomes")), style),
             "TOOK": Cell(span(took_ms / 1000)),
-            " ": Cell(bar(took_ms / longest if longest else 0, BAR, ascii=looks.ascii), looks.plot),
+            " ": Cell(_length(took_ms / longest if longest else 0, room, looks), looks.plot),
             "USUAL": Cell(span(usual) if usual is not None else "", looks.dim),
             "RUN": Cell(run_number(one.run_number), looks.dim),
             "WHO": Cell(one.user or "-", looks.dim),
             "OUTCOME": outcome,
         }
 
-    def _live_cells(self, looks: Styles) -> dict[str, Cell]:
+    def _live_cells(self, room: int, looks: Styles) -> dict[str, Cell]:
         environment, progress = self.store.environment(self.desk.environment_id), self._progress
         if environment is None or progress is None:
             return {}
@@ -101,9 +101,14 @@ class TimelineGrid(ListGrid):
             "TRANSITION": Cell(progress.event, looks.bold),
             "STATE": Cell(f"{look(environment.state).code}{looks.glyph('becomes')}", looks.text),
             "TOOK": Cell(span(seconds), looks.bold),
-            " ": Cell(bar(share, BAR, ascii=looks.ascii), looks.plot_mark),
+            " ": Cell(_length(share, room, looks), looks.plot_mark),
             "USUAL": Cell(span(usual) if usual else "", looks.dim),
             "RUN": Cell(run_number(environment.run_number), looks.dim),
             "WHO": Cell(progress.user or "-", looks.dim),
             "OUTCOME": Cell(progress.waiting_for or progress.step, looks.text),
         }
+
+
+def _length(share: float, width: int, looks: Styles) -> str:
+    """Return a bar of a length, at least a point of it."""
+    return bar(max(share, 0.5 / width), width, ascii=looks.ascii).rstrip(looks.glyph("bar_empty"))

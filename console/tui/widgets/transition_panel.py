@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from rich.style import Style
 
-from console.charts import bar
 from console.present import span
 from console.store import Store
 from console.transitions import (
@@ -31,12 +30,12 @@ from console.transitions import (
     what_failed,
 )
 from console.tui.painting import Lines, Part, Parts, width_of
+from console.tui.widgets.plot import bar_parts
 from server.api.model import OpStatus, Step, TransitionProgress, TransitionRecord
 
 if TYPE_CHECKING:
     from console.tui.looks import Styles
 
-SHORT_HEIGHT = 3
 BAR = 16
 STEP = 20
 """Cells for the name of a step."""
@@ -58,7 +57,7 @@ class TransitionPanel(Lines):
         shown = current(self.store, self.desk.environment_id, self.desk.session.now())
         is_wanted = shown is not None and self._hidden != (self.desk.environment_id, shown.started_ms)
         if is_wanted and shown is not None:
-            height = SHORT_HEIGHT if self.is_short else 2 + len(shown.steps)
+            height = len(self.lines(self.looks, self.size.width, 0))
             if self.styles.height is None or self.styles.height.value != height:
                 self.styles.height = height
         if self.display != is_wanted:
@@ -75,10 +74,8 @@ class TransitionPanel(Lines):
         return True
 
     def lines(self, looks: Styles, width: int, height: int) -> Sequence[Parts]:
-        is_short = height <= SHORT_HEIGHT
-        return transition_lines(
-            self.store, self.desk.environment_id, self.desk.session.now(), looks, width, is_short=is_short
-        )
+        now_s = self.desk.session.now()
+        return transition_lines(self.store, self.desk.environment_id, now_s, looks, width, is_short=self.is_short)
 
 
 def current(store: Store, environment_id: str, now_s: float) -> TransitionProgress | TransitionRecord | None:
@@ -100,12 +97,13 @@ def transition_lines(
     if isinstance(shown, TransitionProgress):
         heading = _running(shown, now_s, looks, width)
     else:
-        usual = usual_s(store.history(environment_id), shown.event)
-        heading = _finished(shown, usual, looks)
+        usual = usual_s(store.history(environment_id), shown.event, before_ms=shown.started_ms)
+        heading = _finished(shown, usual, looks, width)
     foot = _foot(shown, now_s, looks)
+    steps: list[Parts] = [_step(step, progress, now_s, looks) for step in shown.steps]
     if is_short:
-        return [heading, _flow(shown.steps, progress, now_s, looks), foot]
-    return [heading, *(_step(step, progress, now_s, looks, width) for step in shown.steps), foot]
+        steps = [_flow(shown.steps, progress, now_s, looks)]
+    return [heading, *steps, *([foot] if foot or progress else [])]
 
 
 # ---- its lines -----------------------------------------------------------------------------------
@@ -125,8 +123,8 @@ def _running(progress: TransitionProgress, now_s: float, looks: Styles, width: i
     if usual:
         parts.append((f" usually {span(usual)} ", looks.heading))
     if limit := usual or budget:
-        filled = looks.plot if style is looks.heading else style
-        parts.append((f" {bar(seconds / limit, BAR, ascii=looks.ascii)} ", looks.heading + filled))
+        bar_style = looks.heading + (looks.plot if style is looks.heading else style)
+        parts += [(" ", looks.heading), *bar_parts(seconds / limit, BAR, looks, bar_style), (" ", looks.heading)]
     if progress.user:
         parts.append((f" by {progress.user} ", looks.heading))
     if budget:
@@ -134,7 +132,7 @@ def _running(progress: TransitionProgress, now_s: float, looks: Styles, width: i
     return _padded(parts, looks, width)
 
 
-def _finished(record: TransitionRecord, usual: float | None, looks: Styles) -> list[Part]:
+def _finished(record: TransitionRecord, usual: float | None, looks: Styles, width: int) -> list[Part]:
     sign, style = ("bad", looks.alarm) if record.error else ("ok", looks.good)
     took = (record.ended_ms - record.started_ms) / 1000
     parts: list[Part] = [(f" {looks.glyph(sign)} {record.event} ", looks.heading + style)]
@@ -146,7 +144,7 @@ def _finished(record: TransitionRecord, usual: float | None, looks: Styles) -> l
         parts.append((f" run {record.run_number} ", looks.heading))
     if record.user:
         parts.append((f" by {record.user} ", looks.heading))
-    return _padded(parts, looks, 1000)
+    return _padded(parts, looks, width)
 
 
 def _foot(shown: TransitionProgress | TransitionRecord, now_s: float, looks: Styles) -> list[Part]:
@@ -163,14 +161,14 @@ def _foot(shown: TransitionProgress | TransitionRecord, now_s: float, looks: Sty
     return parts
 
 
-def _step(step: Step, progress: TransitionProgress | None, now_s: float, looks: Styles, width: int) -> list[Part]:
+def _step(step: Step, progress: TransitionProgress | None, now_s: float, looks: Styles) -> list[Part]:
     sign, style = _sign(step.status, looks)
     parts: list[Part] = [(f" {sign} ", style), (f"{step_name(step):{STEP}}", _name_style(step.status, looks))]
     took = span(elapsed_s(step.started_ms, step.ended_ms, now_s)) if step.started_ms else ""
     parts.append((f"{took:>7}  ", looks.dim))
     done, total = step_done(step, progress)
     if total and step.status is not OpStatus.NULL:
-        parts.append((bar(done / total, BAR, ascii=looks.ascii), looks.plot))
+        parts += bar_parts(done / total, BAR, looks, looks.plot)
         parts.append((f" {done}/{total} ", looks.bold if done < total else looks.text))
     for call in step.calls:
         call_sign, call_style = _sign(call.status, looks)
@@ -194,11 +192,11 @@ def _flow(steps: Sequence[Step], progress: TransitionProgress | None, now_s: flo
         parts += [(f"{sign} ", style), (short_step_name(step), _name_style(step.status, looks))]
         done, total = step_done(step, progress)
         if is_tasks(step) and total and step.status is not OpStatus.NULL:
-            parts.append((f" {bar(done / total, BAR // 2, ascii=looks.ascii)} ", looks.plot))
-            parts.append((f"{done}/{total}", looks.bold))
+            parts += [(" ", looks.text), *bar_parts(done / total, BAR // 2, looks, looks.plot)]
+            parts.append((f" {done}/{total}", looks.bold))
         elif step.status in UNDER_WAY or elapsed_s(step.started_ms, step.ended_ms, now_s) >= 0.1:
             parts.append((f" {span(elapsed_s(step.started_ms, step.ended_ms, now_s))}", looks.dim))
-        parts.append(("   ", looks.text))
+        parts.append(("  ", looks.text))
     return parts
 
 
