@@ -9,6 +9,7 @@ import os
 from console.session import Session, Timings
 from console.settings import Settings
 from console.tui.app import ConsoleApp
+from console.tui.hangup import end_with_terminal
 from server.api.client import Client, Deadlines
 
 
@@ -32,6 +33,7 @@ def run_screen(settings: Settings, problem: str = "") -> int:
 def prepare_environment(settings: Settings) -> None:
     """Make the process ready for a screen that stays open for days; nothing that a shell exports decides how it looks."""
     gc.enable()  # off since front.py
+    end_with_terminal()
     for name in ("COLUMNS", "LINES"):
         os.environ.pop(name, None)  # they would fix the size: the terminal itself knows it
     os.environ.pop("NO_COLOR", None)  # textual would make greys of all themes: settings.py has decided already

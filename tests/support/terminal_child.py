@@ -38,10 +38,16 @@ class TerminalChild:
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        self.process.terminate()
-        await self.process.wait()
-        self._transport.close()
-        os.close(self._own)
+        if self.process.returncode is None:
+            self.process.terminate()
+            await asyncio.wait_for(self.process.wait(), WAIT_S)
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Close the terminal."""
+        if not self._transport.is_closing():
+            self._transport.close()
+            os.close(self._own)
 
     def press(self, keys: bytes) -> None:
         os.write(self._own, keys)
