@@ -10,7 +10,7 @@ from console.resolve import event_of
 from console.safety import Arming
 from console.store import Store
 from server.api.model import Environment
-from server.api.states import EnvironmentEvent, EnvironmentState, refusal
+from server.api.states import EnvironmentEvent, refusal
 
 
 class Place(Protocol):
@@ -72,11 +72,7 @@ def move_refusal(environment: Environment, event: EnvironmentEvent) -> str:
     for move in environment.moves:
         if move.event == event.value:
             return move.reason
-    try:
-        state = EnvironmentState(environment.state)
-    except ValueError:
-        return f"the environment is {environment.state or 'in a state that nobody told'}"
-    return refusal(event, state, environment.transition.event if environment.transition else "")
+    return refusal(event, environment.state, environment.transition.event if environment.transition else "")
 
 
 def _environment_refusal(command: Command, store: Store, environment_id: str, event: str, is_forced: bool) -> str:

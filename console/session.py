@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, Self
 
 from console.sources.source import is_heartbeat
 from server.api.client import Client, Deadlines
-from server.api.errors import AliecsError, DeadlineError, LinkError
+from server.api.errors import AliecsError, CoreError, DeadlineError, LinkError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from console.recording import Rates
+    from console.sources.live import LiveSource
+    from console.sources.polling import Polling
     from console.sources.replay import Clock, ReplaySource
     from console.sources.source import Source
     from console.store import Key, Link, Store
@@ -64,7 +66,12 @@ class Session:
         self.client = client
         self.replay: ReplaySource | None = None
         """The source if it is a recording."""
-        self._source = source
+        self._given = source
+        self._live: LiveSource | None = None
+        self._polling: Polling | None = None
+        self._source: Source | None = None
+        """The one that gave the last batch."""
+        self._focus = ""
         self._forgotten: set[Key] = set()
         """What a jump in a recording changes, until the picture after it is there."""
         self._rates: Rates | None = None
@@ -73,6 +80,7 @@ class Session:
         self.timings = timings or Timings()
         self._listeners: list[Listener] = []
         self._taps: list[Tap] = []
+        self._retry_s = self.timings.retry_first_s
         self._heard_at = -math.inf
         self._ageing: asyncio.TimerHandle | None = None
         self._changed = asyncio.Event()
@@ -142,12 +150,21 @@ class Session:
     @property
     def source(self) -> Source:
         """Where the picture comes from now."""
-        if self._source is None:
-            from console.sources.live import LiveSource  # as for the store
+        return self._source or self._first_source()
 
-            timings = self.timings
-            self._source = LiveSource(self.client, heartbeat_s=timings.heartbeat_s, silence_s=timings.silence_s)
-        return self._source
+    def focus(self, environment_id: str) -> None:
+        """Say which environment is looked at, "" for none: of a core that is polled more is asked about it."""
+        self._focus = environment_id
+        self.source.focus(environment_id)
+
+    async def notice(self) -> str:
+        """Return in words what is only advisory in the picture of this core, "" if nothing is; it must be heard first.
+
+        Raises:
+            CoreError: the core has no picture to offer.
+        """
+        await self.until(lambda: self.age_s() < math.inf, self.timings.snapshot_s)
+        return self.source.notice
 
     # ---- time --------------------------------------------------------------------------------
 
@@ -226,6 +243,7 @@ class Session:
 
     async def settle(self, condition: Callable[[], bool]) -> bool:
         """Wait a little for the picture to show what a reply already said; False if it does not."""
+        self.source.wake()
         return await self.until(condition, self.timings.settle_s)
 
     @contextlib.contextmanager
@@ -265,16 +283,43 @@ class Session:
     async def _follow_forever(self) -> None:
         from console.store import Link
 
-        pause_s = self.timings.retry_first_s
         while True:
             try:
-                async for batch in self.source.batches(*self.store.resume_point):
-                    pause_s = self.timings.retry_first_s
-                    self._take(batch)
+                await self._read()
             except LinkError as error:
                 self._set_link(Link.LOST, error.message)
-            await self._pause(pause_s)
-            pause_s = min(2 * pause_s, self.timings.retry_last_s)
+            await self._pause(self._retry_s)
+            self._retry_s = min(2 * self._retry_s, self.timings.retry_last_s)
+
+    async def _read(self) -> None:
+        """Read batches until the link breaks. A core without aliecs.live.v1 is polled, and given a chance at each link."""
+        try:
+            await self._read_from(self._first_source())
+        except CoreError as error:
+            if self._given is not None or error.code != "UNIMPLEMENTED":
+                raise
+            if self._polling is None:
+                from console.sources.polling import Polling  # a stock core is rare
+
+                self._polling = Polling(self.client)
+            await self._read_from(self._polling)
+
+    async def _read_from(self, source: Source) -> None:
+        source.focus(self._focus)
+        async for batch in source.batches(*self.store.resume_point):
+            self._source = source
+            self._retry_s = self.timings.retry_first_s
+            self._take(batch)
+
+    def _first_source(self) -> Source:
+        if self._given is not None:
+            return self._given
+        if self._live is None:
+            from console.sources.live import LiveSource  # as for the store
+
+            timings = self.timings
+            self._live = LiveSource(self.client, heartbeat_s=timings.heartbeat_s, silence_s=timings.silence_s)
+        return self._live
 
     def _take(self, batch: Batch) -> None:
         """Take in a batch; one that changes nothing wakes nobody, unless the picture was stale or a recording ends."""

@@ -29,6 +29,7 @@ from server.api.model import (
     Role,
     Service,
     Task,
+    Thing,
     Variables,
 )
 
@@ -304,6 +305,12 @@ class Store:
         environment = picture.environments.get(environment_id)
         if environment is not None:
             self._ended.keep(environment, picture.faults.get(environment_id))
+
+
+def key_of(thing: Thing) -> Key:
+    """Return the kind and id of a thing, as a Removal names it; KeyError for the core itself, which has none."""
+    kind, identify, _ = _THINGS[type(thing)]
+    return kind, identify(thing)
 
 
 def worst_first(tasks: Iterable[Task], rank: Mapping[str, int]) -> list[Task]:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
+from console.sources.source import Source
 from server.api.client import Client
 from server.api.errors import AliecsError, CoreError, LinkError
 from server.api.model import Batch, Part
@@ -19,7 +20,7 @@ HEARTBEAT_S = 1.0
 SILENCE_S = 15.0
 
 
-class LiveSource:
+class LiveSource(Source):
     """Watches a core through a client, which it does not own.
 
     Args:

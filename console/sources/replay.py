@@ -21,6 +21,7 @@ from typing import Any, NoReturn, Protocol
 from console.parse import duration
 from console.recording import Mark, Moment, Rates, Recording
 from console.recording_lines import Header
+from console.sources.source import Source
 from server.api.client import Client, Deadlines
 from server.api.errors import ConfigError, RefusedError
 from server.api.model import Batch, Part
@@ -61,7 +62,7 @@ class WallClock:
             await asyncio.wait_for(event.wait(), timeout_s)
 
 
-class ReplaySource:
+class ReplaySource(Source):
     """Plays a recording, which it owns. Positions are seconds since its start.
 
     Args:
@@ -306,6 +307,9 @@ class RecordedClient(Client):
         """There is nothing to close."""
 
     async def _call(self, method: str, request: Any, deadline_s: float | None = None) -> Any:
+        _refuse()
+
+    async def raw(self, method: str, request: Any) -> bytes:
         _refuse()
 
 

@@ -18,6 +18,7 @@ class Source(Protocol):
     Attributes:
         name: the endpoint of a core, or the file of a recording.
         is_advisory: what it shows may be old or incomplete, because the core offers no more.
+        notice: in words what is advisory, "" if nothing is.
     """
 
     name: str
@@ -26,6 +27,18 @@ class Source(Protocol):
     def now(self) -> float:
         """Return the Unix time of what is shown, in seconds."""
         ...
+
+    @property
+    def notice(self) -> str:
+        return ""
+
+    def focus(self, environment_id: str) -> None:
+        """Note which environment is looked at, "" for none; only who asks for what is shown has use for it."""
+        return
+
+    def wake(self) -> None:
+        """Note that something was changed; as for focus."""
+        return
 
     def batches(self, epoch: str, since: int) -> AsyncIterator[Batch]:
         """Connect and yield batches: what followed ``since`` of that epoch, else a snapshot and what follows it.

@@ -14,6 +14,7 @@ async def info(context: Context) -> Result:
     framework = await client.framework()
     known = await client.services()
     enabled = [service for service in known if service.enabled]
+    notice = await context.session.notice()
     facts: Row = {
         "instance": framework.instance,
         "core_version": f"{framework.version} {framework.revision or 'dev'}",
@@ -29,7 +30,7 @@ async def info(context: Context) -> Result:
         "available_detectors": names(framework.available_detectors),
         "integrated_services": f"{len(enabled)} enabled (out of {len(known)})",
         "services": [_row(service) for service in known],
-    }
+    } | ({"advisory": notice} if notice else {})
     text = "".join(f"  {one.id}: {one.name}  {one.endpoint or '-'}  {one.connection_state or '-'}\n" for one in enabled)
     return Result(facts=facts, text=text, ids=(framework.framework_id,))
 

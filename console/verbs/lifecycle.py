@@ -9,7 +9,7 @@ from collections.abc import Awaitable
 from typing import TypeVar
 
 from console import gates, resolve
-from console.exit_codes import FAILED, OK, usage
+from console.exit_codes import FAILED, NOT_NOW, OK, ExitError, usage
 from console.happenings import event_line
 from console.present import fault_line
 from console.progress import progress
@@ -19,7 +19,7 @@ from console.verbs.environments import first_fault
 from server.api.errors import CoreError, DeadlineError
 from server.api.model import Environment, EnvironmentEvent
 from server.api.replies import EnvironmentInfo
-from server.api.states import MOVES
+from server.api.states import MOVES, refusal
 from server.api.states import EnvironmentEvent as Transition
 
 _T = TypeVar("_T")
@@ -71,6 +71,9 @@ async def control(context: Context) -> Result:
     event = Transition(context.command.event or resolve.event_of(args.event))
     info = await resolve.environment(session, args.env)
     environment_id = info.id if info else args.env
+    if info is not None and (why_not := refusal(event, info.state, info.transition)):
+        # A stock core drives an environment to ERROR that is asked for something at the wrong time (core.md 1.7).
+        raise ExitError(NOT_NOW, f"{environment_id}: {why_not}", hint=f"aliecs env show {environment_id}")
     needed = gates.need(context.command, args, info, own=environment_id in context.own)
     gates.confirm(context, needed)
     session.follow()
@@ -127,6 +130,7 @@ async def destroy(context: Context) -> Result:
             ),
             needed.what,
         )
+    await session.settle(lambda: store.environment(environment_id) is None)
     facts: Row = {
         "id": environment_id,
         "state": "DONE",

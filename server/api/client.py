@@ -344,15 +344,34 @@ class Client:
             requestUser=self._requester(),
         )
 
+    async def raw(self, method: str, request: Any) -> bytes:
+        """Return the reply of a reading method as it came; outline.py reads it piece by piece."""
+        await self.ready()
+        call: Any = self._channel.unary_unary(f"/o2control.Control/{method}", type(request).SerializeToString)
+        return bytes(await self._send(method, call, request, self.deadlines.read_s))
+
     async def _call(self, method: str, request: Any, deadline_s: float | None = None) -> Any:
         """Make one unary call; the reply's type is the method's."""
+        return await self._send(method, getattr(self._control, method), request, deadline_s or self.deadlines.read_s)
+
+    async def _send(self, method: str, call: Any, request: Any, deadline_s: float) -> Any:
         if self.read_only and method in WRITES:
             raise RefusedError(f"{method} would change something, and this connection only reads")
         await self.ready()
         try:
-            return await getattr(self._control, method)(request, timeout=deadline_s or self.deadlines.read_s)
+            reply = await call(request, timeout=deadline_s)
         except grpc.aio.AioRpcError as error:
+            _heed_cancellation()
             raise failure(self.endpoint, method, error, is_write=method in WRITES) from None
+        _heed_cancellation()
+        return reply
+
+
+def _heed_cancellation() -> None:
+    """Raise a cancellation that grpc has lost, as it does when the answer comes in the same turn of the loop."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def default_user() -> str:

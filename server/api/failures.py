@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import grpc
 import grpc.aio
 
+from server.api import o2control_pb2
 from server.api.errors import DOMAIN, CoreError, DeadlineError, LinkError, Reason
+
+if TYPE_CHECKING:
+    from google.protobuf import any_pb2
 
 REASONS = {
     grpc.StatusCode.INVALID_ARGUMENT: Reason.BAD_REQUEST,
@@ -16,6 +23,21 @@ REASONS = {
     grpc.StatusCode.UNIMPLEMENTED: Reason.RESERVED,
 }
 """For a core that sends no ErrorInfo."""
+
+REASONS_OF_METHODS = {
+    ("NewEnvironment", "INTERNAL"): Reason.DEPLOYMENT_FAILED,
+    ("DestroyEnvironment", "INTERNAL"): Reason.TEARDOWN_FAILED,
+    ("CleanupTasks", "INTERNAL"): Reason.KILL_FAILED,
+    ("GetTask", "NOT_FOUND"): Reason.TASK_NOT_FOUND,
+}
+"""As well, where the method says more (core.md 1.7)."""
+
+REASONS_OF_TEXTS = {
+    "is already in use": Reason.DETECTOR_IN_USE,
+    "cannot load workflow template": Reason.TEMPLATE_BROKEN,
+    "workflow public info parsing failed": Reason.TEMPLATE_NOT_FOUND,
+}
+"""Why a creation failed, by words of AliECS's message (core.md 2.9)."""
 
 
 def failure(
@@ -42,7 +64,11 @@ def failure(
                 hint="look with env ls before asking again",
             )
         return unreachable(endpoint, "the link broke")
-    return CoreError(REASONS.get(code, Reason.INTERNAL), error.details() or code.name, code=code.name)
+    text = error.details() or code.name
+    reason = REASONS_OF_METHODS.get((method, code.name)) or REASONS.get(code, Reason.INTERNAL)
+    if reason is Reason.DEPLOYMENT_FAILED:
+        reason = next((one for words, one in REASONS_OF_TEXTS.items() if words in text), reason)
+    return CoreError(reason, text, code=code.name, environment=_failed_environment(error))
 
 
 def unreachable(endpoint: str, why: str) -> LinkError:
@@ -54,18 +80,34 @@ def unreachable(endpoint: str, why: str) -> LinkError:
 
 def read_error(error: grpc.aio.AioRpcError) -> CoreError | None:
     """Return what the ErrorInfo of a failed call says, None if it carries none of ours."""
-    details = [value for key, value in error.trailing_metadata() or () if key == "grpc-status-details-bin"]
+    details = _details(error)
     if not details:
         return None
-    # Only a failed call needs these: importing them costs every one-shot command some milliseconds.
-    from google.rpc import error_details_pb2, status_pb2
+    from google.rpc import error_details_pb2  # only a failed call needs it: every one-shot command would pay for it
 
-    raw = details[0]
     info = error_details_pb2.ErrorInfo()
-    for detail in status_pb2.Status.FromString(raw if isinstance(raw, bytes) else raw.encode()).details:
+    for detail in details:
         if detail.Unpack(info) and info.domain == DOMAIN:
             where = dict(info.metadata)
             hint = where.pop("hint", "")
             reason = Reason(info.reason) if info.reason in Reason.__members__ else Reason.INTERNAL
             return CoreError(reason, error.details() or "", hint=hint, code=error.code().name, **where)
     return None
+
+
+def _failed_environment(error: grpc.aio.AioRpcError) -> str:
+    """Return the id of the environment whose creation failed, "" if none is told."""
+    info = o2control_pb2.EnvironmentInfo()
+    return next((info.id for detail in _details(error) if detail.Unpack(info)), "")
+
+
+def _details(error: grpc.aio.AioRpcError) -> Sequence[any_pb2.Any]:
+    raw = [value for key, value in error.trailing_metadata() or () if key == "grpc-status-details-bin"]
+    if not raw:
+        return ()
+    from google.rpc import status_pb2  # as in read_error
+
+    details: Sequence[any_pb2.Any] = status_pb2.Status.FromString(
+        raw[0] if isinstance(raw[0], bytes) else raw[0].encode()
+    ).details
+    return details

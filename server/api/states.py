@@ -61,14 +61,18 @@ def destination(event: EnvironmentEvent, state: EnvironmentState) -> Environment
     return next((to for move, source, to in MOVES if move is event and source is state), None)
 
 
-def refusal(event: EnvironmentEvent, state: EnvironmentState, running: str = "") -> str:
+def refusal(event: EnvironmentEvent, state: str, running: str = "") -> str:
     """Say in words why an operator cannot ask for the event now; "" when they can.
 
     Args:
+        state: an EnvironmentState, or what a core says that knows others.
         running: name of the transition in progress, "" if none.
     """
     if running:
         return f"{running} is in progress"
+    if state not in EnvironmentState.__members__:
+        return f"the environment is {state or 'in a state that nobody told'}"
+    state = EnvironmentState(state)
     if event is EnvironmentEvent.DESTROY:
         return "" if state is not EnvironmentState.DONE else "the environment is gone"
     if event in OPERATOR_EVENTS and destination(event, state):

@@ -89,7 +89,7 @@ class Bare:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("screen", "keys"), [("overview", b""), ("environment", b"2")])
 async def test_one_change_and_a_burst_with_ten_thousand_tasks(core: FakeCore, screen: str, keys: bytes) -> None:
-    core.hosts, core.tasks_per_host = BURST // 10, 10
+    core.hosts, core.tasks_per_host = BURST // 2, 2
     environment = core.add(state="CONFIGURED")
     bare = Bare(core.endpoint)
     receiving = asyncio.create_task(bare.run())

@@ -143,14 +143,14 @@ async def test_who_waits_for_a_picture_that_cannot_come_is_told_why(
     core: FakeCore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def no_watch(self: FakeCore, request: object, context: object) -> object:
-        await core.refuse(context, CoreError(Reason.RESERVED, "no such method"))
+        await core.refuse(context, CoreError(Reason.INTERNAL, "the picture is broken"))
         yield
 
     monkeypatch.setattr(FakeCore, "Watch", no_watch)
     other = FakeCore()
     await other.start()
     async with await Session.open(other.endpoint, deadlines=DEADLINES, timings=TIMINGS) as session:
-        with pytest.raises(CoreError, match="has no live picture"):
+        with pytest.raises(CoreError, match="the picture is broken"):
             await session.picture()
     await other.stop()
 

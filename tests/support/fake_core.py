@@ -14,6 +14,7 @@ from typing import Any
 import fake_picture
 import grpc
 from fake_replies import environment_info, error_status, short_task
+from google.protobuf.message import Message
 
 from server.api import live_pb2, live_pb2_grpc, o2control_pb2_grpc
 from server.api import o2control_pb2 as pb
@@ -278,19 +279,33 @@ class FakeCore(o2control_pb2_grpc.ControlServicer, live_pb2_grpc.LiveServicer):
         dcs = pb.IntegratedServiceInfo(name="DCS", enabled=True, endpoint="dcs:1", connectionState="READY")
         return pb.ListIntegratedServicesReply(services={"dcs": dcs, "odc": pb.IntegratedServiceInfo()})
 
+    async def GetActiveDetectors(self, request: Any, context: Context) -> pb.GetActiveDetectorsReply:
+        await self._called("GetActiveDetectors", request, context)
+        held = {detector for one in self.environments.values() for detector in one.detectors}
+        return pb.GetActiveDetectorsReply(detectors=sorted(held))
+
     async def GetEnvironments(self, request: Any, context: Context) -> pb.GetEnvironmentsReply:
         await self._called("GetEnvironments", request, context)
-        return pb.GetEnvironmentsReply(environments=[environment_info(one) for one in self.environments.values()])
+        known = [
+            environment_info(one, self._tasks_of(one.id) if request.showTaskInfos else ())
+            for one in self.environments.values()
+        ]
+        return pb.GetEnvironmentsReply(environments=known)
 
     async def GetEnvironment(self, request: Any, context: Context) -> pb.GetEnvironmentReply:
         await self._called("GetEnvironment", request, context)
         environment = await self._known(request.id, context)
-        tree = pb.RoleInfo(name=environment.template, state=environment.state, roles=[
-            pb.RoleInfo(name=task.path, fullPath=task.path, state=task.state, taskIds=[task.task_id])
-            for task in self.tasks.values() if task.environment_id == request.id
-        ])  # fmt: skip
+        tree = pb.RoleInfo(
+            name=environment.template, fullPath=environment.template, state=environment.state, status="ACTIVE", roles=[
+                pb.RoleInfo(
+                    name=task.path, fullPath=task.path, state=task.state, status=task.status, taskIds=[task.task_id]
+                )
+                for task in self.tasks.values() if task.environment_id == request.id
+            ]
+        )  # fmt: skip
         return pb.GetEnvironmentReply(
-            environment=environment_info(environment), workflow=tree if request.showWorkflowTree else None
+            environment=environment_info(environment, self._tasks_of(environment.id)),
+            workflow=tree if request.showWorkflowTree else None,
         )
 
     async def NewEnvironment(self, request: Any, context: Context) -> pb.NewEnvironmentReply:
@@ -301,9 +316,8 @@ class FakeCore(o2control_pb2_grpc.ControlServicer, live_pb2_grpc.LiveServicer):
             if environment.state == "ERROR":
                 self.drop(environment.id)
                 where = {"environment": environment.id, "host": self.faults[environment.id].host, "task": "sink"}
-                await self.refuse(
-                    context, CoreError(Reason.DEPLOYMENT_FAILED, "cannot create: sink exited with 3", **where)
-                )
+                error = CoreError(Reason.DEPLOYMENT_FAILED, "cannot create: sink exited with 3", **where)
+                await self.refuse(context, error, pb.EnvironmentInfo(id=environment.id, state="ERROR"))
         return pb.NewEnvironmentReply(environment=environment_info(environment))
 
     async def ControlEnvironment(self, request: Any, context: Context) -> pb.ControlEnvironmentReply:
@@ -392,6 +406,9 @@ class FakeCore(o2control_pb2_grpc.ControlServicer, live_pb2_grpc.LiveServicer):
             await self.refuse(context, missing)
         return self.environments[environment_id]
 
-    async def refuse(self, context: Context, error: CoreError) -> None:
-        """End the call as the real core does: a status with an ErrorInfo."""
-        await context.abort_with_status(error_status(error))
+    def _tasks_of(self, environment_id: str) -> list[Task]:
+        return [task for task in self.tasks.values() if task.environment_id == environment_id]
+
+    async def refuse(self, context: Context, error: CoreError, *others: Message) -> None:
+        """End the call as the real core does: a status with an ErrorInfo, and other details."""
+        await context.abort_with_status(error_status(error, *others))
