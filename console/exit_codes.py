@@ -31,6 +31,25 @@ RESOURCES = 12
 INTERRUPTED = 130
 TERMINATED = 143
 
+KINDS: dict[int, str] = {
+    OK: "done",
+    UNCLASSIFIED: "unclassified",
+    USAGE: "usage",
+    UNREACHABLE: "no core",
+    OUTCOME_UNKNOWN: "outcome unknown",
+    NOT_FOUND: "not found",
+    NOT_NOW: "not in this state",
+    FAILED: "failed, in ERROR",
+    PARTIAL: "partial",
+    REFUSED: "refused",
+    NOT_MET: "condition not met",
+    INCOMPATIBLE: "the core lacks it",
+    RESOURCES: "resources missing",
+    INTERRUPTED: "interrupted",
+    TERMINATED: "terminated",
+}
+"""What each code means, in a few words."""
+
 
 class ExitError(AliecsError):
     """An error of the console itself that knows its exit code."""

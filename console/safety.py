@@ -39,6 +39,11 @@ class Arming:
             self._ends_at = self._clock() + self._lasts_s
 
     @property
+    def usual_s(self) -> float:
+        """Seconds without activity that an arming lasts unless told otherwise."""
+        return self._usual_s
+
+    @property
     def remaining_s(self) -> float:
         """Seconds until it disarms by itself, 0 when only observing."""
         return 0.0 if self._ends_at is None else max(0.0, self._ends_at - self._clock())

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from textual import on, work
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
@@ -20,6 +19,7 @@ from console.session import Session
 from console.settings import Settings
 from console.store import Key
 from console.theme_watch import watch_theme
+from console.tui.actions import OperatorApp
 from console.tui.frames import Frames
 from console.tui.looks import Styles, default_variables, screen_theme
 from console.tui.screens.base import ConsoleScreen
@@ -54,7 +54,7 @@ KEY_NAMES = {
 """What Textual's names of keys are shortened to."""
 
 
-class ConsoleApp(App[int]):
+class ConsoleApp(OperatorApp):
     """The console's screen on one session; the app closes it.
 
     Args:
@@ -72,14 +72,10 @@ class ConsoleApp(App[int]):
         Binding("shift+tab", "focus_previous", "pane before", show=False, id="app.previous"),
         Binding("T", "next_theme", "theme", show=False, id="app.theme"),
         Binding("ctrl+l", "redraw", "redraw", show=False, id="app.redraw"),
-        Binding("ctrl+q,q", "quit", "quit", id="app.quit"),
     ]  # fmt: skip
 
     def __init__(self, session: Session, settings: Settings | None = None, *, problem: str = "") -> None:
-        self.settings = settings or Settings()
-        # With the terminal's own colours allowed, textual takes NO_COLOR at its word.
-        super().__init__(ansi_color=True if self.settings.is_colourless else None)
-        self.session = session
+        super().__init__(session, settings or Settings())
         self.tabs: Sequence[Tab] = TABS
         self._environment_id = ""
         self._frames = Frames(self._paint, self.set_timer)
@@ -105,10 +101,6 @@ class ConsoleApp(App[int]):
     def console_screen(self) -> ConsoleScreen | None:
         """The screen that is shown, or that a dialog stands on."""
         return next((it for it in reversed(self.screen_stack) if isinstance(it, ConsoleScreen)), None)
-
-    def mode_text(self) -> tuple[str, str]:
-        """Return what can be done now, and the name of its style."""
-        return "OBSERVE", "bar"
 
     def extra_lines(self) -> Iterable[Widget]:
         """Return widgets that stand above the keys of every screen."""
@@ -217,15 +209,22 @@ class ConsoleApp(App[int]):
     # ---- from the session --------------------------------------------------------------------
 
     def _paint(self, changed: set[Key]) -> None:
+        if not self.is_running:  # it is being taken apart
+            return
         for screen in self.screen_stack:
             take = getattr(screen, "take", None)
             if take is not None and screen.is_mounted:  # a screen that is being built reads everything when it is shown
                 take(changed)
 
     def _tick(self) -> None:
-        screen = self.console_screen
-        if screen is not None and screen.is_mounted:
-            screen.tick()
+        if not self.is_running:
+            return
+        self.tick_arming()
+        below = self.console_screen
+        for screen in self.screen_stack:
+            tick = getattr(screen, "tick", None)
+            if tick is not None and screen.is_mounted and (screen is below or screen.is_modal):
+                tick()
 
     def _repaint(self) -> None:
         for screen in self.screen_stack:

@@ -35,6 +35,10 @@ class Styles:
         self.ascii = ascii
         painted = {name: style_of(paint) for name, paint in theme.styles.items()}
         self.ground = Style(bgcolor=_rich(theme.colours.background))
+        self.surface = Style(bgcolor=_rich(theme.colours.surface))
+        """Ground of dialogs."""
+        self.focused = Style(color=_rich(theme.colours.background), bgcolor=_rich(theme.colours.accent), bold=True)
+        """What a key presses."""
         self.text = painted["text"]
         self.dim = painted["dim"]
         self.bold = painted["bold"]

@@ -99,6 +99,10 @@ class Lines(Widget):
         """Return the style of what no part covers."""
         return looks.text
 
+    def below(self, looks: Styles) -> Style:
+        """Return the ground that all of it stands on."""
+        return looks.ground
+
     @property
     def desk(self) -> Desk:
         return desk_of(self)
@@ -128,4 +132,4 @@ class Lines(Widget):
         shown = self._drawn[2]
         parts = shown[y] if y < len(shown) else ()
         strip = strip_of(parts, width, self.ground(looks), ellipsis=looks.glyph("ellipsis"))
-        return strip.apply_style(looks.ground)
+        return strip.apply_style(self.below(looks))

@@ -6,11 +6,13 @@ import asyncio
 import gc
 import os
 
-from console.session import Session, Timings
+from console.execute import deadlines_of, timings_of
+from console.session import Session
 from console.settings import Settings
+from console.tui import terminal_keys
 from console.tui.app import ConsoleApp
 from console.tui.hangup import end_with_terminal
-from server.api.client import Client, Deadlines
+from server.api.client import Client
 
 
 def run_screen(settings: Settings, problem: str = "") -> int:
@@ -22,9 +24,8 @@ def run_screen(settings: Settings, problem: str = "") -> int:
     prepare_environment(settings)
 
     async def run() -> int:
-        client = Client(settings.endpoint, deadlines=Deadlines(connect_s=settings.connect_s))
-        timings = Timings(settle_s=settings.settle_s, stale_s=settings.stale_s)
-        app = ConsoleApp(Session(client, timings=timings), settings, problem=problem)
+        client = Client(settings.endpoint, deadlines=deadlines_of(settings))
+        app = ConsoleApp(Session(client, timings=timings_of(settings)), settings, problem=problem)
         return await app.run_async() or app.return_code or 0
 
     return asyncio.run(run())
@@ -34,6 +35,7 @@ def prepare_environment(settings: Settings) -> None:
     """Make the process ready for a screen that stays open for days; nothing that a shell exports decides how it looks."""
     gc.enable()  # off since front.py
     end_with_terminal()
+    terminal_keys.teach()
     for name in ("COLUMNS", "LINES"):
         os.environ.pop(name, None)  # they would fix the size: the terminal itself knows it
     os.environ.pop("NO_COLOR", None)  # textual would make greys of all themes: settings.py has decided already

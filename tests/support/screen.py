@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from textual._context import visible_screen_stack
 from textual.app import App
 from textual.pilot import Pilot
 
@@ -26,7 +27,8 @@ def app_on(endpoint: str, settings: Settings | None = None, *, timings: Timings 
 
 
 def screen_of(app: App[Any]) -> list[str]:
-    """Return the lines as a person sees them."""
+    """Return the lines as a person sees them, with what shows through from below a dialog."""
+    visible_screen_stack.set(app._background_screens)
     return ["".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips()]
 
 
@@ -44,3 +46,28 @@ async def until(pilot: Pilot[Any], condition: Callable[[list[str]], bool], withi
 async def shows(pilot: Pilot[Any], *texts: str, within_s: float = WITHIN_S) -> list[str]:
     """Return the screen once it holds all the texts."""
     return await until(pilot, lambda lines: all(any(text in line for line in lines) for text in texts), within_s)
+
+
+async def arm(pilot: Pilot[Any]) -> None:
+    """Arm the console as an operator does."""
+    await pilot.press("A")
+    await shows(pilot, "Arm this console")
+    await pilot.press("enter")
+    await until(pilot, lambda lines: "ARMED" in lines[0])
+
+
+async def types(pilot: Pilot[Any], text: str) -> None:
+    """Type a text into what has the focus."""
+    await pilot.press(*("space" if letter == " " else letter for letter in text))
+
+
+async def told(pilot: Pilot[Any], *texts: str, within_s: float = WITHIN_S) -> str:
+    """Return the message in the corner that holds all the texts, once there is one."""
+    ends_at = time.monotonic() + within_s
+    app = pilot.app
+    while time.monotonic() < ends_at:
+        for one in app._notifications:
+            if all(text in f"{one.title}: {one.message}" for text in texts):
+                return f"{one.title}: {one.message}"
+        await pilot.pause(PAUSE_S)
+    raise AssertionError(f"nobody said {texts}, only {[f'{one.title}: {one.message}' for one in app._notifications]}")

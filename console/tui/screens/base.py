@@ -96,7 +96,8 @@ class ConsoleScreen(Screen[None]):
                 lines.repaint()
 
     def on_screen_resume(self) -> None:
-        self.take_all()
+        if self.app.is_running:  # an app that ends builds no more screens
+            self.take_all()
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width < MIN_WIDTH or event.size.height < MIN_HEIGHT, "-too-small")

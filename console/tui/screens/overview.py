@@ -71,7 +71,6 @@ class OverviewScreen(ConsoleScreen):
             self.query_one(EndedGrid).reload()
             self._share_height()
         self.query_one(EventLog).take_new()
-        self._tell_selection()
         self._settle()
         self.repaint_lines()
 
@@ -80,7 +79,6 @@ class OverviewScreen(ConsoleScreen):
             grid.reload()
         if self.desk.environment_id:
             self._environments.select(self.desk.environment_id)
-        self._tell_selection()
         self._settle()
         self._share_height()
         self.repaint_lines()
@@ -101,15 +99,8 @@ class OverviewScreen(ConsoleScreen):
         self._environments.styles.height = max(4, min(wanted, self.size.height // 2))
 
     def tick(self) -> None:
-        self._tell_selection()
         self._settle()
         super().tick()
-
-    def _tell_selection(self) -> None:
-        """Say again which environment is selected if nobody heard it: a screen that is being built is not heard."""
-        grid = self._environments
-        if grid.selected and not self.desk.environment_id:
-            grid.post_message(Grid.Selected(grid, grid.selected))
 
     def action_first_fault(self) -> None:
         """Go to what failed first in the selected environment."""

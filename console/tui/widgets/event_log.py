@@ -10,7 +10,7 @@ from rich.style import Style
 from textual import events
 
 from console.filters import Fields
-from console.happenings import KINDS, environment_of, event_text, is_bad, is_detail
+from console.happenings import KINDS, environment_of, event_line, event_text, is_bad, is_detail
 from console.present import clock
 from console.tui.widgets.grid import Cell, Column, Grid
 from server.api.model import Event
@@ -113,6 +113,10 @@ class EventLog(Grid):
             "state": getattr(event, "state", ""),
             "text": event_text(event),
         }
+
+    def copied_text(self) -> str:
+        event = self._event(self.selected) if self.selected else None
+        return event_line(event) if event else ""
 
     def cells(self, row: str, columns: Sequence[Column], looks: Styles) -> Sequence[Cell]:
         event = self._event(row)

@@ -52,6 +52,7 @@ class Grid(ScrollView, can_focus=True):
         Binding("g,home", "top", "first", show=False, id="list.top"),
         Binding("G,end", "bottom", "last", show=False, id="list.bottom"),
         Binding("enter", "open", "open", id="list.open"),
+        Binding("escape", "show_all", "show all", show=False, id="list.show_all"),
     ]
 
     class Selected(Message):
@@ -59,6 +60,7 @@ class Grid(ScrollView, can_focus=True):
 
         def __init__(self, grid: Grid, row: str) -> None:
             super().__init__()
+            self.set_sender(grid)  # whoever caused it: a message does not rise above the one that it comes from
             self.grid = grid
             self.row = row
 
@@ -107,6 +109,10 @@ class Grid(ScrollView, can_focus=True):
     def reload(self) -> None:
         """Read all rows again, through the filter."""
         raise NotImplementedError
+
+    def copied_text(self) -> str:
+        """Return what is copied of the selected row: its id unless something else says more."""
+        return self.selected
 
     # ---- the filter --------------------------------------------------------------------------
 
@@ -179,6 +185,14 @@ class Grid(ScrollView, can_focus=True):
     def watch_show_vertical_scrollbar(self, is_shown: bool) -> None:
         if is_shown:
             self.vertical_scrollbar.position = self.scroll_y  # it missed what was scrolled while it was hidden
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave Esc to others while all rows are shown."""
+        return bool(self.filter_text) if action == "show_all" else True
+
+    def action_show_all(self) -> None:
+        self.show_only("")
+        self.screen.refresh_bindings()
 
     # ---- keys --------------------------------------------------------------------------------
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, cast
 
 from rich.style import Style
 
 from console.tui.painting import Lines, Part, Parts, width_of
+from console.tui.widgets.grid import Grid
 
 if TYPE_CHECKING:
     from textual.binding import ActiveBinding
@@ -16,6 +17,19 @@ if TYPE_CHECKING:
 
 ALWAYS = ("app.palette", "app.help")
 """Ids of the bindings that are shown however narrow the terminal is."""
+FIRST, LAST = ("replay.pause",), ("app.quit",)
+"""Of those that are shown where there is room."""
+
+
+class Keyboard(Protocol):
+    """What the line asks of the app."""
+
+    def key_look(self, active: ActiveBinding) -> tuple[str, bool]:
+        """Return the word for a key, "" for one not to show, and whether what it means is possible now.
+
+        One that is not says why when it is pressed.
+        """
+        ...
 
 
 class Keys(Lines):
@@ -32,20 +46,31 @@ class Keys(Lines):
     def lines(self, looks: Styles, width: int, height: int) -> Sequence[Parts]:
         by_action: dict[str, ActiveBinding] = {}
         for one in self.screen.active_bindings.values():
-            if one.binding.show:
+            if one.binding.show and cast("Keyboard", self.app).key_look(one)[0]:
                 by_action.setdefault(one.binding.action, one)
         always = [self._parts(one, looks) for one in by_action.values() if one.binding.id in ALWAYS]
         room = width - sum(map(width_of, always))
-        shown: list[Part] = []
-        for one in by_action.values():
+        shown: list[Part] = self._filter_parts(looks)
+        ordered = sorted(by_action.values(), key=lambda one: (one.binding.id in LAST) - (one.binding.id in FIRST))
+        for one in ordered:
             parts = self._parts(one, looks)
             if one.binding.id not in ALWAYS and width_of(shown) + width_of(parts) <= room:
                 shown += parts
         return [[*shown, *(part for parts in always for part in parts)]]
 
+    def _filter_parts(self, looks: Styles) -> list[Part]:
+        """Return what is filtered and how many rows stay, nothing while all are shown."""
+        focused = self.screen.focused
+        if not isinstance(focused, Grid) or not focused.filter_text:
+            return []
+        count = focused.row_count()
+        told = f" /{focused.filter_text}: {count} row{'' if count == 1 else 's'} "
+        return [(told, looks.bar_warn), (" esc ", looks.bar_key), ("show all ", looks.bar)]
+
     def _parts(self, active: ActiveBinding, looks: Styles) -> list[Part]:
         key = self.app.get_key_display(active.binding)
+        word, is_possible = cast("Keyboard", self.app).key_look(active)
         return [
-            (f" {key} ", looks.bar_key if active.enabled else looks.bar_dim),
-            (f"{active.binding.description} ", looks.bar if active.enabled else looks.bar_dim),
+            (f" {key} ", looks.bar_key if is_possible else looks.bar_dim),
+            (f"{word} ", looks.bar if is_possible else looks.bar_dim),
         ]

@@ -25,7 +25,7 @@ async def test_the_overview_shows_environments_and_fills_the_terminal(core: Fake
         row = next(line for line in lines if "571204" in line)
         assert row.startswith("▸● RUN") and one.id in row and "PHYSICS" in row and "ITS" in row
         assert (" 162 " in row) is (size[0] > 100)
-        assert "quit" in lines[-1] and "Overview" in lines[1] and "OBSERVE" in lines[0]
+        assert "help" in lines[-1] and "Overview" in lines[1] and "OBSERVE" in lines[0]
 
 
 @pytest.mark.parametrize("size", SIZES)

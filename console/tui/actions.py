@@ -1,0 +1,322 @@
+"""What the keys of every screen ask for beside moving about: verbs, palette, lines, arming, copying, help, the end."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.worker import Worker
+
+from console import legality, themes
+from console.candidates import Sources
+from console.commands import SCREEN, Command
+from console.exit_codes import explain
+from console.parse import HelpAsked
+from console.safety import Arming
+from console.session import Session
+from console.settings import Settings
+from console.tui import order, verb_keys
+from console.tui.dialogs.base import Choice, Question, Row, Rows
+from console.tui.dialogs.facts import dry_rows
+from console.tui.dialogs.reading import Reading
+from console.tui.entries import Entry, Offer
+from console.tui.library import Library
+from console.tui.operator import Operator, shell_words
+from console.tui.palette import Palette
+from console.tui.screens.help import key_sections, verb_section
+from console.tui.widgets.command_line import CommandLine
+from console.tui.widgets.filter_line import FilterLine
+from console.tui.widgets.grid import Grid
+from console.tui.widgets.header import Tab
+from server.api.errors import AliecsError
+
+if TYPE_CHECKING:
+    from textual.binding import ActiveBinding
+
+    from console.tui.looks import Styles
+
+LAST_MINUTE_S = 60.0
+FAILURE_SHOWN_S = 10.0
+"""A message of something that went wrong stays longer than others."""
+
+STAY, LEAVE, ARM = "stay", "leave", "arm"
+
+
+class OperatorApp(App[int]):
+    """An app that gives orders. What it shows: app.py."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *verb_keys.bindings(),
+        Binding("A", "arm", "arm", id="app.arm"),
+        Binding("slash", "filter", "filter", id="app.filter"),
+        Binding("colon", "command", "line", id="app.command"),
+        Binding("ctrl+p", "palette", "palette", id="app.palette"),
+        Binding("question_mark", "help", "help", id="app.help"),
+        Binding("y", "yank", "copy id", show=False, id="app.yank"),
+        Binding("Y", "yank_line", "copy command", show=False, id="app.yank_line"),
+        Binding("ctrl+q,q", "quit", "quit", id="app.quit"),
+    ]  # fmt: skip
+
+    looks: Styles
+    tabs: Sequence[Tab]
+
+    def __init__(self, session: Session, settings: Settings) -> None:
+        # With the terminal's own colours allowed, textual takes NO_COLOR at its word.
+        super().__init__(ansi_color=True if settings.is_colourless else None)
+        self.session = session
+        self.settings = settings
+        self.arming = Arming(settings.arm_s)
+        self.operator = Operator(self)
+        self.library = Library(session, lambda work: self.run_worker(work, group="library", exit_on_error=False))
+
+    @property
+    def environment_id(self) -> str:
+        """The environment that all screens are about, "" for none; it stays when the link is lost."""
+        raise NotImplementedError
+
+    def focus_environment(self, environment_id: str) -> None:
+        """Make all screens be about an environment."""
+        raise NotImplementedError
+
+    def action_show(self, name: str) -> None:
+        """Show a screen by the name of its tab."""
+        raise NotImplementedError
+
+    def show_theme(self, name: str) -> None:
+        """Use a theme from now on."""
+        raise NotImplementedError
+
+    def tell(self, text: str, *, title: str = "", severity: str = "information") -> None:
+        """Say something in a corner of the screen for a while."""
+        timeout_s = FAILURE_SHOWN_S if severity != "information" else None
+        self.notify(text, title=title, severity=severity, timeout=timeout_s, markup=False)  # type: ignore[arg-type]
+
+    # ---- observing and armed -----------------------------------------------------------------
+
+    def mode_text(self) -> tuple[str, str]:
+        """Return what can be done now, and the name of its style."""
+        left_s = self.arming.remaining_s
+        if not left_s:
+            return "OBSERVE", "bar"
+        return f"ARMED {f'{left_s / 60:.0f}m' if left_s >= LAST_MINUTE_S else f'{left_s:.0f}s'}", "armed"
+
+    def arm(self, seconds: float | None = None) -> None:
+        """Make changes possible until nobody touched a key for a while."""
+        self.arming.arm(seconds)
+        self._was_armed = True
+        self.refresh_bindings()
+
+    def disarm(self) -> None:
+        """Only observe again."""
+        self.arming.disarm()
+        self._was_armed = False
+        self.refresh_bindings()
+
+    def action_arm(self) -> None:
+        """Arm after a word about what that means; disarm at once."""
+        if self.arming.is_armed:
+            self.disarm()
+            self.tell("changes are not possible any more", title="observing")
+            return
+        if why_not := self.session.refusal():
+            self.tell(why_not, title="cannot be armed", severity="warning")
+            return
+        rows: Rows = [
+            [("Changes become possible from this console, each after its own question.", self.looks.text)],
+            [(f"It observes again after {self.arming.usual_s / 60:g} min without a key, or by A.", self.looks.dim)],
+        ]
+        choices = [Choice(STAY, "Observe"), Choice(ARM, "Arm", "act")]
+        self.push_screen(Question("Arm this console", rows, choices, default=ARM), self._on_arm_answer)
+
+    def _on_arm_answer(self, answer: str | None) -> None:
+        if answer == ARM:
+            self.arm()
+
+    def tick_arming(self) -> None:
+        """Tell when the arming ran out; once per second."""
+        if self._was_armed and not self.arming.is_armed:
+            self.disarm()
+            self.tell("no key for a while: changes are not possible any more", title="observing", severity="warning")
+
+    _was_armed = False
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key | events.MouseDown | events.Paste):
+            self.arming.touch()
+        await super().on_event(event)
+
+    # ---- orders ------------------------------------------------------------------------------
+
+    def action_verb(self, key: str) -> None:
+        """Give the verb that a key means for the environment that the screens are about."""
+        environment_id = self.environment_id
+        command = verb_keys.meant(verb_keys.by_key()[key], self.session, environment_id)
+        if not environment_id and legality.takes_environment(command):
+            self.tell("no environment selected", title=f"{command.name}: not possible now", severity="warning")
+            return
+        self.operator.submit(order.words_for(command, self.session.store, environment_id))
+
+    def key_look(self, active: ActiveBinding) -> tuple[str, bool]:
+        """Return the word for a key in the last line, "" for none, and whether what it means is possible now."""
+        binding = active.binding
+        is_verb = binding.id == "app.arm" or binding.action.startswith(f"{verb_keys.ACTION}(")
+        if is_verb and self.session.replay is not None:
+            return "", False
+        if is_verb and binding.id != "app.arm":
+            key = binding.action.split("'")[1]
+            return verb_keys.shown(key, self.session, self.environment_id, self.arming)
+        if binding.id == "app.arm":
+            return ("disarm", True) if self.arming.is_armed else ("arm", not self.session.refusal())
+        return binding.description, active.enabled
+
+    def create_environment(self) -> None:
+        """Begin a new environment."""
+        self.action_command("env create ")
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        self.operator.broke(event.worker)
+
+    def dialog_closed(self) -> None:
+        """Show what waited for a dialog to close."""
+        if self.is_running:
+            self.call_later(self.operator.show_waiting)
+
+    # ---- lines -------------------------------------------------------------------------------
+
+    def action_command(self, text: str = "") -> None:
+        """Open the ``:`` line."""
+        self.push_screen(
+            CommandLine(text, self.operator.history, self.sources, self.library.want, self._check), self._on_line
+        )
+
+    def _check(self, words: list[str]) -> None:
+        try:
+            order.read(words, self.session.store, in_use=self.environment_id)
+        except HelpAsked:
+            return
+
+    def _on_line(self, line: str | None) -> None:
+        if line:
+            self.operator.submit(shlex.split(line))
+
+    def sources(self) -> Sources:
+        """Return what is known for completing a line."""
+
+        def reason(command: Command, environment_id: str) -> str:
+            return legality.reason(command, self.session, environment_id)
+
+        return Sources(
+            store=self.session.store, surface=SCREEN, in_use=self.environment_id, reason=reason,
+            templates=self.library.templates, repos=self.library.repos, themes=tuple(themes.names()),
+        )  # fmt: skip
+
+    def action_filter(self) -> None:
+        """Filter the focused list, else the first of the screen."""
+        focused = self.focused
+        grid = focused if isinstance(focused, Grid) else next(iter(self.screen.query(Grid)), None)
+        if grid is None:
+            self.tell("there is no list here", title="filter")
+        else:
+            self.push_screen(FilterLine(grid))
+
+    # ---- palette and help --------------------------------------------------------------------
+
+    def action_palette(self) -> None:
+        """Open the palette."""
+        palette = Palette(self._offer, self.dry_run, self._copy_entry)
+        self.library.want("templates", palette.reload)
+        self.push_screen(palette, self._on_entry)
+
+    def _offer(self) -> Offer:
+        return Offer(
+            place=self.session, environment_id=self.environment_id, history=tuple(self.operator.history),
+            screens=[(tab.name, tab.key, tab.title) for tab in self.tabs], templates=self.library.templates,
+            themes=themes.names(),
+        )  # fmt: skip
+
+    def _on_entry(self, entry: Entry | None) -> None:
+        match entry:
+            case None:
+                pass
+            case Entry(kind="screen"):
+                self.action_show(entry.target)
+            case Entry(kind="environment"):
+                self.focus_environment(entry.target)
+                self.action_show("environment")
+            case Entry(kind="theme"):
+                self.show_theme(entry.target)
+            case Entry(is_begun=True):
+                self.action_command(entry.line)
+            case _:
+                self.operator.submit(shlex.split(entry.line))
+
+    def _copy_entry(self, entry: Entry) -> None:
+        self.copy(shell_words(shlex.split(entry.line), self.session.client.endpoint) if entry.line else entry.target)
+
+    def dry_run(self, entry: Entry) -> None:
+        """Show what an entry of the palette would ask of the core, and send nothing."""
+        if not entry.line or entry.is_begun:
+            self.tell("it needs more words first" if entry.is_begun else "it asks nothing of the core", title="dry run")
+            return
+        try:
+            given = order.read(shlex.split(entry.line), self.session.store, in_use=self.environment_id)
+            rows = dry_rows(given, self.session, self.arming, self.looks)
+        except AliecsError as error:
+            self.tell(explain(error), title="dry run", severity="warning")
+        else:
+            self.push_screen(Question("Dry run: nothing is sent", rows, [Choice(STAY, "Close")], default=STAY))
+
+    def action_help(self) -> None:
+        """Show the keys of what has the focus and of this screen, and all verbs."""
+        known = list(self.screen.active_bindings.values())
+        found = key_sections(known, self.get_key_display, self.key_look, self.looks)
+        found.append(
+            verb_section(
+                self.session, self.environment_id, self.arming,
+                lambda key: self.get_key_display(Binding(key, "")), self.looks,
+            )
+        )  # fmt: skip
+        self.push_screen(Reading("Keys and verbs", found))
+
+    # ---- copying -----------------------------------------------------------------------------
+
+    def action_yank(self) -> None:
+        """Copy the id of what is selected."""
+        focused = self.focused
+        text = focused.copied_text() if isinstance(focused, Grid) else self.environment_id
+        self.copy(text or self.environment_id)
+
+    def action_yank_line(self) -> None:
+        """Copy the act that was asked for last as a command line."""
+        self.copy(self.operator.last_line)
+
+    def copy(self, text: str) -> None:
+        """Copy a text to the terminal's clipboard, and show it."""
+        if text:
+            self.copy_to_clipboard(text)
+            self.tell(text, title="copied")
+        else:
+            self.tell("nothing to copy yet", title="copy")
+
+    # ---- the end -----------------------------------------------------------------------------
+
+    async def action_quit(self) -> None:
+        """Close the screen; ask first while something that was asked for is under way, or while armed."""
+        acts = self.operator.acts
+        if not acts and not self.arming.is_armed:
+            self.exit(0)
+            return
+        rows: list[Row] = [[(one.line, self.looks.bold)] for one in acts]
+        if acts:
+            rows += [[], [("The core goes on with it without this console; you will not be told here how it ends.",
+                           self.looks.text)]]  # fmt: skip
+        else:
+            rows.append([("This console is armed.", self.looks.text)])
+        choices: Sequence[Choice] = [Choice(STAY, "Stay"), Choice(LEAVE, "Quit", "act")]
+        title = "Quit while this is under way" if acts else "Quit"
+        question = Question(title, rows, choices, default=STAY if acts else LEAVE)
+        self.push_screen(question, lambda answer: self.exit(0) if answer == LEAVE else None)
