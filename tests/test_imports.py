@@ -20,7 +20,9 @@ def test_the_kernel_loads_the_standard_library_only(module: str) -> None:
     assert loaded_by(module) - ours <= set(sys.stdlib_module_names)
 
 
-@pytest.mark.parametrize("module", ["console.__main__", "console.commands", "console.script", "console.store"])
+@pytest.mark.parametrize(
+    "module", ["console.__main__", "console.commands", "console.script", "console.store", "console.repl.stream"]
+)
 def test_what_runs_without_a_screen_never_loads_one(module: str) -> None:
     assert not {"textual", "prompt_toolkit", "rich"} & loaded_by(module)
 

@@ -15,10 +15,11 @@ from console import gates, resolve
 from console.commands import Command
 from console.exit_codes import NOT_NOW, REFUSED, ExitError
 from console.legality import Pin, reason
-from console.present import look, names, run_number
+from console.present import look, names, run_number, span
 from console.results import Context
 from console.safety import Arming
 from console.session import Session
+from console.usual import usual_s
 from console.verbs import repositories
 from server.api.model import Environment
 from server.api.replies import EnvironmentInfo
@@ -61,6 +62,8 @@ async def confirm(context: Context, asker: Asker, arming: Arming) -> gates.Need:
         ExitError: NOT_NOW: it is not possible, or things changed meanwhile. REFUSED: nobody is armed, or the answer was no.
     """
     command, args, session = context.command, context.args, context.session
+    if why_not := session.refusal():  # the core may be deaf: it is not even asked
+        raise ExitError(NOT_NOW, f"{command.name}: {why_not}")
     act = await _act(session, command, args)
     event: str = getattr(args, "event", "") or ""
     is_forced = bool(getattr(args, "force", False))
@@ -133,7 +136,7 @@ async def _put(act: Act, context: Context, asker: Asker, broken: Callable[[], st
         Closed: see Asker.
     """
     needed, args = act.needed, context.args
-    lines = _lines(act, context.session, ascii=context.ascii)
+    lines = _lines(act, context)
     if needed.level == 2:
         answer = await asker.ask(lines, f"{needed.what}? [y/N] ", broken)
         if answer is None or answer.strip().lower() not in ("y", "yes"):
@@ -169,15 +172,30 @@ async def _typed(
         lines = (problem,)
 
 
-def _lines(act: Act, session: Session, *, ascii: bool) -> tuple[str, ...]:
+def _lines(act: Act, context: Context) -> tuple[str, ...]:
     """Return what a person should know before they answer."""
+    session = context.session
     one = session.store.environment(act.environment_id)
     lines = [act.needed.what]
     if one is not None:
-        lines.append(_about(one, ascii=ascii))
+        lines.append(_about(one, ascii=context.ascii))
         if one.owner.name and one.owner.name != session.client.user:
             lines.append(f"it belongs to {one.owner.name}")
-    return (*lines, *([act.needed.consequence] if act.needed.consequence else []))
+    if context.command.name == "env create":
+        lines += _wishes(context.args)
+    if act.needed.consequence:
+        lines.append(act.needed.consequence)
+    event = context.command.event or ("DESTROY" if context.command.name == "env destroy" else "")
+    if one is not None and event and (seconds := usual_s(session.store, one, event)) is not None:
+        lines.append(f"It usually takes {span(seconds)}.")
+    return tuple(lines)
+
+
+def _wishes(args: argparse.Namespace) -> list[str]:
+    """Return what an environment shall be made of, one line each."""
+    wishes = [f"{name}: {value}" for name in ("detectors", "hosts") if (value := getattr(args, name))]
+    given = resolve.variables(args.extra_vars)
+    return [*wishes, *([f"variables: {', '.join(f'{key}={value}' for key, value in given.items())}"] if given else [])]
 
 
 def _about(one: Environment, *, ascii: bool) -> str:

@@ -35,7 +35,7 @@ def prompt(shell: Shell, paints: Paints) -> Fragments:
         parts += [("", " "), (paints.style("armed"), f"[armed {_minutes(shell.arming.remaining_s)}]")]
     if shell.in_use:
         gone = "" if environment is not None or not store.is_complete else " (gone)"
-        parts.append((paints.style("text"), f" {shell.in_use}{gone}"))
+        parts.append(("", f" {shell.in_use}{gone}"))
     return [*parts, ("", " "), (paints.style("accent"), paints.glyph("prompt")), ("", " ")]
 
 

@@ -79,6 +79,8 @@ class FakeCore(o2control_pb2_grpc.ControlServicer, live_pb2_grpc.LiveServicer):
         self.hold = asyncio.Event()
         """Transitions wait for it."""
         self.hold.set()
+        self.beaten = asyncio.Event()
+        """Set when a heartbeat was sent."""
         self.is_mute = False
         """No heartbeats: as a core that hangs while its connection stands."""
         self.held = asyncio.Event()
@@ -253,6 +255,7 @@ class FakeCore(o2control_pb2_grpc.ControlServicer, live_pb2_grpc.LiveServicer):
                     await grown.wait()
             except TimeoutError:
                 if not self.is_mute:
+                    self.beaten.set()
                     yield to_batch(Batch(self.epoch, at, Part.NONE, (), now_ms()))
 
     def forget(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
@@ -14,10 +15,11 @@ from console.exit_codes import NOT_NOW, REFUSED
 from console.parse import SESSION_ARGS
 from console.repl.ask import Closed
 from console.repl.shell import Shell
+from console.results import Context, Result
 from console.session import Session
 from console.settings import Settings
 from server.api.client import Client, Deadlines
-from server.api.model import TransitionProgress
+from server.api.model import History, TransitionProgress, TransitionRecord
 
 
 class Answers:
@@ -100,6 +102,26 @@ async def test_level_two_says_what_will_happen_and_takes_no_for_nothing(
         "A new run begins: all 4 tasks on 2 hosts start to take data.",
         "START_ACTIVITY of 2ab1CDEFgh? [y/N] ",
     ]
+
+
+async def test_a_creation_is_asked_about_with_all_that_was_wished_for(shell: Shell, answers: Answers) -> None:
+    answers.given = [""]
+    assert await shell.run_line("env create readout-demo --detectors ITS,TPC --hosts flp001 -e rate=5,n=2") == REFUSED
+    assert answers.asked[1:4] == ["detectors: ITS,TPC", "hosts: flp001", "variables: rate=5, n=2"]
+
+
+async def test_how_long_it_usually_takes_is_told(core: FakeCore, shell: Shell, answers: Answers) -> None:
+    one = core.add(state="CONFIGURED")
+    records = [
+        TransitionRecord(event="START_ACTIVITY", started_ms=1000, ended_ms=1000 + took) for took in (2000, 9000, 4000)
+    ]
+    failed = TransitionRecord(event="START_ACTIVITY", started_ms=1000, ended_ms=90000, error="it broke")
+    core.publish(History(environment_id=one.id, transitions=(*records, failed)))
+    await seen(shell)
+    assert await shell.session.until(lambda: shell.session.store.history(one.id) is not None, 10)
+    answers.given = [""]
+    await shell.run_line("start 2ab1")
+    assert "It usually takes 4.0 s." in answers.asked
 
 
 async def test_level_three_wants_a_part_of_the_name_and_asks_again(
@@ -233,6 +255,29 @@ async def test_an_interruption_ends_the_waiting_and_names_what_goes_on(
     shell.interrupt()
     assert await asyncio.wait_for(line, 10) == 130
     assert "no longer waiting; the core goes on with START_ACTIVITY of 2ab1CDEFgh" in capfd.readouterr().err
+
+
+async def test_a_second_interruption_does_not_even_wait_for_the_first_to_be_noticed(
+    core: FakeCore, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, released = asyncio.Event(), asyncio.Event()
+
+    async def deaf(context: Context) -> Result:
+        began.set()
+        while not released.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await released.wait()
+        return Result()
+
+    monkeypatch.setattr("console.verbs.core.services", deaf)
+    line = asyncio.create_task(shell.run_line("services"))
+    await asyncio.wait_for(began.wait(), 10)
+    shell.interrupt()
+    done, _ = await asyncio.wait({line}, timeout=0.2)
+    assert not done
+    shell.interrupt()
+    assert await asyncio.wait_for(line, 10) == 130
+    released.set()
 
 
 async def test_a_script_that_changes_something_needs_somebody_armed(

@@ -233,6 +233,51 @@ async def test_the_core_may_go_and_come_back_under_the_prompt(core: FakeCore, te
     await waits(terminal, "◔DEP")
 
 
+async def test_a_core_that_falls_silent_makes_the_data_stale_and_acts_refused(core: FakeCore, tmp_path: Path) -> None:
+    core.add(state="CONFIGURED")
+    async with prompt_of(core, tmp_path, ALIECS_CONSOLE_STALE_S="2") as terminal:
+        await waits(terminal, "fake ❯")
+        terminal.press("use 2ab1; arm\r")
+        await waits(terminal, "[armed 15m]")
+        await asyncio.wait_for(core.beaten.wait(), 10)
+        core.is_mute = True
+        await waits(terminal, "✖ stale")
+        await terminal.until(lambda it: "stale, data is 3" in it.lines[-1])
+        terminal.press("reset\r")
+        await terminal.shows("env reset: data is")
+        core.is_mute = False
+        await waits(terminal, "fake ◑CFG [armed 15m]")
+        terminal.press("reset\r")
+        await waits(terminal, "◔DEP")
+    assert core.calls.count("ControlEnvironment") == 1
+
+
+async def test_connecting_goes_to_another_core_and_hears_that_one(core: FakeCore, terminal: PseudoTerminal) -> None:
+    other = FakeCore()
+    other.add("other-demo", state="RUNNING", run_number=9)
+    await other.start()
+    terminal.press(f"arm; connect {other.endpoint}\r")
+    await waits(terminal, "fake ❯")
+    await terminal.until(lambda it: "observing" in it.lines[-1] and other.endpoint in it.lines[-1])
+    other.fault("2ab1CDEFgh", "flp001", "RUNNING")
+    await terminal.shows("critical task sink ended with exit code 3")
+    terminal.press("quit\r")
+    assert await terminal.ended() == 0
+    await other.stop()
+
+
+async def test_interrupting_a_script_runs_its_cleanup(core: FakeCore, terminal: PseudoTerminal, tmp_path: Path) -> None:
+    file = tmp_path / "long.aliecs"
+    file.write_text("env show 2ab1\nsleep 60s\ncleanup:\n  env ls\n")
+    terminal.press(f"source {file}\r")
+    await terminal.shows("description:")
+    terminal.press("\x03")
+    await terminal.shows("stopping; the cleanup block runs", "DETECTORS")
+    await waits(terminal)
+    terminal.press("hosts | count\r")
+    await terminal.until(lambda it: "2" in it.lines)
+
+
 async def test_it_starts_without_a_core_and_sees_it_come(core: FakeCore, tmp_path: Path) -> None:
     port = core.port
     await core.stop()
