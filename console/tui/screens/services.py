@@ -65,8 +65,11 @@ class CoreFacts(Lines):
             (("framework", core.framework_id or "-"), ("endpoint", self.desk.session.client.endpoint)),
             (("detectors in use", names(core.active_detectors)), ("free", names(free, max(20, width - 50)))),
         )
+        notice = self.desk.session.source.notice
+        advisory: list[Parts] = [[(f" {looks.glyph('advisory')} {notice}", looks.warn)]] if notice else []
         return [
             heading,
             *([(" ", looks.text), *(it for label, value in row for it in ((f"{label} ", looks.dim), (f"{value}   ", looks.text)))]
               for row in facts),
+            *advisory,
         ]  # fmt: skip
