@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shlex
+from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen
+from textual.widgets import Input
 from textual.worker import Worker
 
 from console import legality, themes
@@ -26,6 +29,7 @@ from console.tui.dialogs.reading import Reading
 from console.tui.entries import Entry, Offer
 from console.tui.library import Library
 from console.tui.operator import Operator, shell_words
+from console.tui.painting import Line
 from console.tui.palette import Palette
 from console.tui.screens.help import key_sections, verb_section
 from console.tui.widgets.command_line import CommandLine
@@ -40,8 +44,13 @@ if TYPE_CHECKING:
     from console.tui.looks import Styles
 
 LAST_MINUTE_S = 60.0
+TYPED_AHEAD = 4096
+"""Keys that are kept for a line that is being made; more than anybody pastes into one."""
 FAILURE_SHOWN_S = 10.0
 """A message of something that went wrong stays longer than others."""
+
+OPENING = frozenset({"filter", "command", "palette"})
+"""Actions that open a line to type into."""
 
 STAY, LEAVE, ARM = "stay", "leave", "arm"
 
@@ -52,9 +61,10 @@ class OperatorApp(App[int]):
     BINDINGS: ClassVar[list[BindingType]] = [
         *verb_keys.bindings(),
         Binding("A", "arm", "arm", id="app.arm"),
-        Binding("slash", "filter", "filter", id="app.filter"),
-        Binding("colon", "command", "line", id="app.command"),
-        Binding("ctrl+p", "palette", "palette", id="app.palette"),
+        # First of all keys, so that those typed right behind them find the line that they open.
+        Binding("slash", "filter", "filter", id="app.filter", priority=True),
+        Binding("colon", "command", "line", id="app.command", priority=True),
+        Binding("ctrl+p", "palette", "palette", id="app.palette", priority=True),
         Binding("question_mark", "help", "help", id="app.help"),
         Binding("y", "yank", "copy id", show=False, id="app.yank"),
         Binding("Y", "yank_line", "copy command", show=False, id="app.yank_line"),
@@ -71,6 +81,7 @@ class OperatorApp(App[int]):
         self.settings = settings
         self.arming = Arming(settings.arm_s)
         self.operator = Operator(self)
+        self._typed_ahead: deque[events.Event] = deque(maxlen=TYPED_AHEAD)
         self.library = Library(session, lambda work: self.run_worker(work, group="library", exit_on_error=False))
 
     @property
@@ -144,10 +155,37 @@ class OperatorApp(App[int]):
 
     _was_armed = False
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave the keys that open a line to dialogs and to what is being typed into."""
+        if action in OPENING:
+            return not isinstance(self.screen, ModalScreen) and not isinstance(self.focused, Input)
+        return super().check_action(action, parameters)
+
+    # ---- typing ------------------------------------------------------------------------------
+
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key | events.MouseDown | events.Paste):
             self.arming.touch()
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded and self._is_too_early:
+            self._typed_ahead.append(event)
+            return
         await super().on_event(event)
+
+    @property
+    def _is_too_early(self) -> bool:
+        """A line to type into was asked for and is not there yet: what is typed meanwhile is for it."""
+        if self._typed_ahead:
+            return True
+        return bool(self.screen_stack) and getattr(self.screen_stack[-1], "is_made_for_typing", False)
+
+    def typing_begins(self, line: Line) -> None:
+        """Give a line that can be typed into now what was typed while it was being made."""
+        self.call_later(self._give_typed_ahead, line)
+
+    async def _give_typed_ahead(self, line: Line) -> None:
+        line.is_made_for_typing = False
+        while self._typed_ahead:
+            await super().on_event(self._typed_ahead.popleft())
 
     # ---- orders ------------------------------------------------------------------------------
 

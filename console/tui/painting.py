@@ -24,6 +24,13 @@ Part = tuple[str, Style]
 Parts = Sequence[Part]
 
 
+class Line(Protocol):
+    """A screen to type into."""
+
+    is_made_for_typing: bool
+    """It is being made; what is typed meanwhile is for it."""
+
+
 class Desk(Protocol):
     """What every widget may ask of the app: the session it shows and how things look."""
 
@@ -36,6 +43,10 @@ class Desk(Protocol):
 
     def extra_lines(self) -> Iterable[Widget]:
         """Return widgets that stand above the keys of every screen."""
+        ...
+
+    def typing_begins(self, line: Line) -> None:
+        """Give a line that can be typed into now what was typed while it was being made."""
         ...
 
 

@@ -20,7 +20,7 @@ from console.store import Key
 from console.tui import entries
 from console.tui.dialogs.base import Dialog
 from console.tui.entries import Entry, Found, Offer
-from console.tui.painting import Lines, Part, Parts, fit, width_of
+from console.tui.painting import Lines, Part, Parts, desk_of, fit, width_of
 
 if TYPE_CHECKING:
     from console.tui.looks import Styles
@@ -46,6 +46,7 @@ class Palette(Dialog[Entry]):
     Palette #entry Input { width: 1fr; border: none; height: 1; padding: 0; background: $panel; }
     Palette EntryList { height: 1fr; }
     """
+    is_made_for_typing = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "run", "run", id="palette.run", priority=True),
         Binding("alt+enter", "dry_run", "dry run", id="palette.dry_run", priority=True),
@@ -75,6 +76,7 @@ class Palette(Dialog[Entry]):
         entry = self.query_one(Input)
         entry.cursor_blink = False
         entry.focus()
+        desk_of(self).typing_begins(self)
         self.reload()
 
     def reload(self) -> None:

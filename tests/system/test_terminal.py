@@ -26,3 +26,54 @@ async def test_the_screen_opens_in_a_terminal_follows_a_run_and_closes(facility:
         await terminal.shows(created.id)
         await terminal.press("q")
         assert await terminal.ended() == 0
+
+
+async def test_a_whole_run_is_driven_from_the_keyboard(facility: Facility, tmp_path: Path) -> None:
+    async with Terminal(tmp_path, console_on(facility), environment={"XDG_CONFIG_HOME": str(tmp_path)}) as terminal:
+        await terminal.shows("no environments", "OBSERVE")
+        await terminal.press("A")
+        await terminal.shows("Arm this console")
+        await terminal.press("Enter")
+        await terminal.shows("ARMED 15m")
+
+        await terminal.press(":")
+        await terminal.type("env create -w flow --hosts flp001,flp002 ")
+        await terminal.press("Enter")
+        await terminal.shows("Creating an environment of flow", "flp001 flp002", "The core takes the hosts")
+        await terminal.press("Right", "Enter")
+        lines = await terminal.until(lambda lines: any("◑ CFG" in line for line in lines))
+        environment_id = next(line for line in lines if "◑ CFG" in line).split()[3]
+
+        await terminal.press("s")
+        await terminal.shows(f"START_ACTIVITY of {environment_id}", "A new run begins", "[ Start the run ]")
+        await terminal.press("Right", "Enter")
+        lines = await terminal.until(lambda lines: any(" ● RUN" in line or "▸● RUN" in line for line in lines))
+        run = next(line for line in lines if "● RUN" in line).split()[2]
+        await terminal.until(lambda lines: any("B/s" in line for line in lines))
+
+        await terminal.press("c")
+        await terminal.shows("env configure: not possible now", "CONFIGURE needs DEPLOYED")
+        await terminal.press("s")
+        await terminal.shows(f"Run {run} ends for good", "Type ")
+        await terminal.type(run[-3:])
+        await terminal.press("Enter")
+        await terminal.until(
+            lambda lines: any("◑ CFG" in line for line in lines) and not any("Type " in it for it in lines)
+        )
+
+        await terminal.press("r")
+        await terminal.shows(f"RESET of {environment_id}", "[ Reset ]")
+        await terminal.press("Enter")
+        await terminal.until(lambda lines: any("◔ DEP" in line for line in lines))
+
+        await terminal.press("d")
+        await terminal.shows(f"Destroying {environment_id}", "SHUTDOWN", f"Type {environment_id[:4]}")
+        await terminal.type(environment_id[:4])
+        await terminal.press("Enter")
+        await terminal.shows("no environments", f"{environment_id} is gone")
+
+        await terminal.press("C-q")
+        await terminal.shows("This console is armed.")
+        await terminal.press("Enter")
+        assert await terminal.ended() == 0
+    assert await facility.tasks() == []

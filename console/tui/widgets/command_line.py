@@ -18,7 +18,7 @@ from console.candidates import Candidate, Sources
 from console.completion import complete, wanted
 from console.exit_codes import explain
 from console.store import Key
-from console.tui.painting import Lines, Part, Parts, fit
+from console.tui.painting import Lines, Part, Parts, desk_of, fit
 from server.api.errors import AliecsError
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class CommandLine(ModalScreen[str]):
     CommandLine #entry Label { width: 2; padding: 0; color: $accent; text-style: bold; background: $selection; }
     CommandLine #entry Input { width: 1fr; height: 1; border: none; padding: 0; background: $selection; }
     """
+    is_made_for_typing = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "leave", id="line.leave"),
         Binding("tab", "choose(1)", "complete", id="line.next", priority=True),
@@ -84,6 +85,7 @@ class CommandLine(ModalScreen[str]):
     def on_mount(self) -> None:
         entry = self.query_one(_Entry)
         entry.focus()
+        desk_of(self).typing_begins(self)
         entry.cursor_position = len(self._text)
         self._offer()
 

@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Label
 
 from console.store import Key
+from console.tui.painting import desk_of
 from console.tui.widgets.grid import Grid
 
 
@@ -26,6 +27,7 @@ class FilterLine(ModalScreen[None]):
     FilterLine #count { width: auto; color: $dim; padding: 0 1; }
     FilterLine #entry Input { width: 1fr; height: 1; border: none; padding: 0; background: $selection; }
     """
+    is_made_for_typing = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "clear", "clear", id="filter.clear"),
         Binding("down,up", "keep", "keep", show=False, id="filter.keep"),
@@ -50,6 +52,7 @@ class FilterLine(ModalScreen[None]):
         entry = self.query_one(Input)
         entry.cursor_blink = False
         entry.focus()
+        desk_of(self).typing_begins(self)
         self._count()
 
     def take(self, changed: set[Key]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fake_core import FakeCore
 from screen import app_on, screen_of, shows, told, types, until
+from textual.events import Key
 from textual.pilot import Pilot
 
 from console.tui.dialogs.reading import Reading
@@ -147,3 +148,16 @@ async def test_another_environment_is_chosen_and_the_console_left_by_a_line(core
         await pilot.press("enter")
         await until(pilot, lambda _: app.return_code is not None)
     assert app.return_code == 0
+
+
+async def test_what_is_typed_before_the_line_is_there_is_not_lost_and_moves_nothing_below(core: FakeCore) -> None:
+    one = core.add(state="CONFIGURED")
+    app = app_on(core.endpoint)
+    async with app.run_test(size=SIZE) as pilot:
+        await shows(pilot, "Selected  2ab1")
+        keys = [":", *"env start --help", "\r"]
+        for key in keys:
+            name = {" ": "space", ":": "colon", "-": "minus", "\r": "enter"}.get(key, key)
+            app.post_message(Key(name, key))
+        await shows(pilot, "usage: env start")
+        assert app.shown_tab == "overview" and app.environment_id == one.id

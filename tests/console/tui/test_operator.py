@@ -261,7 +261,7 @@ async def test_the_result_of_a_question_is_scrolled_filtered_and_copied(core: Fa
 @pytest.mark.parametrize(
     ("words", "texts"),
     [
-        (["env", "show", "-t"], ("state:", "CONFIGURED", "no tasks")),
+        (["env", "show", "-t"], ("state:", "CONFIGURED", "TASK ID")),
         (["env", "show", "-o", "json"], ('"id": "2ab1CDEFgh"',)),
         (["role", "tree"], ("└─", "sink")),
         (["repo", "ls"], ("global default revision", "github.com/c/d")),
