@@ -223,6 +223,21 @@ class RoleRows:
         if has_filter_changed:
             self._filtered_anew()
 
+    def rank_all(self) -> None:
+        """Take in all roles as they are now; where many changed, that costs less than to name them."""
+        if self._lets_through is not None:
+            self.show_only(self._lets_through)
+        tree = self._tree
+        for order, branch in list(self._branches.items()):
+            children = tree.children(None if order == _TOP else order)
+            ranks = {role.order: rank_of(tree, role) for role in children}
+            if ranks.keys() != branch.ranks.keys():
+                self._branches.clear()
+                return
+            if ranks != branch.ranks:
+                branch.ranks, branch.sorted = ranks, None
+                self._touch(order)
+
     def _rank_anew(self, role: Role) -> None:
         parent = _TOP if role.parent_order is None else role.parent_order
         branch = self._branches[parent]

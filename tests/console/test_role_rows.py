@@ -223,12 +223,15 @@ def test_after_any_changes_the_rows_are_those_of_a_tree_read_anew(case: Case) ->
         one.keep(case.kept)
         for order, is_folded in case.folds:
             one.fold(order, is_folded=is_folded)
+        assert one.rows
     for order, state in case.changes:
         assert rows.rows is not None
         known = tree.get(order)
         assert known
         if known.kind == "task":
             rows.update(change(tree, order, state))
+    anew.rank_all()
+    assert list(rows.rows) == list(anew.rows)
     anew.reset(tree)
     assert list(rows.rows) == list(anew.rows)
     assert [rows.depth(row) for row in rows.rows] == [anew.depth(row) for row in anew.rows]

@@ -36,6 +36,10 @@ MEDIUM, WIDE = 110, 170
 TALL = 34
 """Lines from which panels say everything."""
 
+MANY = 1000
+"""When more changed than that, everything is looked at: that costs less than to look for each."""
+OF_ENVIRONMENT = (Kind.ENVIRONMENT, Kind.VARIABLES, Kind.HISTORY)
+
 UPPER = (Pane("roles", "b", "Roles"), Pane("tasks", "x", "Tasks"))
 LOWER = (
     Pane("facts", "f", "Facts"), Pane("variables", "v", "Variables"), Pane("timeline", "i", "Timeline"),
@@ -119,24 +123,21 @@ class EnvironmentScreen(ConsoleScreen):
 
     def take(self, changed: set[Key]) -> None:
         environment_id = self.desk.environment_id
-        own = f"{environment_id}/"
-        orders: list[int] = []
-        tasks: list[str] = []
-        kinds: set[Kind] = set()
-        for kind, name in changed:
-            if kind is Kind.TASK:
-                tasks.append(name)
-            elif kind is Kind.ROLE:
-                if name.startswith(own):
-                    orders.append(int(name[len(own) :]))
-            elif name == environment_id:
-                kinds.add(kind)
-        if orders or Kind.ENVIRONMENT in kinds:
-            self.query_one(RoleGrid).update_rows(orders)
-        if tasks:
-            self.query_one(TaskGrid).update_rows(tasks)
-        if orders:
+        kinds = {kind for kind in OF_ENVIRONMENT if (kind, environment_id) in changed}
+        if len(changed) > MANY:
+            self.query_one(RoleGrid).update_rows(None)
             self._narrow()
+            self.query_one(TaskGrid).reload()
+        else:
+            own, role = f"{environment_id}/", Kind.ROLE
+            orders = [int(name[len(own) :]) for kind, name in changed if kind is role and name.startswith(own)]
+            tasks = [name for kind, name in changed if kind is Kind.TASK]
+            if orders or Kind.ENVIRONMENT in kinds:
+                self.query_one(RoleGrid).update_rows(orders)
+            if tasks:
+                self.query_one(TaskGrid).update_rows(tasks)
+            if orders:
+                self._narrow()
         if Kind.VARIABLES in kinds:
             self.query_one(VariableGrid).reload()
         if kinds & {Kind.HISTORY, Kind.ENVIRONMENT}:

@@ -68,12 +68,15 @@ class RoleGrid(Grid):
         self._filter()
         self.rows_changed()
 
-    def update_rows(self, orders: Iterable[int]) -> None:
-        """Take in the named roles as they are now."""
+    def update_rows(self, orders: Iterable[int] | None) -> None:
+        """Take in the named roles as they are now, None for all."""
         if self._tree is not self.store.role_tree(self.environment_id):
             self.reload()
             return
-        self._rows.update(orders)
+        if orders is None:
+            self._rows.rank_all()
+        else:
+            self._rows.update(orders)
         self.rows_changed()
 
     def show_role(self, order: int) -> None:

@@ -56,7 +56,9 @@ class TaskGrid(Grid):
             tasks = self.store.tasks()
         else:
             tasks = self.store.tasks(self.environment_id) if self.environment_id else []
-        self._order.reset(task for task in tasks if self._is_shown(task))
+        if self._of_all or self.only is not None or self.filter_text:
+            tasks = [task for task in tasks if self._is_shown(task)]
+        self._order.reset(tasks)
         widest = max((len(host) for host in self.store.hosts), default=0)
         self._host_width = max(HOST_WIDTHS[0], min(HOST_WIDTHS[1], widest))
         self.rows_changed()

@@ -1,4 +1,8 @@
-"""The order of tasks on the screen, worst first, kept sorted while they change. Plain lists; no widgets."""
+"""The order of tasks on the screen, worst first, kept sorted while they change. Plain lists; no widgets.
+
+Each task has a place by host, path and id, which its state does not touch. What is sorted is one number per task: the
+rank of the state above, the place below.
+"""
 
 from __future__ import annotations
 
@@ -8,59 +12,102 @@ from collections.abc import Collection, Iterable
 from console.present import RANK
 from server.api.model import Task
 
-Key = tuple[int, bool, str, str, str]
-"""Rank of the state, not critical, host, path, id."""
-
-REBUILD_SHARE = 8
+SORT_SHARE = 16
 """When more than one in so many changed, sorting anew is cheaper."""
+
+_LAST = len(RANK)
+_BITS = 32
+_LOW = (1 << _BITS) - 1
+_GONE = -1
 
 
 class TaskOrder:
-    """Ids of tasks, sorted. Changing one costs a search and a shift, not a sort."""
+    """Ids of tasks, sorted. Changing one costs a search and a shift, changing many a sort of numbers."""
 
     def __init__(self) -> None:
-        self._keys: dict[str, Key] = {}
-        self._order: list[Key] = []
+        self._places: dict[str, int] = {}
+        self._tasks: list[Task] = []
+        """By place, as last seen."""
+        self._keys: list[int] = []
+        """By place, _GONE for those that are not there any more."""
+        self._order: list[int] = []
 
     def __len__(self) -> int:
         return len(self._order)
 
     def __getitem__(self, at: int) -> str:
-        return self._order[at][4]
+        return self._tasks[self._order[at] & _LOW].task_id
 
     def index(self, task_id: str) -> int | None:
         """Return where a task stands, None if it is not there."""
-        key = self._keys.get(task_id)
-        return None if key is None else bisect_left(self._order, key)
+        place = self._places.get(task_id)
+        if place is None or self._keys[place] == _GONE:
+            return None
+        return bisect_left(self._order, self._keys[place])
 
     def reset(self, tasks: Iterable[Task]) -> None:
-        """Forget everything and hold these tasks."""
-        self._keys = {task.task_id: key_of(task) for task in tasks}
-        self._order = sorted(self._keys.values())
+        """Hold these tasks and no others."""
+        tasks = list(tasks)
+        places = self._places
+        keys = [_GONE] * len(self._tasks)
+        for task in tasks:
+            place = places.get(task.task_id)
+            if place is None or self._has_moved(place, task):
+                self._place(tasks)
+                return
+            self._tasks[place] = task
+            keys[place] = (2 * RANK.get(task.state, _LAST) + (not task.critical)) << _BITS | place
+        self._keys = keys
+        self._sort()
 
     def change(self, tasks: Collection[Task], gone: Collection[str]) -> None:
         """Take in tasks as they are now, and ids that are no longer there."""
-        if (len(tasks) + len(gone)) * REBUILD_SHARE > len(self._keys):
-            for task_id in gone:
-                self._keys.pop(task_id, None)
-            self._keys.update((task.task_id, key_of(task)) for task in tasks)
-            self._order = sorted(self._keys.values())
+        is_anew = any(
+            (place := self._places.get(task.task_id)) is None or self._has_moved(place, task) for task in tasks
+        )
+        if is_anew:
+            left = {self._tasks[key & _LOW].task_id: self._tasks[key & _LOW] for key in self._order}
+            left |= {task.task_id: task for task in tasks}
+            self._place([task for task in left.values() if task.task_id not in set(gone)])
             return
+        sorts = (len(tasks) + len(gone)) * SORT_SHARE > len(self._order)
         for task_id in gone:
-            self._drop(task_id)
+            if (place := self._places.get(task_id)) is not None:
+                self._put(place, _GONE, is_sorted=not sorts)
         for task in tasks:
-            key = key_of(task)
-            if self._keys.get(task.task_id) != key:
-                self._drop(task.task_id)
-                self._keys[task.task_id] = key
+            place = self._places[task.task_id]
+            self._tasks[place] = task
+            self._put(place, _key(task, place), is_sorted=not sorts)
+        if sorts:
+            self._sort()
+
+    def _has_moved(self, place: int, task: Task) -> bool:
+        known = self._tasks[place]
+        return known.host != task.host or known.path != task.path
+
+    def _place(self, tasks: Iterable[Task]) -> None:
+        """Give every task a place anew."""
+        self._tasks = sorted(tasks, key=lambda task: (task.host, task.path, task.task_id))
+        self._places = {task.task_id: place for place, task in enumerate(self._tasks)}
+        self._keys = [_key(task, place) for place, task in enumerate(self._tasks)]
+        self._sort()
+
+    def _put(self, place: int, key: int, *, is_sorted: bool) -> None:
+        known = self._keys[place]
+        if key == known:
+            return
+        self._keys[place] = key
+        if is_sorted:
+            if known != _GONE:
+                del self._order[bisect_left(self._order, known)]
+            if key != _GONE:
                 insort(self._order, key)
 
-    def _drop(self, task_id: str) -> None:
-        key = self._keys.pop(task_id, None)
-        if key is not None:
-            del self._order[bisect_left(self._order, key)]
+    def _sort(self) -> None:
+        self._order = sorted(self._keys)
+        if _GONE in self._order[:1]:
+            del self._order[: bisect_left(self._order, 0)]
 
 
-def key_of(task: Task) -> Key:
-    """Return the sort key of a task."""
-    return (RANK.get(task.state, len(RANK)), not task.critical, task.host, task.path, task.task_id)
+def _key(task: Task, place: int) -> int:
+    return (2 * RANK.get(task.state, _LAST) + (not task.critical)) << _BITS | place
