@@ -52,20 +52,27 @@ class Surroundings:
     """What there is to choose from, as the picture shows it."""
 
     hosts: Mapping[str, Host] = field(default_factory=dict)
-    """Empty where the core does not say which hosts there are."""
+    """Those that are known."""
     detectors: tuple[str, ...] = ()
     taken: Mapping[str, str] = field(default_factory=dict)
     """Detectors in use, each with the environment that has it, "" if that is not known."""
+    is_inventory: bool = True
+    """The hosts are all that there are. A core that is polled only names those where tasks run."""
 
     @classmethod
-    def of(cls, store: Store) -> Self:
+    def of(cls, store: Store, *, is_advisory: bool = False) -> Self:
+        """Return what the picture shows.
+
+        Args:
+            is_advisory: it comes from a core that does not tell all.
+        """
         core = store.core
         taken = dict.fromkeys(core.active_detectors if core else (), "")
         for environment in store.environments():
             taken |= dict.fromkeys(environment.detectors, environment.id)
         hosts = dict(sorted(store.hosts.items()))
         named = {host.detector for host in hosts.values() if host.detector} | set(core.detectors if core else ())
-        return cls(hosts, tuple(sorted(named)), taken)
+        return cls(hosts, tuple(sorted(named)), taken, bool(hosts) and not is_advisory)
 
     def detector(self, host: str) -> str:
         """Return the detector of a host, "" if it has none or that is not known."""
@@ -94,6 +101,11 @@ class Creation:
         self.form = Form()
         self.name = ""
         """What the core is asked for: the reference, or a shorter name for the same."""
+        self.is_known = False
+        """The variables of the chosen template are known: after a draft they may not be, for want of a core."""
+        self._specs: tuple[VariableSpec, ...] = ()
+        self._seen: tuple[tuple[str, str], Surroundings, tuple[str, ...]] | None = None
+        """Detectors that were found before, and for what: they are asked for with every line that is drawn."""
         self._others: dict[str, Form] = {}
         """Forms of templates that were chosen before, by full name: coming back finds what was typed."""
 
@@ -111,10 +123,17 @@ class Creation:
                 self._others[self.reference.full] = self.form
             known = self._others.get(reference.full)
             self.form = Form(listing.variables, known.changed if known else self._carried(listing.variables))
-        elif self.form.names != tuple(spec.name for spec in listing.variables):
+        elif listing.variables != self._specs:
             self.form = Form(listing.variables, self.form.changed)
-        self.reference, self.description = reference, listing.description
+        self.reference, self.description, self._specs = reference, listing.description, listing.variables
         self.name = reference.short(repos)
+        self.is_known = True
+
+    def restore(self, reference: Reference, changed: Mapping[str, str]) -> None:
+        """Take what a draft says; the variables become known when the template is chosen again."""
+        self.reference, self.name, self.description, self._specs = reference, reference.full, "", ()
+        self.form = Form((), changed)
+        self.is_known = False
 
     def _carried(self, specs: Iterable[VariableSpec]) -> dict[str, str]:
         offered = {spec.name for spec in specs} | {HOSTS}
@@ -139,8 +158,11 @@ class Creation:
 
     def detectors(self, around: Surroundings) -> tuple[str, ...]:
         """Return the detectors that take part."""
-        of_hosts = {around.detector(host) for host in self.hosts} - {""}
-        return tuple(sorted(of_hosts | set(self.named_detectors)))
+        texts = (self.form.value(HOSTS), self.form.changed.get(DETECTORS, ""))
+        if self._seen is None or self._seen[0] != texts or self._seen[1] is not around:
+            of_hosts = {around.detector(host) for host in chosen(texts[0])} - {""}
+            self._seen = (texts, around, tuple(sorted(of_hosts | set(chosen(texts[1])))))
+        return self._seen[2]
 
     def set_hosts(self, hosts: Iterable[str]) -> None:
         """Choose the hosts; those of the template keep its order and come first, the others are sorted."""

@@ -57,6 +57,10 @@ def obstacles(found: tuple[Check, ...]) -> list[str]:
 def _template(creation: Creation) -> Check:
     if not creation.is_chosen:
         return Check("template", Grade.BAD, "none is chosen (step 1)")
+    if not creation.is_known:
+        return Check(
+            "template", Grade.DOUBTFUL, f"{creation.reference.full} is not listed: what it offers is not known"
+        )
     return Check("template", Grade.GOOD, creation.reference.full)
 
 
@@ -67,7 +71,7 @@ def _hosts(creation: Creation, around: Surroundings) -> Check:
             return Check("hosts", Grade.DOUBTFUL, f"the core works them out: {creation.form.value('hosts')}")
         return Check("hosts", Grade.DOUBTFUL, "none is named; only templates that need none will work")
     count = f"{len(hosts)} host{'s' if len(hosts) > 1 else ''}"
-    if not around.hosts:
+    if not around.is_inventory:
         return Check("hosts", Grade.DOUBTFUL, f"{count}; this core does not say which there are")
     if unknown := [host for host in hosts if host not in around.hosts]:
         return Check("hosts", Grade.BAD, f"not in the inventory: {some(unknown)}")
@@ -82,7 +86,7 @@ def _detectors(creation: Creation, around: Surroundings) -> Check:
     if refused := [why for detector in detectors if (why := around.detector_refusal(detector))]:
         return Check("detectors", Grade.BAD, "; ".join(refused))
     if not detectors:
-        return Check("detectors", Grade.GOOD, "none is needed" if around.hosts else "those of the hosts")
+        return Check("detectors", Grade.GOOD, "none is needed" if around.is_inventory else "those of the hosts")
     return Check("detectors", Grade.GOOD, f"{some(detectors)} free")
 
 
@@ -95,7 +99,7 @@ def _values(creation: Creation) -> Check:
         return Check("values", Grade.BAD, "; ".join(words[:SHOWN]) + more)
     if added := [name for name in changed if not creation.form.is_offered(name)]:
         return Check("values", Grade.DOUBTFUL, f"the template does not offer {some(added)}")
-    return Check("values", Grade.GOOD, f"{len(changed)} changed, the others are the template's")
+    return Check("values", Grade.GOOD, f"{len(changed) or 'none'} changed, the others are the template's")
 
 
 def _conditions(creation: Creation) -> Check:

@@ -213,7 +213,7 @@ class OperatorApp(App[int]):
 
     def create_environment(self) -> None:
         """Begin a new environment."""
-        self.action_command("env create ")
+        self.action_show("create")
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         self.operator.broke(event.worker)

@@ -23,6 +23,7 @@ from console.tui.actions import OperatorApp
 from console.tui.frames import Frames
 from console.tui.looks import Styles, default_variables, screen_theme
 from console.tui.screens.base import ConsoleScreen
+from console.tui.screens.create import CreateScreen
 from console.tui.screens.environment import EnvironmentScreen
 from console.tui.screens.events import EventsScreen
 from console.tui.screens.overview import OverviewScreen
@@ -43,6 +44,7 @@ TABS = (
     Tab("environment", "2", "Environment"),
     Tab("tasks", "3", "Tasks"),
     Tab("events", "4", "Events"),
+    Tab("create", "7", "New"),
     Tab("services", "8", "Services"),
 )
 
@@ -50,6 +52,7 @@ KEY_NAMES = {
     "ctrl": "^", "escape": "esc", "pagedown": "pgdn", "pageup": "pgup", "question_mark": "?", "colon": ":", "slash": "/",
     "left_square_bracket": "[", "right_square_bracket": "]", "exclamation_mark": "!", "plus": "+", "minus": "-",
     "asterisk": "*", "full_stop": ".", "comma": ",",
+    "greater_than_sign": ">", "less_than_sign": "<",
 }  # fmt: skip
 """What Textual's names of keys are shortened to."""
 
@@ -131,6 +134,7 @@ class ConsoleApp(OperatorApp):
             TasksScreen(),
             TaskScreen(),
             EventsScreen(),
+            CreateScreen(),
             ServicesScreen(),
         ):
             self.install_screen(screen, screen.tab)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import shlex
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -60,6 +60,8 @@ class Operator:
     def __init__(self, app: OperatorApp) -> None:
         self._app = app
         self._under_way: dict[OrderKey, Order] = {}
+        self._fails: dict[OrderKey, Callable[[str], None]] = {}
+        """What is called before the failure of an order is shown."""
         self._waiting: deque[Screen[str] | Screen[None]] = deque()
         self.history: deque[str] = deque(maxlen=REMEMBERED)
         self.last_line = ""
@@ -72,11 +74,14 @@ class Operator:
 
     # ---- in ----------------------------------------------------------------------------------
 
-    def submit(self, words: Sequence[str], *, answer: Answer | None = None) -> Worker[Result | None] | None:
+    def submit(
+        self, words: Sequence[str], *, answer: Answer | None = None, fails: Callable[[str], None] | None = None
+    ) -> Worker[Result | None] | None:
         """Carry out what the words say; returns at once, with the worker if there is something to wait for.
 
         Args:
-            answer: confirms it, where the question was already asked, as at the end of the wizard.
+            answer: confirms it, where the question was already asked.
+            fails: called with the reason before a failure is shown.
         """
         app = self._app
         try:
@@ -89,10 +94,12 @@ class Operator:
         except AliecsError as error:
             app.tell(explain(error), title="not understood", severity="warning")
         else:
-            return self.give(order, answer=answer)
+            return self.give(order, answer=answer, fails=fails)
         return None
 
-    def give(self, order: Order, *, answer: Answer | None = None) -> Worker[Result | None] | None:
+    def give(
+        self, order: Order, *, answer: Answer | None = None, fails: Callable[[str], None] | None = None
+    ) -> Worker[Result | None] | None:
         """Carry out an order, or say why that is not possible."""
         app = self._app
         self._remember(order)
@@ -105,6 +112,8 @@ class Operator:
             app.tell(f"{order.line} is under way", title="not given twice", severity="warning")
             return None
         self._under_way[order.key] = order
+        if fails is not None:
+            self._fails[order.key] = fails
         return app.run_worker(
             self._carry_out(order, answer), name=order.line, group=GROUP, exit_on_error=False, exclusive=False
         )
@@ -133,10 +142,12 @@ class Operator:
             order = await self._looked_up(order)
             return await self._ask_and_do(order, answer)
         except AliecsError as error:
+            self._warn_of(key, explain(error))
             self._fail(order.need(self._app.session.store).what, explain(error), exit_code(error), order.line)
             return None
         finally:
             del self._under_way[key]
+            self._fails.pop(key, None)
 
     async def _ask_and_do(self, order: Order, answer: Answer | None) -> Result | None:
         app, store = self._app, self._app.session.store
@@ -204,6 +215,7 @@ class Operator:
         app = self._app
         if result.code:
             what = order.need(app.session.store).what
+            self._warn_of(order.key, result.problem or what)
             self._fail(what, result.problem or what, result.code, order.line)
         elif order.command.name == "quit":
             return
@@ -213,6 +225,11 @@ class Operator:
             self._show(Reading(order.line, found))
         else:
             app.tell(result.empty or "nothing to show", title=order.command.name)
+
+    def _warn_of(self, key: OrderKey, text: str) -> None:
+        """Tell who gave an order that it failed, before the dialog opens on what is shown then."""
+        if fails := self._fails.get(key):
+            fails(text)
 
     def _fail(self, what: str, text: str, code: int, line: str) -> None:
         title = f"{what[:1].upper()}{what[1:]}: {'outcome unknown' if code == 4 else 'failed'}"

@@ -93,6 +93,12 @@ def strip_of(parts: Parts, width: int, ground: Style, *, ellipsis: str = "…") 
     return Strip(segments, width)
 
 
+def title_line(title: str, rest: str, looks: Styles, width: int) -> list[Part]:
+    """Return the heading of a panel over the whole width."""
+    ellipsis = looks.glyph("ellipsis")
+    return [(f" {title} ", looks.heading), (fit(f" {rest}", width - len(title) - 2, ellipsis=ellipsis), looks.heading)]
+
+
 class Lines(Widget):
     """Lines drawn from the store. A subclass says which; they are made once per paint."""
 

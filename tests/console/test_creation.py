@@ -129,7 +129,7 @@ def test_hosts_are_typed_in_several_ways() -> None:
 
 
 def test_without_an_inventory_detectors_are_named() -> None:
-    nothing = Surroundings({}, ("ITS", "TPC"), {"TPC": ""})
+    nothing = Surroundings({}, ("ITS", "TPC"), {"TPC": ""}, is_inventory=False)
     creation = chosen()
     assert creation.toggle_detector("ITS", nothing) == "" and creation.form.changed == {"detectors": '["ITS"]'}
     assert creation.toggle_detector("TPC", nothing) == "TPC is in use"
@@ -166,6 +166,8 @@ def test_the_surroundings_are_those_of_the_picture() -> None:
     around = Surroundings.of(store)
     assert around.detectors == ("ITS", "MFT", "TOF", "TPC") and around.taken == {"ITS": "2ab", "MFT": ""}
     assert around.refusal("flp001") == "ITS is in use by 2ab" and around.refusal("qc01") == ""
+    assert around.is_inventory and not Surroundings.of(store, is_advisory=True).is_inventory
+    assert not Surroundings.of(Store()).is_inventory
 
 
 # ---- the command -------------------------------------------------------------------------------
@@ -244,7 +246,7 @@ def test_hosts_and_detectors_are_looked_at(hosts: list[str], what: str, grade: G
 
 def test_hosts_that_nobody_can_check_are_only_doubtful() -> None:
     creation = chosen()
-    grade, words = words_of(creation, Surroundings())["hosts"]
+    grade, words = words_of(creation, Surroundings(is_inventory=False))["hosts"]
     assert grade is Grade.DOUBTFUL and "does not say which there are" in words
     computed = chosen(specs=(spec("hosts", default="{{ all() }}"),))
     assert words_of(computed)["hosts"] == (Grade.DOUBTFUL, "the core works them out: {{ all() }}")

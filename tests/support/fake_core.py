@@ -313,7 +313,7 @@ class FakeCore(o2control_pb2_grpc.ControlServicer, live_pb2_grpc.LiveServicer):
 
     async def NewEnvironment(self, request: Any, context: Context) -> pb.NewEnvironmentReply:
         await self._called("NewEnvironment", request, context)
-        environment = self.add(request.workflowTemplate, user=request.requestUser.name)
+        environment = self.add(request.workflowTemplate, user=request.requestUser.name, user_vars=dict(request.vars))
         for event in (EnvironmentEvent.DEPLOY, EnvironmentEvent.CONFIGURE):
             environment = await self.move(environment.id, event, request.requestUser.name)
             if environment.state == "ERROR":

@@ -12,7 +12,7 @@ from textual.containers import Horizontal
 
 from console.present import rate, size
 from console.store import Key
-from console.tui.painting import Lines, Part, Parts, fit
+from console.tui.painting import Lines, Part, Parts, title_line
 from console.tui.screens.base import ConsoleScreen
 from console.tui.screens.environment import EnvironmentScreen
 from console.tui.screens.task import open_task
@@ -135,12 +135,6 @@ class Summary(Lines):
             [(f" {_quiet(environment)}", looks.text)],
             _users(environment, looks),
         ]
-
-
-def title_line(title: str, rest: str, looks: Styles, width: int) -> list[Part]:
-    """Return the heading of a panel over the whole width."""
-    ellipsis = looks.glyph("ellipsis")
-    return [(f" {title} ", looks.heading), (fit(f" {rest}", width - len(title) - 2, ellipsis=ellipsis), looks.heading)]
 
 
 def _quiet(environment: Environment) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from rich.cells import cell_len
 from rich.style import Style
@@ -13,6 +13,9 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from console.tui.painting import Parts, desk_of, strip_of
+
+if TYPE_CHECKING:
+    from console.tui.looks import Styles
 
 
 class Section(NamedTuple):
@@ -60,6 +63,10 @@ class Pager(ScrollView, can_focus=True):
         self._lay_out()
         self.scroll_to(y=0, animate=False)
 
+    def below(self, looks: Styles) -> Style:
+        """Return the ground that all of it stands on."""
+        return looks.surface
+
     def text(self) -> str:
         """Return what is shown as plain text."""
         return "".join("".join(text for text, _ in parts).rstrip() + "\n" for _, parts in self._shown)
@@ -86,12 +93,12 @@ class Pager(ScrollView, can_focus=True):
         width = self.size.width
         at = y + int(self.scroll_offset.y)
         if at >= len(self._shown):
-            return Strip.blank(width, looks.surface)
+            return Strip.blank(width, self.below(looks))
         is_title, parts = self._shown[at]
         styled = [(text, looks.title) for text, _ in parts] if is_title else parts
         left = int(self.scroll_offset.x)
         full = strip_of(styled, max(width, self.virtual_size.width), looks.text, ellipsis=looks.glyph("ellipsis"))
-        return full.crop(left, left + width).apply_style(looks.surface)
+        return full.crop(left, left + width).apply_style(self.below(looks))
 
 
 def _holds(line: Parts, words: Sequence[str]) -> bool:
