@@ -359,7 +359,8 @@ async def test_every_kind_of_widget_is_operated_by_keys(core: TemplateCore) -> N
         await pilot.press("right", "shift+left")
         await holds(pilot, lambda: form.value("rate_hz") == "5")
         await pilot.press("enter", "backspace", "7", "5", "enter")
-        await holds(pilot, lambda: form.value("rate_hz") == "75" and app.looks.glyph("bar_full") in line_of(pilot, "Message rate"))
+        full = app.looks.glyph("bar_full")
+        await holds(pilot, lambda: form.value("rate_hz") == "75" and full in line_of(pilot, "Message rate"))
 
         await at_variable(pilot, "Parts")  # listBox of a list
         await pilot.press("enter")
