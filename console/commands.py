@@ -295,6 +295,7 @@ COMMANDS: tuple[Command, ...] = (
             keys="question_mark", surfaces=ATTENDED),
     Command("quit", "leave; the core goes on", "seat:quit_", aliases=("/exit",), keys="ctrl+q", surfaces=ATTENDED),
     Command("about", "show version, endpoint and settings of this console", "core:about", surfaces=(LINE,)),
+    Command("keys", "print the keys of the screen, as a file to be changed", "core:keys", surfaces=(LINE,)),
     Command("repl", "open the prompt; reads lines where it is no terminal", "core:repl", surfaces=(LINE,)),
     Command("tui", "open the screen; what no verb at all does in a terminal", "core:tui", surfaces=(LINE,)),
 )  # fmt: skip

@@ -71,6 +71,11 @@ def _verb(before: argparse.Namespace, known: settings.Settings, problem: str) ->
     known = _told(known, args)
     if command.name == "about":
         return _about(known, before.config)
+    if command.name == "keys":
+        from console.tui.bindings import as_file  # textual comes with it
+
+        sys.stdout.write(as_file())
+        return 0
     if command.name == "repl":
         from console.repl.run import run_repl  # grpc comes with it
 

@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 from textual.worker import Worker
 
-from console import legality, themes
+from console import keymap, legality, themes
 from console.candidates import Sources
 from console.commands import SCREEN, Command
 from console.exit_codes import explain
@@ -22,7 +22,7 @@ from console.parse import HelpAsked
 from console.safety import Arming
 from console.session import Session
 from console.settings import Settings
-from console.tui import order, verb_keys
+from console.tui import bindings, order, verb_keys
 from console.tui.dialogs.base import Choice, Question, Row, Rows
 from console.tui.dialogs.facts import dry_rows
 from console.tui.dialogs.reading import Reading
@@ -82,6 +82,9 @@ class OperatorApp(App[int]):
         self.arming = Arming(settings.arm_s)
         self.operator = Operator(self)
         self._typed_ahead: deque[events.Event] = deque(maxlen=TYPED_AHEAD)
+        known = bindings.known()
+        self.keymap = keymap.load(known, settings.keys)
+        self._usual_keys = known[type(self).__name__]
         self.library = Library(session, lambda work: self.run_worker(work, group="library", exit_on_error=False))
 
     @property
@@ -211,6 +214,11 @@ class OperatorApp(App[int]):
             return ("disarm", True) if self.arming.is_armed else ("arm", not self.session.refusal())
         return binding.description, active.enabled
 
+    def shown_key(self, usual: str) -> str:
+        """Return how a key is shown that the table of verbs, or a tab, has for itself: where the user has moved it."""
+        binding = next((name for name, keys in self._usual_keys.items() if usual in keys.split(",")), "")
+        return self.get_key_display(Binding(self.keymap.key_of(binding, usual) if binding else usual, ""))
+
     def create_environment(self) -> None:
         """Begin a new environment."""
         self.action_show("create")
@@ -315,7 +323,7 @@ class OperatorApp(App[int]):
         found.append(
             verb_section(
                 self.session, self.environment_id, self.arming,
-                lambda key: self.get_key_display(Binding(key, "")), self.looks,
+                self.shown_key, self.looks,
             )
         )  # fmt: skip
         self.push_screen(Reading("Keys and verbs", found))

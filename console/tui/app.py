@@ -79,10 +79,10 @@ class ConsoleApp(OperatorApp):
 
     def __init__(self, session: Session, settings: Settings | None = None, *, problem: str = "") -> None:
         super().__init__(session, settings or Settings())
-        self.tabs: Sequence[Tab] = TABS
+        self.tabs: Sequence[Tab] = [tab._replace(key=self.shown_key(tab.key)) for tab in TABS]
         self._environment_id = ""
         self._frames = Frames(self._paint, self.set_timer)
-        self._problems = [problem] if problem else []
+        self._problems = [*([problem] if problem else []), *self.keymap.problems]
         """Found before there was a screen to show them on."""
         if self.settings.reduced_motion:
             self.animation_level = "none"
@@ -138,6 +138,7 @@ class ConsoleApp(OperatorApp):
             ServicesScreen(),
         ):
             self.install_screen(screen, screen.tab)
+        self.set_keymap(dict(self.keymap.keys))
         self.push_screen("overview")
         self.set_interval(CLOCK_S, self._tick)
         self._following = contextlib.ExitStack()

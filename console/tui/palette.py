@@ -7,7 +7,7 @@ What is offered, and in which order: entries.py.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.style import Style
 from textual import on
@@ -23,6 +23,7 @@ from console.tui.entries import Entry, Found, Offer
 from console.tui.painting import Lines, Part, Parts, desk_of, fit, width_of
 
 if TYPE_CHECKING:
+    from console.tui.actions import OperatorApp
     from console.tui.looks import Styles
 
 RUN, DRY, COPY = "run", "dry", "copy"
@@ -183,7 +184,8 @@ class EntryList(Lines):
         title = fit(entry.title, room, ellipsis=ellipsis)
         parts: list[Part] = [(f"{mark} ", looks.key)]
         parts += [(letter, base + looks.match if at in found.at else base) for at, letter in enumerate(title)]
-        key = f" {self.app.get_key_display(Binding(entry.key, ''))}" if entry.key else ""
+        app = cast("OperatorApp", self.app)
+        key = f" {app.shown_key(entry.key)}" if entry.key else ""
         left = width - width_of(parts) - 3 - len(key)
         told = f"{looks.glyph('skipped')} {entry.why_not}" if is_dim else entry.about
         parts += [

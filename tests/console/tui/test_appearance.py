@@ -9,14 +9,20 @@ import re
 import struct
 import sys
 import termios
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fake_core import FakeCore
 from screen import app_on, screen_of, shows, until
 
+from console import keymap
+from console.keymap import Keymap
 from console.settings import Settings
+from console.tui.bindings import known
 
+Run = Callable[..., Awaitable[Any]]
 COLOUR = re.compile(rb"\x1b\[[0-9;:]*?(?:(?<=[\[;])(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])(?=[;:m]))[0-9;:]*m")
 """An escape sequence that chooses a colour, and not the terminal's own (39, 49)."""
 ALTERNATE_SCREEN = b"\x1b[?1049h"
@@ -141,3 +147,47 @@ async def test_broken_settings_are_told_on_the_screen(core: FakeCore, tmp_path: 
     file = tmp_path / "settings.toml"
     file.write_text("theem = 1\n")
     assert await sent_by_the_screen(core, "--config", str(file), until=b"theem")
+
+
+async def test_keys_of_the_user_work_and_are_shown_and_wrong_ones_are_told(core: FakeCore, folder: Path) -> None:
+    file = folder.parent / "keys.toml"
+    file.write_text(
+        'list.down = "ctrl+n"\napp.tasks = "f9"\napp.theme = "ctrl+t"\nenv.start = ["f5", "x"]\napp.quite = "f1"\n'
+    )
+    first, second = core.add("first", state="CONFIGURED"), core.add("second", state="CONFIGURED")
+    app = app_on(core.endpoint)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await shows(pilot, second.id, "f9", "app.quite:")
+        assert app.environment_id == first.id
+        await pilot.press("ctrl+n")
+        await until(pilot, lambda _: app.environment_id == second.id)
+        await pilot.press("k", "j")
+        await until(pilot, lambda _: app.environment_id == first.id)
+        await pilot.press("f9")
+        await until(pilot, lambda _: app.shown_tab == "tasks")
+        assert app.theme == "dark"
+        await pilot.press("ctrl+t")
+        await until(pilot, lambda _: app.theme == "light")
+        await pilot.press("question_mark")
+        lines = await shows(pilot, "Keys and verbs", "^n")
+        assert any("^n" in line.split() and "down" in line.split() for line in lines)
+        await pilot.press("escape", "ctrl+p")
+        lines = await until(pilot, lambda lines: any("env start" in line for line in lines))
+        assert next(line for line in lines if "env start" in line).split()[-2:] == ["f5", "│"]
+
+
+async def test_the_printed_file_of_keys_names_every_binding_and_changes_nothing(aliecs: Run, folder: Path) -> None:
+    printed = (await aliecs("keys")).out
+    file = folder.parent / "keys.toml"
+    file.write_text(printed)
+    assert keymap.load(known()) == Keymap()
+    file.write_text(re.sub("(?m)^# (?=.* = )", "", printed))
+    found = keymap.load(known())
+    assert set(found.keys) >= {name for names in known().values() for name in names}
+    assert found.problems == ()
+
+
+def test_every_binding_of_the_screen_has_a_name_for_the_file_of_keys() -> None:
+    assert {"list.down", "app.quit", "env.destroy"} <= {name for names in known().values() for name in names}
+    for context, names in known().items():
+        assert all(re.fullmatch(r"[a-z_]+\.[a-z_-]+", name) for name in names), context
