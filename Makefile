@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types contracts protos recordings bench system clean
+.PHONY: help run test check lint types contracts protos recordings pictures bench system clean
 
 help:
 	@echo "make run         start the demo facility and open the console on it (headless where there is no terminal)"
 	@echo "make test        all checks and tests, as CI runs them"
 	@echo "make check       lint, types, import contracts, protobufs and unit tests, without the system tests"
+	@echo "make pictures  paint the screens anew from the recordings: docs/pictures and the goldens of the tests"
 	@echo "make bench       the benchmarks (ratios to a baseline in the same run)"
 	@echo "make protos      regenerate the protobuf code"
 	@echo "make recordings  make the shipped recordings anew, on a facility of their own (two minutes)"
@@ -35,6 +36,10 @@ contracts: $(VENV)/.dev
 
 system: $(VENV)/.dev
 	$(BIN)/pytest -q -m system
+
+pictures: $(VENV)/.dev
+	rm -rf docs/pictures tests/goldens/screens
+	UPDATE_SNAPSHOTS=1 $(BIN)/pytest -q -n auto tests/console/tui/test_goldens.py
 
 bench: $(VENV)/.dev
 	$(BIN)/python -P -m pytest -q -s tests/benchmarks --override-ini=python_files='bench_*.py' -p no:cacheprovider

@@ -216,6 +216,8 @@ class ConsoleApp(OperatorApp):
     def _paint(self, changed: set[Key]) -> None:
         if not self.is_running:  # it is being taken apart
             return
+        if not self._environment_id and (known := self.session.store.environments()):
+            self.focus_environment(known[0].id)
         for screen in self.screen_stack:
             take = getattr(screen, "take", None)
             if take is not None and screen.is_mounted:  # a screen that is being built reads everything when it is shown

@@ -140,3 +140,12 @@ def test_cells_are_cut_and_padded_to_their_width() -> None:
     assert fit("abc", 5) == "abc  " and fit("abc", 5, right=True) == "  abc"
     assert fit("abcdef", 4) == "abc…" and fit("ab\x1b[c", 5) == "ab [c" and fit("日本語", 4) == "日… "
     assert fit("abc", 0) == ""
+
+
+async def test_every_screen_is_about_the_first_environment_until_another_is_chosen(core: FakeCore) -> None:
+    app = app_on(core.endpoint)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("2")
+        await shows(pilot, "no environment is selected")
+        one = core.add(state="CONFIGURED")
+        await shows(pilot, f"{one.id}  ◑ CONFIGURED")
