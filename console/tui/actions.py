@@ -161,7 +161,7 @@ class OperatorApp(App[int]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Leave the keys that open a line to dialogs and to what is being typed into."""
         if action in OPENING:
-            return not isinstance(self.screen, ModalScreen) and not isinstance(self.focused, Input)
+            return None if isinstance(self.screen, ModalScreen) or isinstance(self.focused, Input) else True
         return super().check_action(action, parameters)
 
     # ---- typing ------------------------------------------------------------------------------
