@@ -248,4 +248,4 @@ def safe(text: str) -> str:
         text = text.rpartition("\r")[2].expandtabs(8)
         text = "".join(letter if letter.isprintable() else " " for letter in text)
     text = _VARIATIONS.sub("", text)
-    return text if len(text) <= LINE_LETTERS else text[: LINE_LETTERS - 1] + "…"
+    return text if len(text) <= LINE_LETTERS else f"{text[: LINE_LETTERS - 3]}..."

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 
+from console.glyphs import glyph
 from console.present import look
 from server.api.model import History, OpStatus, Step, StepCall, TransitionProgress, TransitionRecord
 from server.api.states import EnvironmentEvent
@@ -108,6 +109,6 @@ def what_failed(steps: Sequence[Step]) -> list[str]:
     return found
 
 
-def led_to(record: TransitionRecord) -> str:
+def led_to(record: TransitionRecord, *, ascii: bool = False) -> str:
     """Return "CFG»RUN": where it began and where it ended."""
-    return f"{look(record.source).code}»{look(record.reached).code}"
+    return f"{look(record.source).code}{glyph('becomes', ascii=ascii)}{look(record.reached).code}"

@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from textual import on, work
 from textual.binding import Binding, BindingType
+from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.widget import Widget
 
 from console import themes
@@ -22,6 +23,7 @@ from console.theme_watch import watch_theme
 from console.tui.actions import OperatorApp
 from console.tui.frames import Frames
 from console.tui.looks import Styles, default_variables, screen_theme
+from console.tui.painting import PlainScrollBar
 from console.tui.screens.base import ConsoleScreen
 from console.tui.screens.create import CreateScreen
 from console.tui.screens.environment import EnvironmentScreen
@@ -84,6 +86,8 @@ class ConsoleApp(OperatorApp):
         self._frames = Frames(self._paint, self.set_timer)
         self._problems = [*([problem] if problem else []), *self.keymap.problems]
         """Found before there was a screen to show them on."""
+        self.set_class(self.settings.ascii, "-ascii")
+        ScrollBar.renderer = PlainScrollBar if self.settings.ascii else ScrollBarRender  # of all bars of the process
         if self.settings.reduced_motion:
             self.animation_level = "none"
         self.show_theme(self.settings.theme)

@@ -6,18 +6,23 @@ No widget of a list or a panel holds a copy of what it shows: it reads the store
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
+from textual.scrollbar import ScrollBarRender
 from textual.strip import Strip
 from textual.widget import Widget
+
+from console.glyphs import glyph
 
 if TYPE_CHECKING:
     from console.session import Session
     from console.store import Store
     from console.tui.looks import Styles
+
+ELLIPSIS = glyph("ellipsis")
 
 Part = tuple[str, Style]
 """Text and its style."""
@@ -60,7 +65,7 @@ def plain(text: str) -> str:
     return text if text.isprintable() else "".join(letter if letter.isprintable() else " " for letter in text)
 
 
-def fit(text: str, width: int, *, right: bool = False, ellipsis: str = "…") -> str:
+def fit(text: str, width: int, *, right: bool = False, ellipsis: str = ELLIPSIS) -> str:
     """Return the text as wide as that many cells; what is cut ends in an ellipsis. Control characters become blanks."""
     text = plain(text)
     length = cell_len(text)
@@ -76,7 +81,7 @@ def width_of(parts: Parts) -> int:
     return sum(cell_len(text) for text, _ in parts)
 
 
-def strip_of(parts: Parts, width: int, ground: Style, *, ellipsis: str = "…") -> Strip:
+def strip_of(parts: Parts, width: int, ground: Style, *, ellipsis: str = ELLIPSIS) -> Strip:
     """Return parts as a line of exactly that width; the part that does not fit is cut, the rest is ground."""
     segments, left = [], width
     for text, style in parts:
@@ -97,6 +102,13 @@ def title_line(title: str, rest: str, looks: Styles, width: int) -> list[Part]:
     """Return the heading of a panel over the whole width."""
     ellipsis = looks.glyph("ellipsis")
     return [(f" {title} ", looks.heading), (fit(f" {rest}", width - len(title) - 2, ellipsis=ellipsis), looks.heading)]
+
+
+class PlainScrollBar(ScrollBarRender):
+    """A scroll bar without the signs that show parts of a cell."""
+
+    VERTICAL_BARS: ClassVar[list[str]] = [" "] * 8
+    HORIZONTAL_BARS: ClassVar[list[str]] = VERTICAL_BARS
 
 
 class Lines(Widget):

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
 from rich.cells import cell_len
 
+import console
 from console import glyphs
 from console.present import CRITICAL_ERROR, LOOKS
+
+ROOM = Path(console.__file__).parent
 
 
 def test_every_sign_takes_one_cell_and_has_an_ascii_form() -> None:
@@ -24,3 +30,17 @@ def test_heights_go_from_nothing_to_full_and_what_is_outside_is_cut() -> None:
 
 def test_a_spinner_turns_for_ever() -> None:
     assert glyphs.spinner(0) == glyphs.spinner(10) == "⠋" and glyphs.spinner(1, ascii=True) == "/"
+
+
+def test_no_sign_is_drawn_that_is_not_in_the_tables() -> None:
+    """Texts of the code are ASCII, but for the two tables: then ``--ascii`` cannot miss one."""
+    drawn = {}
+    for file in sorted(ROOM.rglob("*.py")):
+        tree = ast.parse(file.read_text())
+        remarks = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in remarks:
+                signs = {letter for letter in node.value if not letter.isascii() and cell_len(letter)}
+                if signs:
+                    drawn.setdefault(file.relative_to(ROOM).as_posix(), set()).update(signs)
+    assert drawn.keys() == {"glyphs.py", "present.py"}, drawn

@@ -309,7 +309,7 @@ class TitleLine(Lines):
             run = f", run {one.run_number or one.last_run_number}" if one.run_number or one.last_run_number else ""
             return [[(f" {one.id} is gone", looks.warn), (f"   it was {one.state}{run}   {one.template}", looks.dim)]]
         look = looks.look(one.state)
-        code = state_code(one).replace("»", looks.glyph("becomes")) if one.transition else one.state
+        code = state_code(one, ascii=looks.ascii) if one.transition else one.state
         parts: list[Part] = [(f" {one.id}  ", looks.title), (f"{look.glyph} {code}", look.style)]
         if one.run_number:
             parts.append((f"   run {one.run_number}", looks.bold))

@@ -79,7 +79,7 @@ class TimelineGrid(ListGrid):
             "": Cell(looks.glyph("bad" if one.error else "ok"), looks.alarm if one.error else looks.good),
             "WHEN": Cell(clock(one.started_ms)[:8], looks.dim),
             "TRANSITION": Cell(one.event),
-            "STATE": Cell(led_to(one).replace("»", looks.glyph("becomes")), style),
+            "STATE": Cell(led_to(one, ascii=looks.ascii), style),
             "TOOK": Cell(span(took_ms / 1000)),
             " ": Cell(_length(took_ms / longest if longest else 0, room, looks), looks.plot),
             "USUAL": Cell(span(usual) if usual is not None else "", looks.dim),

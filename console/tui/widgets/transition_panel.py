@@ -139,7 +139,7 @@ def _finished(record: TransitionRecord, usual: float | None, looks: Styles, widt
     parts.append((f" {'failed after' if record.error else 'took'} {span(took)} ", looks.heading + looks.bold))
     if usual:
         parts.append((f" usually {span(usual)} ", looks.heading))
-    parts.append((f" {led_to(record).replace('»', looks.glyph('becomes'))} ", looks.heading))
+    parts.append((f" {led_to(record, ascii=looks.ascii)} ", looks.heading))
     if record.run_number:
         parts.append((f" run {record.run_number} ", looks.heading))
     if record.user:

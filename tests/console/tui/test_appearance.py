@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from fake_core import FakeCore
-from screen import app_on, screen_of, shows, until
+from screen import app_on, shows, until
 
 from console import keymap
 from console.keymap import Keymap
@@ -71,14 +71,19 @@ async def test_a_broken_theme_is_told_and_the_screen_opens_all_the_same(core: Fa
 async def test_only_ascii_is_drawn_where_that_is_asked_for(core: FakeCore) -> None:
     one = core.add(state="RUNNING")
     core.fault(one.id, "flp002", "RUNNING")
+    core.add(state="CONFIGURED")
     app = app_on(core.endpoint, Settings(ascii=True))
-    async with app.run_test(size=(120, 40)) as pilot:
+    async with app.run_test(size=(100, 24), notifications=True) as pilot:
         await shows(pilot, "OBSERVE", "ERR")
-        for tab in range(1, len(app.tabs) + 1):
-            await pilot.press(app.tabs[tab - 1].key)
-            await until(pilot, lambda _, tab=tab: app.shown_tab == app.tabs[tab - 1].name)  # type: ignore[misc]
-            drawn = "".join(screen_of(app))
-            assert drawn.isascii(), sorted({letter for letter in drawn if not letter.isascii()})
+        opened = [
+            *((tab.key, "OBSERVE") for tab in app.tabs), ("1", "OBSERVE"), ("question_mark", "Keys and verbs"),
+            ("escape,ctrl+p", "What can be done"), ("escape,A", "Arm this console"), ("enter", "ARMED"), ("d", "destroy"),
+            ("escape,y", "copied"), ("colon,e", "explain"), ("escape,slash,x", "no row"),
+        ]  # fmt: skip
+        for keys, text in opened:
+            await pilot.press(*keys.split(","))
+            drawn = "".join(await shows(pilot, text))
+            assert drawn.isascii(), (keys, sorted({letter for letter in drawn if not letter.isascii()}))
 
 
 async def test_nothing_moves_where_that_is_asked_for(core: FakeCore) -> None:
