@@ -58,7 +58,7 @@ def step_name(step: Step) -> str:
     """Return "before", "leave CONFIGURED", "tasks to RUNNING", "enter RUNNING" or "after"."""
     kind, _, rest = step.name.partition("_")
     if step.name.startswith(_TASKS):
-        return f"tasks to {_REACHED.get(rest, rest)}"
+        return f"tasks to {_REACHED[rest]}" if rest in _REACHED else "tasks"
     return kind if rest in EnvironmentEvent.__members__ else f"{kind} {rest}".strip()
 
 
@@ -107,6 +107,16 @@ def what_failed(steps: Sequence[Step]) -> list[str]:
         if step.status in FAILED and step.error and not any(step.error in line for line in calls):
             found.append(f"{step_name(step)}: {step.error}")
     return found
+
+
+def has_failed(record: TransitionRecord) -> bool:
+    """Say whether a transition is no good news: it failed, or led to ERROR as it should."""
+    return bool(record.error) or record.reached == "ERROR"
+
+
+def who(record: TransitionRecord | TransitionProgress) -> str:
+    """Return who asked for a transition; nobody asks for GO_ERROR."""
+    return "" if record.event == "GO_ERROR" else record.user
 
 
 def led_to(record: TransitionRecord, *, ascii: bool = False) -> str:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from server.api.model import Variables
 
-DEFAULT, VAR, USER = "default", "var", "user"
-"""Layers, the weakest first: defaults and vars of template and configuration, what the user gave."""
+DEFAULT, VAR, RUNTIME, USER = "default", "var", "runtime", "user"
+"""Layers, the weakest first: defaults and vars of template and configuration, what was set as it went, what the user gave."""
 
 
 class Variable(NamedTuple):
@@ -22,9 +22,15 @@ class Variable(NamedTuple):
     """The value of the layer below that it stands over; None where there is none."""
 
 
-def rows(variables: Variables) -> list[Variable]:
-    """Return all variables by name, each with the value that counts."""
-    layers = ((USER, variables.user_vars), (VAR, variables.vars), (DEFAULT, variables.defaults))
+def rows(variables: Variables, given: Mapping[str, str]) -> list[Variable]:
+    """Return all variables by name, each with the value that counts.
+
+    Args:
+        given: what the user gave; the core keeps with it what is set while the environment lives.
+    """
+    runtime = {name: value for name, value in variables.user_vars.items() if name not in given}
+    user = {name: value for name, value in variables.user_vars.items() if name in given}
+    layers = ((USER, user), (RUNTIME, runtime), (VAR, variables.vars), (DEFAULT, variables.defaults))
     found = []
     for name in sorted({name for _, values in layers for name in values}):
         (layer, value), *below = [(layer, values[name]) for layer, values in layers if name in values]

@@ -16,7 +16,7 @@ from server.api.model import Environment
 if TYPE_CHECKING:
     from console.tui.looks import Styles
 
-TWO_COLUMNS = 72
+TWO_COLUMNS = 100
 """Columns of the pane from which the facts stand side by side."""
 LABEL = 10
 

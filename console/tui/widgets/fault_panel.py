@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from console.tui.looks import Styles
 
 SHORT_HEIGHT = 3
+
+_BRACKETS = re.compile(r" ?\([^()]*\)")
 
 
 class FaultPanel(Lines):
@@ -58,13 +61,14 @@ def fault_lines(
     heading: list[Part] = [(" First fault ", looks.heading + looks.alarm), (f" {since}{during}{gone}", looks.heading)]
     keys = [] if is_gone else _keys(fault, looks)
     heading.append((" " * max(1, width - width_of(heading) - width_of(keys)), looks.heading))
-    what: list[Part] = [(f" {looks.glyph('bad')} {fault.what or 'failure'}", looks.alarm)]
+    text = what_happened(fault)
+    what: list[Part] = [(f" {looks.glyph('bad')} {text}", looks.alarm)]
     where = _where(fault, looks)
-    cause = fault.cause if fault.cause and fault.cause not in fault.what else ""
+    cause = fault.cause if fault.cause and fault.cause not in text else ""
     following: list[Part] = [("   next   ", looks.dim), (fault.hint or "look at its log", looks.text)]
     if is_short:
         why = [(f" ({cause})", looks.alarm)] if cause else []
-        host = [(f" on {fault.host}", looks.alarm)] if fault.host and fault.host not in fault.what else []
+        host = [(f" on {fault.host}", looks.alarm)] if fault.host and fault.host not in text else []
         return [[*heading, *keys], [*what, *host, *why], following]
     return [
         [*heading, *keys],
@@ -73,6 +77,13 @@ def fault_lines(
         [("   cause  ", looks.dim), (fault.cause or "not known", looks.text)],
         following,
     ]
+
+
+def what_happened(fault: Fault) -> str:
+    """Return what a fault says happened, without the id and the role in brackets: they have a line of their own."""
+    if not fault.task_id or fault.task_id not in fault.what:
+        return fault.what or "failure"
+    return _BRACKETS.sub(lambda found: "" if fault.task_id in found[0] else found[0], fault.what)
 
 
 def _where(fault: Fault, looks: Styles) -> list[Part]:

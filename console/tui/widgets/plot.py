@@ -42,7 +42,7 @@ def plot_lines(
     parts: list[Part] = [(f" {title:{LABEL}}", looks.dim)]
     extra: list[Part] = [(f"   {more}", looks.text)] if more else []
     if not values:
-        return [[*parts, ("no rate yet", looks.dim), *extra]]
+        return [[*parts, ("no rate", looks.dim), *extra]]
     parts += [(says(values[-1]), looks.bold), *extra]
     parts.append((f"   min {says(min(values))}   max {says(max(values))}", looks.dim))
     if width < MIN_WIDTH or height < MIN_HEIGHT + 1:

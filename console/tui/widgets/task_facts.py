@@ -59,26 +59,29 @@ class TaskFacts(Lines):
     def wanted_height(self, width: int) -> int:
         """Return the lines that everything takes."""
         task = self.shown
-        facts, metrics = 6, len(task.metrics) if task else 0
-        return max(facts, metrics) if width >= SIDE_BY_SIDE else facts + metrics
+        above = bool(task and (task_problem(task) or task.exit_code is not None or task.signal))
+        facts, metrics = 5, len(task.metrics) if task else 0
+        return above + (max(facts, metrics) if width >= SIDE_BY_SIDE else facts + metrics)
 
     def lines(self, looks: Styles, width: int, height: int) -> Sequence[Parts]:
         task = self.shown
         if task is None:
             return [[(f" no task {self.task_id}", looks.dim)]]
-        facts = self._facts(task, looks)
+        problem, *facts = self._facts(task, looks)
+        above: list[Parts] = [problem] if problem[-1][0] else []
         metrics = [self._metric(metric, looks) for metric in task.metrics]
         if width < SIDE_BY_SIDE:
-            return [*facts, *metrics]
+            return [*above, *facts, *metrics]
         half = width // 2
         joined: list[Parts] = []
         for number in range(max(len(facts), len(metrics))):
             left = _cut(facts[number], half) if number < len(facts) else []
             right = metrics[number] if number < len(metrics) else []
             joined.append([*left, (" " * (half - width_of(left)), looks.text), *right])
-        return joined
+        return [*above, *joined]
 
     def _facts(self, task: Task, looks: Styles) -> list[list[Part]]:
+        """Return a line each; the first is about what went wrong and ends in "" if nothing did."""
         now_s = self.desk.session.now()
         since = f"   since {clock(task.state_since_ms)[:8]}, {age(now_s - task.state_since_ms / 1000)}"
         is_gone = self.store.task(task.task_id) is None
@@ -87,10 +90,10 @@ class TaskFacts(Lines):
         ended += [f"signal {task.signal}"] if task.signal else []
         said = "   ".join([problem] * bool(problem) + [text for text in ended if text not in problem])
         parts: list[tuple[str, list[Part]]] = [
+            ("problem", [(said, looks.alarm)]),
             ("state", [(task.state, looks.look(task.state, critical=task.critical).style),
                        (f"   {task.status}", looks.text), (since if task.state_since_ms else "", looks.dim),
                        ("   it is gone: this is how it last was" if is_gone else "", looks.warn)]),
-            ("problem", [(said, looks.alarm)]),
             ("place", [(task.host or "-", looks.bold), (f"   pid {task.pid}" if task.pid else "", looks.text),
                        (f"   {task.mode}" if task.mode else "", looks.dim),
                        ("   critical" if task.critical else "   not critical", looks.dim)]),
@@ -98,9 +101,7 @@ class TaskFacts(Lines):
             ("class", [(task.class_name or short_class(task.name), looks.dim)]),
             ("command", [(self.command or "-", looks.text)]),
         ]  # fmt: skip
-        return [
-            [(f" {label:{LABEL}}", looks.dim), *texts] for label, texts in parts if label != "problem" or texts[0][0]
-        ]
+        return [[(f" {label:{LABEL}}", looks.dim), *texts] for label, texts in parts]
 
     def _metric(self, metric: Metric, looks: Styles) -> list[Part]:
         values = self._values.get(metric.name, ())

@@ -131,7 +131,9 @@ class TaskGrid(Grid):
 
 
 def task_rate(task: Task) -> str:
-    """Return what flows through a task, "-" if it does not say."""
+    """Return what flows through a task, "-" if it does not say or is no more."""
+    if task.status == "INACTIVE":
+        return "-"
     return next((rate(metric.value) for metric in task.metrics if metric.unit in ("B/s", "bytes/s")), "-")
 
 

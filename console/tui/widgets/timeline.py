@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from console.charts import bar
 from console.filters import Fields
 from console.present import clock, look, run_number, span
-from console.transitions import elapsed_s, led_to, usual_s, what_failed
+from console.transitions import elapsed_s, has_failed, led_to, usual_s, what_failed, who
 from console.tui.widgets.grid import Cell, Column, ListGrid
 from server.api.model import TransitionProgress, TransitionRecord
 
@@ -76,7 +76,7 @@ class TimelineGrid(ListGrid):
         style = looks.look(one.reached).style
         outcome = Cell(failed, looks.alarm if one.error else looks.warn) if failed else Cell("done", looks.dim)
         return {
-            "": Cell(looks.glyph("bad" if one.error else "ok"), looks.alarm if one.error else looks.good),
+            "": Cell(looks.glyph("bad" if has_failed(one) else "ok"), looks.alarm if has_failed(one) else looks.good),
             "WHEN": Cell(clock(one.started_ms)[:8], looks.dim),
             "TRANSITION": Cell(one.event),
             "STATE": Cell(led_to(one, ascii=looks.ascii), style),
@@ -84,7 +84,7 @@ class TimelineGrid(ListGrid):
             " ": Cell(_length(took_ms / longest if longest else 0, room, looks), looks.plot),
             "USUAL": Cell(span(usual) if usual is not None else "", looks.dim),
             "RUN": Cell(run_number(one.run_number), looks.dim),
-            "WHO": Cell(one.user or "-", looks.dim),
+            "WHO": Cell(who(one) or "-", looks.dim),
             "OUTCOME": outcome,
         }
 
@@ -104,7 +104,7 @@ class TimelineGrid(ListGrid):
             " ": Cell(_length(share, room, looks), looks.plot_mark),
             "USUAL": Cell(span(usual) if usual else "", looks.dim),
             "RUN": Cell(run_number(environment.run_number), looks.dim),
-            "WHO": Cell(progress.user or "-", looks.dim),
+            "WHO": Cell(who(progress) or "-", looks.dim),
             "OUTCOME": Cell(progress.waiting_for or progress.step, looks.text),
         }
 

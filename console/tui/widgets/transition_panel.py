@@ -19,6 +19,7 @@ from console.transitions import (
     UNDER_WAY,
     call_name,
     elapsed_s,
+    has_failed,
     is_tasks,
     last_finished,
     led_to,
@@ -28,6 +29,7 @@ from console.transitions import (
     step_name,
     usual_s,
     what_failed,
+    who,
 )
 from console.tui.painting import Lines, Part, Parts, width_of
 from console.tui.widgets.plot import bar_parts
@@ -125,15 +127,15 @@ def _running(progress: TransitionProgress, now_s: float, looks: Styles, width: i
     if limit := usual or budget:
         bar_style = looks.heading + (looks.plot if style is looks.heading else style)
         parts += [(" ", looks.heading), *bar_parts(seconds / limit, BAR, looks, bar_style), (" ", looks.heading)]
-    if progress.user:
-        parts.append((f" by {progress.user} ", looks.heading))
+    if user := who(progress):
+        parts.append((f" by {user} ", looks.heading))
     if budget:
         parts.append((f" tasks have {_whole(budget)} ", looks.heading))
     return _padded(parts, looks, width)
 
 
 def _finished(record: TransitionRecord, usual: float | None, looks: Styles, width: int) -> list[Part]:
-    sign, style = ("bad", looks.alarm) if record.error else ("ok", looks.good)
+    sign, style = ("bad", looks.alarm) if has_failed(record) else ("ok", looks.good)
     took = (record.ended_ms - record.started_ms) / 1000
     parts: list[Part] = [(f" {looks.glyph(sign)} {record.event} ", looks.heading + style)]
     parts.append((f" {'failed after' if record.error else 'took'} {span(took)} ", looks.heading + looks.bold))
@@ -142,8 +144,8 @@ def _finished(record: TransitionRecord, usual: float | None, looks: Styles, widt
     parts.append((f" {led_to(record, ascii=looks.ascii)} ", looks.heading))
     if record.run_number:
         parts.append((f" run {record.run_number} ", looks.heading))
-    if record.user:
-        parts.append((f" by {record.user} ", looks.heading))
+    if user := who(record):
+        parts.append((f" by {user} ", looks.heading))
     return _padded(parts, looks, width)
 
 

@@ -38,7 +38,8 @@ class VariableGrid(ListGrid):
 
     def rows(self) -> Iterable[str]:
         variables = self.store.variables(self.desk.environment_id)
-        known = rows(variables) if variables else []
+        environment = self.store.environment(self.desk.environment_id)
+        known = rows(variables, environment.user_vars if environment else {}) if variables else []
         self._variables = {one.name: one for one in known if one.layer == USER or not self.only_changed}
         return self._variables
 

@@ -14,9 +14,10 @@ from textual.pilot import Pilot
 from console.settings import Settings
 from console.store import Store
 from console.tui.app import ConsoleApp
+from console.tui.widgets.fault_panel import what_happened
 from console.tui.widgets.role_tree import RoleGrid
 from console.tui.widgets.task_grid import TaskGrid
-from server.api.model import Environment, History, TransitionRecord
+from server.api.model import Environment, Fault, History, TransitionRecord
 from server.api.states import EnvironmentEvent
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
@@ -39,11 +40,12 @@ def running(core: FakeCore, name: str = "readout-demo") -> Environment:
     one = replace(
         one, state="RUNNING", run_number=571204, run_type="PHYSICS", flps=162, detectors=("ITS", "TPC"),
         tasks_ok=one.tasks_total, tasks_active=one.tasks_total, bytes_per_s=25e6, bytes_moved=3.1e12,
+        user_vars={"dcs_enabled": "true"},
     )  # fmt: skip
     core.show(one)
     core.variables(
         one.id, defaults={"rate_hz": "50", "dcs_enabled": "false", "long": "one\ntwo\x1b[31m"},
-        vars={"odc_n_epns": "280", "epn_enabled": "true"}, user_vars={"dcs_enabled": "true"},
+        vars={"odc_n_epns": "280", "epn_enabled": "true"}, user_vars={"dcs_enabled": "true", "run_number": "571204"},
     )  # fmt: skip
     return one
 
@@ -254,6 +256,7 @@ async def test_variables_say_whose_they_are_and_can_be_those_of_the_user_only(co
         lines = await shows(pilot, "VARIABLE")
         assert "user" in row_with(lines, "dcs_enabled") and "true" in row_with(lines, "dcs_enabled")
         assert "default" in row_with(lines, "rate_hz") and "var" in row_with(lines, "odc_n_epns")
+        assert "runtime" in row_with(lines, "run_number")
         assert "one two" in row_with(lines, "long") and all("\x1b" not in line for line in lines)
         await pilot.press("u")
         lines = await until(pilot, lambda lines: not any("rate_hz" in line for line in lines))
@@ -370,3 +373,13 @@ async def test_filters_keep_the_way_to_what_they_let_through(core: FakeCore) -> 
         assert roles.row_count() == 3 and any("host-flp007" in line for line in lines)
         roles.show_only("")
         await shows(pilot, "30 folded healthy")
+
+
+def test_a_fault_says_what_happened_without_what_has_a_line_of_its_own() -> None:
+    fault = Fault(
+        environment_id="2abc", task_id="36TcaU", task="sink", host="flp003",
+        what="critical task sink (36TcaU, role demo.flp003.sink) on flp003 was ended by signal 9 (core dumped)",
+    )  # fmt: skip
+    assert what_happened(fault) == "critical task sink on flp003 was ended by signal 9 (core dumped)"
+    assert what_happened(replace(fault, task_id="other")) == fault.what
+    assert what_happened(Fault(environment_id="2abc")) == "failure"
