@@ -6,6 +6,7 @@ many tasks or roles yields now and then, so that whoever runs it can let the eve
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -30,7 +31,7 @@ from server.api.model import (
 from server.api.outline import EnvironmentOutline
 from server.api.replies import EnvironmentInfo, FrameworkInfo, ServiceInfo, TaskSummary
 
-PIECES_AT_ONCE = 500
+PIECES_AT_ONCE = 250
 
 Key = tuple[Kind, str]
 
@@ -63,7 +64,9 @@ class Sightings:
         self._roster: Mapping[str, TaskSummary] = {}
         """Of the last reply to GetTasks."""
         self._tasks: dict[str, Task] = {}
-        self._hosts: set[str] = set()
+        self._hosts: Counter[str] = Counter()
+        """How many tasks are on each; one that has none any more stays."""
+        self._moved_hosts: set[str] = set()
         self._services: set[str] = set()
         self._dirty: set[str] = set()
         self._core: Core | None = None
@@ -103,8 +106,9 @@ class Sightings:
         if seen is None:
             return  # gone while it was asked for
         self._environment(outline.info, at_ms)
-        if outline.public is not None:
+        if outline.public is not None and outline.public != seen.public:
             seen.public = outline.public
+            self._dirty.add(outline.info.id)
         yield from self._members(seen, outline.tasks, at_ms)
         if outline.roles and not (seen.tree and seen.tree.is_as_told(outline.roles)):
             yield from self._grow(seen, Tree(outline.info.id, outline.roles, seen.tasks))
@@ -133,8 +137,9 @@ class Sightings:
                 self._judge(seen, at_ms)
                 self._put(self._view(seen))
                 self._put(stock.variables(seen.info))
-        if dirty:
-            self._count_hosts()
+        moved, self._moved_hosts = self._moved_hosts, set()
+        for host in moved:
+            self._put(stock.host(host, tasks=self._hosts[host]))
         self._has_begun = True
 
     # ---- changes -----------------------------------------------------------------------------
@@ -250,9 +255,12 @@ class Sightings:
         """Take in all tasks of an environment."""
         for gone in seen.tasks.keys() - tasks.keys():
             self._lose(gone, seen.info.id)
-        seen.is_explained = True
-        self._dirty.add(seen.info.id)
-        yield from self._take_in([task for task in tasks.values() if self._is_news(task, seen.info.id)], seen, at_ms)
+        if not seen.is_explained:
+            seen.is_explained = True
+            self._dirty.add(seen.info.id)
+        news = [task for task in tasks.values() if self._is_news(task, seen.info.id)]
+        if news:
+            yield from self._take_in(news, seen, at_ms)
 
     def _take_in(self, tasks: list[TaskSummary], seen: _Seen | None, at_ms: int) -> Iterator[None]:
         """Take in tasks that are new or have changed, of one environment or of none."""
@@ -270,12 +278,15 @@ class Sightings:
             now = stock.task(task, environment_id=environment_id, path=path, state_since_ms=since_ms)
             self._tasks[task.task_id] = now
             self._put(now)
+            self._move(before.host if before else "", now.host)
             if before is not None and now.state == "ERROR" != before.state:
                 self._log_task(now, at_ms)
             if number % PIECES_AT_ONCE == 0:
                 yield
-        for role in seen.tree.update(tasks) if seen and seen.tree else ():
+        for number, role in enumerate(seen.tree.update(tasks) if seen and seen.tree else (), 1):
             self._put(role)
+            if number % PIECES_AT_ONCE == 0:
+                yield
         self._dirty.add(environment_id)
 
     def _grow(self, seen: _Seen, tree: Tree) -> Iterator[None]:
@@ -296,14 +307,20 @@ class Sightings:
         self._environment_of.pop(task_id, None)
         if (seen := self._seen.get(environment_id)) is not None:
             seen.tasks.pop(task_id, None)
-        if self._tasks.pop(task_id, None) is not None:
+        task = self._tasks.pop(task_id, None)
+        if task is not None:
+            self._move(task.host, "")
             self._drop((Kind.TASK, task_id))
         self._dirty.add(environment_id)
 
-    def _count_hosts(self) -> None:
-        for host in stock.hosts(self._tasks.values(), known=self._hosts):
-            self._hosts.add(host.name)
-            self._put(host)
+    def _move(self, before: str, host: str) -> None:
+        """Count a task on a host and no longer on the one before; "" for none."""
+        if before == host:
+            return
+        for name, change in ((before, -1), (host, 1)):
+            if name:
+                self._hosts[name] += change
+                self._moved_hosts.add(name)
 
     # ---- telling -----------------------------------------------------------------------------
 

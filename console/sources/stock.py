@@ -7,8 +7,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import reduce
 
-from occ.states import TaskState, product
+from occ.states import TaskState, aggregate
 from server.api.model import (
     Core,
     Environment,
@@ -147,11 +148,9 @@ def task(summary: TaskSummary, *, environment_id: str, path: str, state_since_ms
     )
 
 
-def hosts(tasks: Iterable[Task], known: Iterable[str]) -> list[Host]:
-    """Return the hosts on which tasks are or, as ``known``, were; a stock core tells of no others."""
-    counts = Counter(dict.fromkeys(known, 0))
-    counts.update(task.host for task in tasks if task.host)
-    return [Host(name=name, tasks=count) for name, count in counts.items()]
+def host(name: str, *, tasks: int) -> Host:
+    """Return a host on which tasks are or were; a stock core tells of no others."""
+    return Host(name=name, tasks=tasks)
 
 
 def role(outline: RoleOutline, *, environment_id: str, order: int, parent: str, critical: bool) -> Role:
@@ -182,11 +181,11 @@ def variables(info: EnvironmentInfo) -> Variables:
 
 def combined(children: Sequence[Role]) -> tuple[str, str]:
     """Return state and status that a role with these children has (core.md 3.6)."""
-    state, status = TaskState.INVARIANT, Status.INVARIANT
-    for child in children:
-        if child.kind == "aggregator" or child.critical:
-            state = product(state, TaskState.parse(child.state))
-            status = status_product(status, Status.__members__.get(child.status, Status.UNDEFINED))
+    seen = {(child.state, child.status) for child in children if child.kind == "aggregator" or child.critical}
+    state = aggregate(TaskState.parse(one) for one, _ in seen)
+    status = reduce(
+        status_product, (Status.__members__.get(one, Status.UNDEFINED) for _, one in seen), Status.INVARIANT
+    )
     return state.value, status.value
 
 

@@ -5,7 +5,7 @@ loop goes on between pieces. The messages: outline.proto; the same replies read 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from server.api import o2control_pb2 as pb
@@ -13,7 +13,7 @@ from server.api import outline_pb2
 from server.api.client import Client
 from server.api.replies import EnvironmentInfo, TaskSummary
 
-PIECES_AT_ONCE = 500
+PIECES_AT_ONCE = 250
 """Between two turns of the event loop; a few milliseconds."""
 
 
@@ -98,13 +98,17 @@ class OutlineReader:
 
 async def _read_roles(workflow: bytes) -> tuple[RoleOutline, ...]:
     found: list[RoleOutline] = []
-    ahead = [(workflow, -1)]
+    ahead: list[tuple[Iterator[bytes], int]] = [(iter((workflow,)), -1)]
     while ahead:
-        data, parent = ahead.pop()
+        siblings, parent = ahead[-1]
+        data = next(siblings, None)
+        if data is None:
+            ahead.pop()
+            continue
         role = outline_pb2.Role.FromString(data)
         is_leaf = not role.roles
         task_id = role.task_ids[0] if is_leaf and role.task_ids else ""
-        ahead += [(child, len(found)) for child in reversed(role.roles)]
+        ahead.append((iter(role.roles), len(found)))
         found.append(RoleOutline(role.name, role.full_path, role.state, role.status, parent, task_id, is_leaf))
         if len(found) % PIECES_AT_ONCE == 0:
             await asyncio.sleep(0)
