@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
-from hypothesis import given
-from hypothesis import strategies as st
-
 from console.store import Link, Store
-from console.tui.widgets.task_order import TaskOrder, key_of
 from server.api.model import (
     Batch,
     Change,
@@ -204,37 +199,3 @@ def test_the_link_is_part_of_the_store() -> None:
     version = store.version
     store.set_link(Link.LOST, "gone")
     assert (store.link, store.problem) == (Link.LOST, "gone") and store.version > version
-
-
-_TASKS = st.builds(
-    Task,
-    task_id=st.sampled_from([f"t{n}" for n in range(12)]),
-    state=st.sampled_from(["ERROR", "RUNNING", "STANDBY", "odd"]),
-    host=st.sampled_from(["a", "b"]),
-    critical=st.booleans(),
-)
-
-
-def ids(order: TaskOrder) -> list[str]:
-    return [order[at] for at in range(len(order))]
-
-
-@given(st.lists(_TASKS, max_size=20), st.lists(st.one_of(_TASKS, st.sampled_from(["t1", "t2", "t99"])), max_size=20))
-def test_the_order_of_tasks_is_that_of_sorting_all_of_them(first: list[Task], then: list[Task | str]) -> None:
-    known = {task.task_id: task for task in first}
-    order = TaskOrder()
-    order.reset(known.values())
-    for one in then:
-        if isinstance(one, str):
-            known.pop(one, None)
-            order.change((), [one])
-        else:
-            known[one.task_id] = one
-            order.change([one], ())
-        assert ids(order) == _sorted(known.values())
-        assert all(order.index(task_id) == at for at, task_id in enumerate(ids(order)))
-    assert order.index("no such task") is None
-
-
-def _sorted(tasks: Iterable[Task]) -> list[str]:
-    return [key[4] for key in sorted(map(key_of, tasks))]
