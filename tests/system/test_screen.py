@@ -6,7 +6,7 @@ import os
 import signal
 
 from facility import Facility
-from screen import app_on, screen_of, shows, until
+from screen import app_on, screen_of, shows, told, until
 
 STOPPED_S = 10
 LONG_S = 20.0
@@ -32,6 +32,8 @@ async def test_a_core_that_is_stopped_is_seen_by_the_age_of_its_data_and_nothing
             assert 5 <= age_shown(lines) and "data is" in app.session.refusal()
             lines = await until(pilot, lambda lines: "STALE" in lines[0] and age_shown(lines) >= STOPPED_S - 1, LONG_S)
             assert created.id in "\n".join(lines)
+            app.operator.submit(["env", "start", created.id])
+            await told(pilot, "not possible now: data is")
         finally:
             os.kill(facility.process.pid, signal.SIGCONT)
         await until(pilot, lambda lines: "●" in lines[0] and "STALE" not in lines[0])
