@@ -197,8 +197,11 @@ async def test_only_trouble_is_told_unasked(core: FakeCore, terminal: PseudoTerm
     await waits(terminal)
     terminal.press("set notify none\r")
     await terminal.shows("which events are told unasked")
-    await waits(terminal)
-    core.publish(EnvironmentEvent(at_ms=1, environment_id="2ab1CDEFgh", error="a new trouble"))
+    terminal.press("use 2ab1\r")
+    await waits(terminal, "ERR")
+    trouble = EnvironmentEvent(at_ms=1, environment_id="2ab1CDEFgh", error="a new trouble")
+    core.publish(replace(core.environments["2ab1CDEFgh"], state="CONFIGURED"), trouble)
+    await waits(terminal, "CFG")
     terminal.press("events -n 1\r")
     await terminal.shows("a new trouble")
     assert sum("a new trouble" in line for line in terminal.lines) == 1
