@@ -92,6 +92,11 @@ class OperatorApp(App[int]):
         """The environment that all screens are about, "" for none; it stays when the link is lost."""
         raise NotImplementedError
 
+    @property
+    def has_verbs(self) -> bool:
+        """What is shown is about environments that are there."""
+        raise NotImplementedError
+
     def focus_environment(self, environment_id: str) -> None:
         """Make all screens be about an environment."""
         raise NotImplementedError
@@ -196,6 +201,10 @@ class OperatorApp(App[int]):
         """Give the verb that a key means for the environment that the screens are about."""
         environment_id = self.environment_id
         command = verb_keys.meant(verb_keys.by_key()[key], self.session, environment_id)
+        if not self.has_verbs and legality.takes_environment(command):
+            told = "this screen is about an environment that is not there yet; others have its keys"
+            self.tell(told, title=f"{command.name}: not here", severity="warning")
+            return
         if not environment_id and legality.takes_environment(command):
             self.tell("no environment selected", title=f"{command.name}: not possible now", severity="warning")
             return
@@ -206,6 +215,8 @@ class OperatorApp(App[int]):
         binding = active.binding
         is_verb = binding.id == "app.arm" or binding.action.startswith(f"{verb_keys.ACTION}(")
         if is_verb and self.session.replay is not None:
+            return "", False
+        if is_verb and binding.id != "app.arm" and not self.has_verbs:
             return "", False
         if is_verb and binding.id != "app.arm":
             key = binding.action.split("'")[1]

@@ -105,6 +105,11 @@ class ConsoleApp(OperatorApp):
         return screen.tab if screen else ""
 
     @property
+    def has_verbs(self) -> bool:
+        screen = self.console_screen
+        return screen is None or screen.has_verbs
+
+    @property
     def console_screen(self) -> ConsoleScreen | None:
         """The screen that is shown, or that a dialog stands on."""
         return next((it for it in reversed(self.screen_stack) if isinstance(it, ConsoleScreen)), None)

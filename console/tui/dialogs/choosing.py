@@ -36,6 +36,7 @@ class Choosing(Dialog[str]):
     Choosing Input { height: 1; border: none; padding: 0 1; background: $panel; margin-bottom: 1; }
     Choosing #keys-of { margin-top: 1; }
     """
+    is_made_for_typing = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down", "move(1)", "down", show=False, id="choosing.down"),
         Binding("up", "move(-1)", "up", show=False, id="choosing.up"),
@@ -66,6 +67,7 @@ class Choosing(Dialog[str]):
         if not self._is_many:
             self._list.select(self.text)
         self._say("")
+        self.desk.typing_begins(self)
 
     @property
     def _list(self) -> ChoiceGrid:

@@ -29,6 +29,7 @@ class Writing(Dialog[str]):
     Writing > #box { width: 90; }
     Writing TextArea, Writing TextArea:focus { border: none; background: $panel; padding: 0 1; margin: 1 0; height: 8; }
     """
+    is_made_for_typing = True
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "accept", "take it", priority=True, id="writing.accept")]
 
     def __init__(
@@ -54,6 +55,7 @@ class Writing(Dialog[str]):
         area.move_cursor(area.document.end)
         area.focus()
         self._say(())
+        self.desk.typing_begins(self)
 
     def action_accept(self) -> None:
         """Take the text, or say what is wrong with it."""

@@ -38,6 +38,8 @@ class ConsoleScreen(Screen[None]):
 
     tab = ""
     """Name of the tab that the header marks."""
+    has_verbs = True
+    """It is about environments that are there, to which keys give verbs."""
 
     def body(self) -> ComposeResult:
         """Yield what stands between header and keys."""

@@ -46,6 +46,7 @@ class CreateScreen(ConsoleScreen):
     """S4 of the console's design."""
 
     tab = "create"
+    has_verbs = False
     DEFAULT_CSS = """
     CreateScreen.-wide #sources, CreateScreen.-wide #detectors { width: 44; }
     CreateScreen.-wide #step-3, CreateScreen.-wide #step-4 { layout: horizontal; }
@@ -61,7 +62,6 @@ class CreateScreen(ConsoleScreen):
         Binding("less_than_sign", "back", "back", id="create.back"),
         Binding("X", "start_over", "start over", show=False, id="create.start_over"),
         Binding("escape", "leave", "leave", id="create.leave"),
-        Binding("c,d,r,s", "no_verb", "not here", show=False, id="create.no_verb"),
     ]
 
     def __init__(self) -> None:
@@ -208,10 +208,6 @@ class CreateScreen(ConsoleScreen):
     def action_back(self) -> None:
         """Go to the step before."""
         self._go(self.step - 1)
-
-    def action_no_verb(self) -> None:
-        """Say why the keys of verbs mean nothing here."""
-        self.tell("this screen is about an environment that is not there yet; 1 and 2 show those that are")
 
     def action_leave(self) -> None:
         """Leave what was begun within the step; with nothing begun leave the screen, with the draft saved."""

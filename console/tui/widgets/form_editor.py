@@ -16,8 +16,7 @@ class Editor(Input):
     """Enter and Tab take what was typed, Esc leaves the value as it was."""
 
     DEFAULT_CSS = """
-    Editor { layer: above; position: absolute; display: none; height: 1; border: none; padding: 0; background: $selection; }
-    Editor.-open { display: block; }
+    Editor { layer: above; position: absolute; height: 1; border: none; padding: 0; background: $selection; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "leave", id="editor.leave"),
@@ -35,6 +34,7 @@ class Editor(Input):
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id, compact=True, select_on_focus=False)
         self.cursor_blink = False
+        self.display = False
         self._name = ""
 
     def open(self, grid: VariableGrid, name: str, text: str) -> None:
@@ -47,8 +47,8 @@ class Editor(Input):
         self.cursor_position = len(text)
         self.styles.offset = (left, at - int(grid.scroll_offset.y) + 1)
         self.styles.width = max(10, grid.size.width - left)
-        self.add_class("-open")
-        self.focus()
+        self.display = True
+        self.screen.set_focus(self)  # at once: what is typed next is for it
 
     def action_leave(self) -> None:
         self._close()
@@ -66,11 +66,11 @@ class Editor(Input):
 
     def on_blur(self, event: events.Blur) -> None:
         """Take what was typed also when something else gets the focus."""
-        if self.has_class("-open") and self.screen.is_current:
+        if self.display and self.screen.is_current:
             self.action_accept()
 
     def _close(self) -> None:
         self._name = ""
-        if self.has_class("-open"):
-            self.remove_class("-open")
-            self.screen.query_one(VariableGrid).focus()
+        if self.display:
+            self.display = False
+            self.screen.set_focus(self.screen.query_one(VariableGrid))

@@ -36,6 +36,7 @@ class Prompt(ModalScreen[None]):
     Prompt.-problem #problem { display: block; }
     Prompt Input { width: 1fr; height: 1; border: none; padding: 0; background: $selection; }
     """
+    is_made_for_typing = True
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave", id="prompt.leave")]
 
     def __init__(self, label: str, text: str, take: Callable[[str], str], *, hint: str = "") -> None:
@@ -56,6 +57,7 @@ class Prompt(ModalScreen[None]):
 
     def on_mount(self) -> None:
         self.query_one(Input).focus()
+        desk_of(self).typing_begins(self)
 
     def take(self, changed: set[Key]) -> None:
         """Nothing of the picture is shown here."""

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from form_world import production_specs
 from screen import app_on, screen_of, shows, until
+from stock_core import StockCore
 from template_core import REPO, TemplateCore
 from textual.pilot import Pilot
 
@@ -175,7 +176,8 @@ async def test_keys_of_verbs_do_nothing_here(core: TemplateCore) -> None:
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await at_step(pilot, 2)
         await pilot.press("s", "d")
-        await shows(pilot, "this screen is about")
+        lines = await shows(pilot, "this screen is about")
+        assert "configure" not in lines[-1]
         assert "ControlEnvironment" not in core.calls
 
 
@@ -316,6 +318,26 @@ async def test_without_an_inventory_hosts_are_typed_and_called_advisory(core: Te
         await holds(
             pilot, lambda: form_of(app).creation.words()[3:] == ["--hosts", "flp007,flp008", "--detectors", "ITS"]
         )
+
+
+async def test_a_core_that_is_polled_is_asked_for_what_was_typed(core: TemplateCore) -> None:
+    async with StockCore(core.endpoint) as stock:
+        app = app_on(stock.endpoint)
+        async with app.run_test(size=(120, 40), notifications=True) as pilot:
+            await shows(pilot, "ADVISORY")
+            app.arm()
+            await at_step(pilot, 2)
+            await shows(pilot, "advisory: hosts are those of the template", "flp001", "flp002", "ITS")
+            await pilot.press("i", "comma")
+            await typed(pilot, "flp077")
+            await pilot.press("enter")
+            await shows(pilot, "3 hosts, chosen here", "▲ 3 hosts; this core does not say which there are")
+            await pilot.press("greater_than_sign", "greater_than_sign", "enter")
+            await shows(pilot, "Creating an environment")
+            await pilot.press("right", "enter")
+            await until(pilot, lambda lines: app.shown_tab == "environment", 30.0)
+            request = next(one for one in core.requests if type(one).__name__ == "NewEnvironmentRequest")
+            assert json.loads(request.vars["hosts"]) == ["flp001", "flp002", "flp077"]
 
 
 # ---- step 3 ------------------------------------------------------------------------------------

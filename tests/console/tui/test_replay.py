@@ -11,6 +11,7 @@ import pytest
 from screen import screen_of, shows, until
 from textual.pilot import Pilot
 
+from console import draft
 from console.session import Session
 from console.settings import Settings
 from console.tui.replay import ReplayApp
@@ -77,3 +78,16 @@ async def test_nothing_can_be_asked_of_a_core_while_a_recording_is_shown() -> No
             await app.session.client.environments()
         with pytest.raises(RefusedError):
             await app.session.client.destroy("2abc")
+
+
+async def test_nothing_can_be_made_in_a_recording_and_no_draft_is_touched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    async with playing(DEATH, (80, 24), speed=0.0) as (_, pilot):
+        await shows(pilot, "ERR")
+        await pilot.press("7")
+        await shows(pilot, "the templates could not be listed", "recording")
+        await pilot.press("greater_than_sign", "X")
+        await shows(pilot, "no template chosen yet")
+    assert not draft.folder().exists()
