@@ -84,7 +84,7 @@ class Core:
         state.mkdir(parents=True, exist_ok=True)
         self.journal = await Journal.open(state / "journal.sqlite", deadline_s=settings.journal_timeout_s)
         self.configuration = await Configuration.open(
-            settings.configuration_path, deadline_s=settings.config_timeout_s, framework_id=f"local-{self.instance}"
+            settings.configuration_uri, deadline_s=settings.config_timeout_s, framework_id=f"local-{self.instance}"
         )
         self.backend = LocalBackend(
             LocalParts(
@@ -146,7 +146,7 @@ class Core:
             put=lambda key, value: self.configuration.runtime_put("aliecs", key, value),
         )
         self.loader = WorkflowLoader(
-            configuration=settings.configuration_path, instance=self.instance, deadline_s=settings.load_timeout_s
+            configuration=settings.configuration_uri, instance=self.instance, deadline_s=settings.load_timeout_s
         )
         await self.loader.start()
 

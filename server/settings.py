@@ -15,6 +15,7 @@ import msgspec
 import yaml
 
 from occ.errors import ConfigError
+from server.config.address import parse_address
 from server.template.duration import parse_duration
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
@@ -38,7 +39,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     config_service_uri: Annotated[
         str,
         msgspec.Meta(
-            description="file:///path of the configuration store; empty = configuration.yaml in coreWorkingDir"
+            description="address of the configuration, file:///path; empty = configuration.yaml in coreWorkingDir"
         ),
     ] = ""
     instance_name: Annotated[str, msgspec.Meta(description="name shown to clients")] = "AliECS instance"
@@ -92,11 +93,13 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
         return Path(self.core_working_dir)
 
     @property
-    def configuration_path(self) -> Path:
-        """File of the configuration store."""
-        if not self.config_service_uri:
-            return Path(self.core_working_dir) / "configuration.yaml"
-        return file_of(self.config_service_uri, "configServiceUri")
+    def configuration_uri(self) -> str:
+        """Address of the configuration; a file in the state folder unless told otherwise."""
+        uri = self.config_service_uri or f"file://{Path(self.core_working_dir).absolute() / 'configuration.yaml'}"
+        try:
+            return parse_address(uri).uri
+        except ConfigError as error:
+            raise ConfigError(f"setting configServiceUri: {error.message}", hint=error.hint) from None
 
 
 def build_parser(prog: str = "aliecs-server") -> argparse.ArgumentParser:
@@ -141,11 +144,39 @@ def settings_from(flags: argparse.Namespace, environ: Mapping[str, str]) -> Serv
     fields = {field.name: (key, field) for key, field, _ in _settings()}
     values = {name: _convert(*fields[name], value, source) for name, (value, source) in given.items()}
     settings = ServerSettings(**values)
-    _ = settings.configuration_path  # raises for schemes that are not supported
+    _ = settings.configuration_uri  # raises for schemes that are not supported
     return settings
 
 
-def file_of(uri: str, key: str) -> Path:
+def _files(given: Mapping[str, tuple[Any, str]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the settings in the store and in the settings file, each with its source; stronger ones first."""
+    known = {name: value for name, (value, _) in given.items()}
+    file: dict[str, Any] = {}
+    source = ""
+    if uri := str(known.get("core_configuration_uri", "")):
+        path = _file_of(uri, "coreConfigurationUri")
+        source = f"file {path}"
+        try:
+            text = path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(f"settings {path} cannot be read: {error.strerror}") from error
+        file = _payload(text, source)
+    merged = {**file, **known}
+    names = ("core_working_dir", "config_service_uri", "core_config_entry")
+    named: dict[str, Any] = {name: str(merged[name]) for name in names if name in merged}
+    store = ServerSettings(**named)
+    # Deferred: the store's room is needed only here.
+    from server.config.open import open_store
+
+    entry = f"o2/components/aliecs/ANY/any/{store.core_config_entry}"
+    if payload := open_store(store.configuration_uri).get(entry):
+        source_of_store = f"{entry} in {store.configuration_uri}"
+        yield source_of_store, _payload(payload, source_of_store)
+    if file:
+        yield source, file
+
+
+def _file_of(uri: str, key: str) -> Path:
     """Return the absolute path of a ``file://`` address.
 
     Raises:
@@ -157,35 +188,6 @@ def file_of(uri: str, key: str) -> Path:
             f"setting {key}: {uri!r} is not supported", hint="expected file:/// and the absolute path of a YAML file"
         )
     return Path(path)
-
-
-def _files(given: Mapping[str, tuple[Any, str]]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the settings in the store and in the settings file, each with its source; stronger ones first."""
-    known = {name: value for name, (value, _) in given.items()}
-    file: dict[str, Any] = {}
-    source = ""
-    if uri := str(known.get("core_configuration_uri", "")):
-        path = file_of(uri, "coreConfigurationUri")
-        source = f"file {path}"
-        try:
-            text = path.read_text(encoding="utf-8")
-        except OSError as error:
-            raise ConfigError(f"settings {path} cannot be read: {error.strerror}") from error
-        file = _payload(text, source)
-    merged = {**file, **known}
-    names = ("core_working_dir", "config_service_uri", "core_config_entry")
-    named: dict[str, Any] = {name: str(merged[name]) for name in names if name in merged}
-    store = ServerSettings(**named)
-    if store.configuration_path.exists():
-        # Deferred: the store's room is needed only where there is a store to read.
-        from server.config.file import FileStore
-
-        entry = f"o2/components/aliecs/ANY/any/{store.core_config_entry}"
-        if payload := FileStore(store.configuration_path).get(entry):
-            source_of_store = f"{entry} in {store.configuration_path}"
-            yield source_of_store, _payload(payload, source_of_store)
-    if file:
-        yield source, file
 
 
 def _payload(text: str, source: str) -> dict[str, Any]:

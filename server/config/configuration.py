@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TypeVar
 
 from occ.errors import ConfigError, DeadlineError
 from server.config import inventory, runs, variables
-from server.config.file import FileStore
 from server.config.inventory import HostEntry
+from server.config.open import open_store
 from server.config.services import computed_defaults, runtime_key
 from server.config.store import Store
 
@@ -23,30 +22,31 @@ class Configuration:
     A write whose deadline passes may still happen.
     """
 
-    def __init__(self, store: Store, *, endpoint: str, deadline_s: float, framework_id: str = "") -> None:
+    def __init__(self, store: Store, *, deadline_s: float, framework_id: str = "") -> None:
         """Args:
         store: the content.
-        endpoint: what clients are shown as the address of the configuration.
         deadline_s: longest wait for one call.
         framework_id: given to every environment as a default.
         """
         self.store = store
-        self.endpoint = endpoint
         self._deadline_s = deadline_s
         self._framework_id = framework_id
 
     @classmethod
-    async def open(cls, path: Path, *, deadline_s: float, framework_id: str = "") -> Configuration:
-        """Open a YAML file, or make it.
+    async def open(cls, uri: str, *, deadline_s: float, framework_id: str = "") -> Configuration:
+        """Open the configuration at an address; a file that is missing is made.
 
         Raises:
-            ConfigError: broken or not accessible; names file, line and column.
+            ConfigError: broken or not accessible; of a file names file, line and column.
         """
-        store = FileStore(path)
-        configuration = cls(store, endpoint=f"file://{path}", deadline_s=deadline_s, framework_id=framework_id)
-        await configuration._ask(store.make)
-        await configuration._ask(lambda: store.exists(""))
+        configuration = cls(open_store(uri), deadline_s=deadline_s, framework_id=framework_id)
+        await configuration._ask(configuration.store.prepare)
         return configuration
+
+    @property
+    def endpoint(self) -> str:
+        """What clients are shown as the address of the configuration."""
+        return self.store.uri
 
     async def defaults(self) -> dict[str, str]:
         """Return the defaults that every new environment gets."""

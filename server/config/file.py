@@ -2,7 +2,7 @@
 
 Several processes may use one file: writers take a lock beside it and read it again before they write, readers see
 whole files only. Comments are lost at the first write. A missing file is an empty store, made by the first write or
-by make(). A lookup reads the file again only if it has changed.
+by prepare(). A lookup reads the file again only if it has changed.
 """
 
 from __future__ import annotations
@@ -18,75 +18,26 @@ from pathlib import Path
 import yaml
 
 from occ.errors import ConfigError
-from server.config.store import segments
-
-Folder = dict[str, "str | Folder"]
-"""A parsed file: texts and folders by name."""
+from server.config.tree import Folder, TreeStore
 
 
-class FileStore:
+class FileStore(TreeStore):
     """A Store on a YAML file. Safe to use from several threads and processes."""
 
     def __init__(self, path: Path) -> None:
+        super().__init__(f"file://{path}")
         self.path = path
         self._lock = threading.RLock()
         self._seen: tuple[int, int, int] | None = None
         self._root: Folder = {}
 
-    def make(self) -> None:
-        """Write an empty file if there is none."""
-        with self._writing():
-            if not self.path.exists():
-                self._write({})
-
-    def get(self, key: str) -> str | None:
-        """Return the text at the key; None for a folder and for nothing."""
-        found = _find(self._read(), key)
-        return found if isinstance(found, str) else None
-
-    def exists(self, key: str) -> bool:
-        """Tell whether a text or a folder is at the key."""
-        return _find(self._read(), key) is not None
-
-    def put(self, key: str, value: str) -> None:
-        """Set the text at the key."""
-        self._change(lambda root: _set(root, key, value, self.path))
-
-    def put_if(self, key: str, value: str, expected: str | None) -> bool:
-        """Set the text if it is ``expected`` now."""
-
-        def change(root: Folder) -> bool:
-            found = _find(root, key)
-            if (found if isinstance(found, str) else None) != expected:
-                return False
-            return _set(root, key, value, self.path)
-
-        return self._change(change)
-
-    def delete(self, key: str) -> bool:
-        """Remove the text or the folder at the key; folders that become empty stay."""
-
-        def change(root: Folder) -> bool:
-            *above, name = segments(key) or [""]
-            folder = _find(root, "/".join(above)) if above else root
-            return isinstance(folder, dict) and folder.pop(name, None) is not None
-
-        return self._change(change)
-
-    def keys(self, prefix: str) -> list[str]:
-        """Return the full keys of all texts below the folder, in the order of the file."""
-        head = "/".join(segments(prefix))
-        return [f"{head}/{key}" if head else key for key in self.get_tree(prefix)]
-
-    def names(self, prefix: str) -> list[str]:
-        """Return the names directly in the folder, in the order of the file."""
-        found = _find(self._read(), prefix)
-        return list(found) if isinstance(found, dict) else []
-
-    def get_tree(self, prefix: str) -> dict[str, str]:
-        """Return all texts below the folder by relative key."""
-        found = _find(self._read(), prefix)
-        return dict(_flatten(found, "")) if isinstance(found, dict) else {}
+    def prepare(self) -> None:
+        """Write an empty file if there is none, and read what is there."""
+        if not self.path.exists():
+            with self._writing():
+                if not self.path.exists():
+                    self._write({})
+        self._read()
 
     def _read(self) -> Folder:
         """Return the file's content; a new parse only if the file is another or has changed."""
@@ -235,37 +186,6 @@ def _content(node: yaml.Node, name: str, above: frozenset[int]) -> str | Folder:
             raise _broken(name, key_node.start_mark, f"name {key_node.value!r} stands here twice")
         folder[key_node.value] = _content(value_node, name, above | {id(node)})
     return folder
-
-
-def _find(root: Folder, key: str) -> str | Folder | None:
-    found: str | Folder | None = root
-    for part in segments(key):
-        found = found.get(part) if isinstance(found, dict) else None
-    return found
-
-
-def _set(root: Folder, key: str, value: str, path: Path) -> bool:
-    parts = segments(key)
-    folder = root
-    for part in parts[:-1]:
-        if not folder.get(part):  # nothing, an empty folder, or "name:" without anything, which YAML reads as a text
-            folder[part] = {}
-        below = folder[part]
-        if isinstance(below, str):
-            raise ConfigError(f"{key} in {path} cannot be set: {part} is a text, not a folder")
-        folder = below
-    if not parts or isinstance(folder.get(parts[-1]), dict):
-        raise ConfigError(f"{key!r} in {path} cannot be set: it is a folder")
-    folder[parts[-1]] = value
-    return True
-
-
-def _flatten(folder: Folder, head: str) -> Iterator[tuple[str, str]]:
-    for name, value in folder.items():
-        if isinstance(value, str):
-            yield head + name, value
-        else:
-            yield from _flatten(value, f"{head}{name}/")
 
 
 def _broken(name: str, mark: yaml.Mark | None, problem: str) -> ConfigError:

@@ -1,4 +1,4 @@
-"""The configuration service as template functions see it: synchronous, on a YAML file, for the loader's own process.
+"""The configuration service as template functions see it: synchronous, on any store, for the loader's own process.
 
 Implements the Services protocol of server/template/services.py. The core's asynchronous face: configuration.py.
 """
@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from occ.errors import ConfigError
 from server.config import components, inventory, variables
-from server.config.file import FileStore
-from server.config.store import RUNTIME
+from server.config.store import RUNTIME, Store
 from server.template.queries import RUN_TYPES
 
 TEMPLATE_MARKS = ("{{", "{%")
@@ -41,11 +39,11 @@ def runtime_key(component: str, key: str) -> str:
     return f"{RUNTIME}/{component}/{key}"
 
 
-class FileServices:
-    """Configuration, inventory and runtime entries of one YAML file. All methods raise AliecsError."""
+class StoreServices:
+    """Configuration, inventory and runtime entries of one store. All methods raise AliecsError."""
 
-    def __init__(self, path: Path, *, framework_id: str = "") -> None:
-        self._store = FileStore(path)
+    def __init__(self, store: Store, *, framework_id: str = "") -> None:
+        self._store = store
         self._framework_id = framework_id
 
     def get_component(self, path: str, variables: Mapping[str, str]) -> str:

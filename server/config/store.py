@@ -1,7 +1,7 @@
 """What a configuration store can do: text by key, the key layout of AliECS (workflows-config.md 9.2).
 
 Keys are folders and a name joined by ``/``; surrounding slashes do not count. Stores are synchronous and may block:
-the core reaches them through configuration.py. The YAML file store: file.py.
+the core reaches them through configuration.py. Opened by address: open.py.
 """
 
 from __future__ import annotations
@@ -17,6 +17,15 @@ RUN_NUMBER = f"{RUNTIME}/run_number"
 
 class Store(Protocol):
     """A configuration store. All methods raise ConfigError if the store cannot be read or written."""
+
+    @property
+    def uri(self) -> str:
+        """Address of the store, as open.py reads it."""
+        ...
+
+    def prepare(self) -> None:
+        """Make sure that the store can be used; a file that is missing is made."""
+        ...
 
     def get(self, key: str) -> str | None:
         """Return the text at the key; None if there is none (a folder has none)."""

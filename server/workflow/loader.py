@@ -11,7 +11,6 @@ import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import msgspec
 
@@ -31,12 +30,12 @@ class WorkflowLoader:
     """Owns the loader's process. Used from one loop.
 
     Args:
-        configuration: file of the configuration store.
+        configuration: address of the configuration.
         instance: marks the process.
         deadline_s: longest time for one request; may be changed, for the next one.
     """
 
-    def __init__(self, *, configuration: Path, instance: str, deadline_s: float) -> None:
+    def __init__(self, *, configuration: str, instance: str, deadline_s: float) -> None:
         self._configuration = configuration
         self._instance = instance
         self.deadline_s = deadline_s
@@ -51,7 +50,7 @@ class WorkflowLoader:
     async def start(self) -> None:
         """Start the process, so that the first request finds it warm."""
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-P", "-m", "server.workflow.worker", str(self._configuration),
+            sys.executable, "-P", "-m", "server.workflow.worker", self._configuration,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
             env=dict(os.environ) | {"ALIECS_INSTANCE": self._instance},
         )  # fmt: skip

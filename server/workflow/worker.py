@@ -15,8 +15,9 @@ import msgspec
 
 from occ.errors import AliecsError
 from server.api.errors import CoreError, Reason
-from server.config.services import FileServices
+from server.config.open import open_services
 from server.template.model import LoadedWorkflow
+from server.template.services import Services
 from server.workflow.listing import TemplateListing, list_templates
 from server.workflow.load import load_workflow
 from server.workflow.repos import RepositorySet
@@ -67,7 +68,7 @@ REQUESTS: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
 REPLIES: msgspec.json.Decoder[Reply] = msgspec.json.Decoder(Reply)
 
 
-def answer(request: Request, services: FileServices) -> Reply:
+def answer(request: Request, services: Services) -> Reply:
     """Do what is asked; errors are answers."""
     try:
         if isinstance(request, ListRequest):
@@ -94,12 +95,12 @@ def answer(request: Request, services: FileServices) -> Reply:
 
 
 def main(configuration: str) -> None:
-    """Serve requests until stdin ends."""
+    """Serve requests until stdin ends, with the configuration at an address."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for the core
     requests, replies = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr  # nothing else may write between frames
-    services = FileServices(Path(configuration))
+    services = open_services(configuration)
     while frame := read_frame(requests):
         data = msgspec.json.encode(answer(REQUESTS.decode(frame), services))
         replies.write(len(data).to_bytes(4, "big") + data)

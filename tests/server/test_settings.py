@@ -17,7 +17,7 @@ def test_without_sources_all_settings_have_their_defaults() -> None:
     assert settings.control_port == 32102
     assert settings.go_error_delay_s == 0.5
     assert settings.configure_timeout_s == 120
-    assert settings.configuration_path == Path("/var/lib/o2/aliecs/configuration.yaml")
+    assert settings.configuration_uri == "file:///var/lib/o2/aliecs/configuration.yaml"
 
 
 def test_flag_beats_environment_beats_store_beats_file(tmp_path: Path) -> None:

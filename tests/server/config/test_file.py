@@ -81,10 +81,10 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
 
 def test_a_missing_file_is_made_and_an_existing_one_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "new" / "c.yaml"
-    FileStore(path).make()
+    FileStore(path).prepare()
     assert path.exists()
     path.write_text("a: 1 # mine\n")
-    FileStore(path).make()
+    FileStore(path).prepare()
     assert path.read_text() == "a: 1 # mine\n"
 
 

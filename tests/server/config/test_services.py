@@ -15,7 +15,7 @@ from server.config.configuration import Configuration
 from server.config.file import FileStore
 from server.config.inventory import HostEntry
 from server.config.runs import new_run_number
-from server.config.services import FileServices
+from server.config.services import StoreServices
 from server.config.store import Store
 
 CONTENT = """
@@ -161,7 +161,7 @@ def test_entries_of_a_component_are_sorted_paths(store: Store) -> None:
 
 
 def test_a_payload_is_read_exactly_where_it_is_asked_for(path: Path) -> None:
-    services = FileServices(path)
+    services = StoreServices(FileStore(path))
     assert services.get_component("qc/ANY/any/plain", {}) == "no marks"
     assert services.get_component_raw("qc/ANY/any/template") == "{{ x }}"
     with pytest.raises(ConfigError, match="no payload at configuration path o2/components/qc/COSMICS/any/plain"):
@@ -170,15 +170,15 @@ def test_a_payload_is_read_exactly_where_it_is_asked_for(path: Path) -> None:
 
 def test_a_payload_that_is_a_template_is_refused_for_now(path: Path) -> None:
     with pytest.raises(ConfigError, match="component templates are not supported yet"):
-        FileServices(path).get_component("qc/ANY/any/template", {"x": "1"})
+        StoreServices(FileStore(path)).get_component("qc/ANY/any/template", {"x": "1"})
 
 
 def test_an_unknown_run_type_resolves_as_any(path: Path) -> None:
-    assert FileServices(path).resolve("qc", "NO SUCH", "x", "base") == "qc/ANY/any/base"
+    assert StoreServices(FileStore(path)).resolve("qc", "NO SUCH", "x", "base") == "qc/ANY/any/base"
 
 
 def test_runtime_entries_are_read_and_written_below_their_component(path: Path) -> None:
-    services = FileServices(path)
+    services = StoreServices(FileStore(path))
     assert services.runtime_get("trg/ltu", "file") == "content"
     services.runtime_set("mine", "key", "value")
     assert FileStore(path).get("o2/runtime/mine/key") == "value"
@@ -189,7 +189,7 @@ def test_runtime_entries_are_read_and_written_below_their_component(path: Path) 
 
 
 def test_defaults_are_flat_and_trimmed_and_computed_ones_win(path: Path) -> None:
-    services = FileServices(path, framework_id="local-x")
+    services = StoreServices(FileStore(path), framework_id="local-x")
     defaults = services.defaults()
     assert defaults["a"] == "blank"
     assert defaults["number"] == "1.50"
@@ -226,7 +226,7 @@ def test_a_race_lost_every_time_is_refused_after_the_last_attempt(store: Store) 
 
 
 async def test_the_core_reads_and_writes_without_blocking(path: Path) -> None:
-    configuration = await Configuration.open(path, deadline_s=10, framework_id="local-1")
+    configuration = await Configuration.open(f"file://{path}", deadline_s=10, framework_id="local-1")
     assert configuration.endpoint == f"file://{path}"
     assert (await configuration.defaults())["framework_id"] == "local-1"
     assert await configuration.vars() == {"v": "1"}
@@ -243,16 +243,16 @@ async def test_the_core_reads_and_writes_without_blocking(path: Path) -> None:
 
 
 async def test_opening_makes_a_missing_file_and_refuses_a_broken_one(tmp_path: Path) -> None:
-    await Configuration.open(tmp_path / "new.yaml", deadline_s=10)
+    await Configuration.open(f"file://{tmp_path}/new.yaml", deadline_s=10)
     assert (tmp_path / "new.yaml").exists()
     (tmp_path / "broken.yaml").write_text("a: [\n")
     with pytest.raises(ConfigError, match=r"broken\.yaml:2:1"):
-        await Configuration.open(tmp_path / "broken.yaml", deadline_s=10)
+        await Configuration.open(f"file://{tmp_path}/broken.yaml", deadline_s=10)
 
 
 async def test_a_store_that_hangs_is_a_deadline(path: Path) -> None:
-    configuration = await Configuration.open(path, deadline_s=0.2)
-    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR)
+    configuration = await Configuration.open(f"file://{path}", deadline_s=0.2)
+    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         with pytest.raises(DeadlineError, match=r"no answer within 0\.2 s"):

@@ -10,16 +10,20 @@ import pytest
 
 from occ.errors import ConfigError
 from server.config.file import FileStore
+from server.config.memory import MemoryStore
 from server.config.runs import new_run_number
 from server.config.store import Store
 
 Open = Callable[[], Store]
 
 
-@pytest.fixture(params=["file"])
+@pytest.fixture(params=["file", "memory"])
 def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
     """Return a function that opens the same, at first empty, store once more."""
-    return {"file": lambda: FileStore(tmp_path / "store.yaml")}[request.param]
+    if request.param == "file":
+        return lambda: FileStore(tmp_path / "store.yaml")
+    memory = MemoryStore()
+    return lambda: memory
 
 
 @pytest.fixture

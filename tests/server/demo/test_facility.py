@@ -13,7 +13,7 @@ import yaml
 from occ.errors import ConfigError
 from server.config import inventory
 from server.config.file import FileStore
-from server.config.services import FileServices
+from server.config.services import StoreServices
 from server.demo.facility import SHIPPED, prepare
 
 
@@ -46,7 +46,7 @@ def test_the_inventory_has_four_hosts_of_four_detectors(tmp_path: Path) -> None:
 
 def test_run_headers_go_to_the_state_folder(tmp_path: Path) -> None:
     facility = prepare(tmp_path / "state")
-    assert FileServices(facility.configuration).vars()["runs_directory"] == str(facility.runs)
+    assert StoreServices(FileStore(facility.configuration)).vars()["runs_directory"] == str(facility.runs)
     assert facility.runs.is_dir()
 
 

@@ -24,14 +24,16 @@ def facility(tmp_path: Path) -> Facility:
 @pytest.fixture
 async def load(facility: Facility) -> AsyncIterator[Load]:
     """Return a function that loads a workflow of the demo with user variables."""
-    configuration = await Configuration.open(facility.configuration, deadline_s=10, framework_id="local-test")
+    configuration = await Configuration.open(
+        f"file://{facility.configuration}", deadline_s=10, framework_id="local-test"
+    )
     repositories = await Repositories.open(
         str(facility.repository),
         "master",
         get=lambda key: configuration.runtime_get("aliecs", key),
         put=lambda key, value: configuration.runtime_put("aliecs", key, value),
     )
-    loader = WorkflowLoader(configuration=facility.configuration, instance="test", deadline_s=30)
+    loader = WorkflowLoader(configuration=f"file://{facility.configuration}", instance="test", deadline_s=30)
     await loader.start()
 
     async def run(expression: str = "readout-demo", **user_vars: str) -> LoadedWorkflow:

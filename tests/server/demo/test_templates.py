@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from server.config.services import FileServices
+from server.config.file import FileStore
+from server.config.services import StoreServices
 from server.demo.facility import SHIPPED, prepare
 from server.template.services import Services
 
@@ -91,5 +92,5 @@ def test_hooks_of_quality_and_observation_cannot_fail_a_run() -> None:
 
 
 def test_the_loader_gets_what_it_needs_from_the_file_store(tmp_path: Path) -> None:
-    services: Services = FileServices(prepare(tmp_path).configuration)
+    services: Services = StoreServices(FileStore(prepare(tmp_path).configuration))
     assert services.detectors_for_hosts(["flp004", "flp001"]) == ["ITS", "TST"]

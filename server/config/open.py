@@ -1,0 +1,29 @@
+"""Opens the configuration by its address, the core's setting configServiceUri (workflows-config.md 9.1, core.md 7.2)."""
+
+from __future__ import annotations
+
+from server.config.address import parse_address
+from server.config.file import FileStore
+from server.config.memory import MemoryStore
+from server.config.services import StoreServices
+from server.config.store import Store
+from server.template.services import Services
+
+
+def open_store(uri: str) -> Store:
+    """Return the store at an address; nothing is read or asked yet.
+
+    Raises:
+        ConfigError: a bad address.
+    """
+    address = parse_address(uri)
+    return FileStore(address.path) if address.scheme == "file" else MemoryStore(address.uri)
+
+
+def open_services(uri: str, *, framework_id: str = "") -> Services:
+    """Return the configuration at an address as template functions use it; nothing is read or asked yet.
+
+    Raises:
+        ConfigError: a bad address.
+    """
+    return StoreServices(open_store(uri), framework_id=framework_id)
