@@ -32,6 +32,8 @@ from server.workflow.repos import Repositories
 
 log = logging.getLogger(__name__)
 
+MAX_WARNINGS = 50
+"""Lines of the log about one template."""
 MAX_CAUSE = 6000
 """Characters of a creation error that reach the client (core.md 1.7)."""
 
@@ -143,6 +145,8 @@ class EnvironmentManager:
         defaults = await self._configuration.defaults()
         variables = await self._configuration.vars()
         user_vars = {key: value for key, value in asked.user_vars.items() if ":" not in key}
+        if dropped := sorted(asked.user_vars.keys() - user_vars.keys()):
+            log.warning("variables with a colon are not used env=%s names=%s", environment_id, ",".join(dropped))
         self._announce(environment_id, asked, "running hooks", OpStatus.ONGOING, step="before_CREATE")
         self._announce(environment_id, asked, "loading workflow", OpStatus.ONGOING, step="CREATE")
         created_ms = now_ms()
@@ -158,6 +162,8 @@ class EnvironmentManager:
             vars=variables | {"__fmq_cleanup_count": "0"},
             repos=self._repositories.describe(),
         )
+        for warning in workflow.warnings[:MAX_WARNINGS]:
+            log.warning("template env=%s: %s", environment_id, warning)
         defaults = defaults | await self._detectors_default(workflow, defaults, variables, known)
         draft = Created(
             at_ms=created_ms,

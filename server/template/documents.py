@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import yaml
 
 from server.api.errors import CoreError, Reason
+from server.template.remarks import Remark
 
 MAX_BYTES = 4 * 1024 * 1024
 """Of one file; the largest of production has 0.1 MB."""
@@ -24,15 +25,24 @@ PUBLIC = "!public"
 
 
 class Place:
-    """A file, and where in it; makes errors.
+    """A file, and where in it; makes errors and remarks.
 
     Attributes:
         file: as people know it, relative to its repository.
+        source: the whole text.
+        remarks: what was noted while the file was read.
     """
 
-    def __init__(self, file: str, root: yaml.Node) -> None:
+    def __init__(self, file: str, root: yaml.Node, source: str) -> None:
         self.file = file
         self.root = root
+        self.source = source
+        self.remarks: list[Remark] = []
+
+    def remark(self, rule: str, node: yaml.Node, message: str) -> None:
+        """Note something that is no error."""
+        mark = node.start_mark
+        self.remarks.append(Remark(rule, self.file, mark.line + 1, mark.column + 1, message))
 
     def fail(self, node: yaml.Node, problem: str, *, hint: str = "", role: str = "") -> NoReturn:
         """Raise a CoreError that names the place of the node."""
@@ -83,7 +93,7 @@ def parse(text: str, file: str) -> Place:
         raise CoreError(Reason.TEMPLATE_BROKEN, f"{file}: bad YAML: {error}", file=file) from error
     if root is None:
         raise CoreError(Reason.TEMPLATE_BROKEN, f"{file} is empty", file=file, line="1")
-    return Place(file, root)
+    return Place(file, root, text)
 
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

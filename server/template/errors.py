@@ -29,6 +29,11 @@ class ExpressionError(ConfigError):
         shown = shown if len(shown) <= _SHOWN else shown[: _SHOWN - 3] + "..."
         return f" in {{{{ {shown} }}}}" + (f", character {self.offset + 1}" if self.offset >= 0 else "")
 
+    def offset_in(self, text: str) -> int:
+        """Return where in a text with expressions the error is, characters from 0."""
+        start = text.find(f"{{{{{self.expression}}}}}") if self.expression else text.rfind("{{")
+        return max(start, 0) + (2 + max(self.offset, 0) if self.expression else 0)
+
     def at(self, expression: str, offset: int = -1) -> ExpressionError:
         """Return the same error with the expression it happened in; what is known already stays."""
         if self.expression:

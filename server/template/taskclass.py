@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 
 import msgspec
@@ -11,8 +10,6 @@ import yaml
 from server.template.channels import read_constraints, read_inbound, read_outbound
 from server.template.documents import Place, is_null, mapping, number, sequence, text
 from server.template.model import Command, TaskClass, Wants
-
-log = logging.getLogger(__name__)
 
 MODES = (
     "direct", "fairmq", "basic", "hook", "kubectl_direct", "kubectl_fairmq", "kubernetes_direct", "kubernetes_fairmq",
@@ -34,12 +31,14 @@ def read_task_class(place: Place, expected_name: str, identifier: str) -> TaskCl
     if name != expected_name:
         place.fail(keys.get("name", place.root), f"name is {name!r}, but the file is called {expected_name!r}")
     if is_null(keys.get("wants")):
-        log.warning("task template without wants file=%s", place.file)
+        place.remark("no-wants", place.root, "a task template without wants: nothing is reserved for its tasks")
     wants = {} if is_null(keys.get("wants")) else mapping(place, keys["wants"], "wants")
     limits = {} if is_null(keys.get("limits")) else mapping(place, keys["limits"], "limits")
     outbound = read_outbound(place, keys.get("connect"))
     if any(channel.target for channel in outbound):
-        log.warning("targets of channels in a task template are ignored file=%s", place.file)
+        place.remark(
+            "class-target", keys["connect"], "targets of channels in a task template are not used: set them in the role"
+        )
     return TaskClass(
         identifier=identifier,
         name=name,

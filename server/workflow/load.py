@@ -20,9 +20,10 @@ from server.template.model import LoadedRole, LoadedWorkflow, TaskClass, Templat
 from server.template.scope import Function
 from server.template.services import Services
 from server.template.taskclass import read_task_class
+from server.workflow.findings import Findings
 from server.workflow.jit import Generate, generator_objects
 from server.workflow.repos import LOCAL, RepositorySet
-from server.workflow.roles import Findings, resolve
+from server.workflow.roles import resolve
 from server.workflow.templates import WorkflowTemplate, read_template
 from server.workflow.variables import Lineage
 
@@ -41,6 +42,7 @@ def load_workflow(
     generate: Generate | None = None,
     objects: Mapping[str, object] = STANDING_OBJECTS,
     with_classes: bool = True,
+    findings: Findings | None = None,
 ) -> LoadedWorkflow:
     """Load and resolve a workflow (workflows-config.md 3.1).
 
@@ -50,6 +52,7 @@ def load_workflow(
         generate: makes a workflow template of a DPL command; None: ``dpl.*`` fails, saying that there is no generator.
         objects: object functions of integrated services.
         with_classes: read the task classes too; without, the workflow names them only.
+        findings: receives remarks and, if it has a list for them, all errors instead of raising the first.
 
     Raises:
         CoreError: names file, line, column, role, expression and what was expected.
@@ -58,23 +61,23 @@ def load_workflow(
     library = _Library(repo, _Shared(repositories, {**UTILITIES, **service_objects(services)}, objects, generate))
     template = library.template(name)
     root = template.root
+    findings = Findings() if findings is None else findings
     if root.name.value != name:
         line, column = max(root.name.line, 1), max(root.name.column, 1)
-        raise CoreError(
+        wrong = CoreError(
             Reason.TEMPLATE_BROKEN,
             f"{template.file}:{line}:{column}: the name of the template, {root.name.value!r}, is not that of its file",
             hint=f"call it {name}", file=template.file, line=str(line), column=str(column), role=root.name.value,
         )  # fmt: skip
-    findings = Findings()
-    for warning in template.warnings:
-        findings.warn(warning)
+        findings.fail(wrong)
+    findings.remark(*template.remarks)
     tree = resolve(template, library, Lineage("", "", None, defaults, vars, user_vars), findings)
     info = TemplateInfo(
         expression=expression, name=name, description=template.description, public=template.public, repo=repo,
         revision=LOCAL, hash=repositories.hashes[repo],
     )  # fmt: skip
     classes = _classes(tree, library, findings) if with_classes else {}
-    return LoadedWorkflow(template=info, root=tree, classes=classes, warnings=tuple(findings.warnings))
+    return LoadedWorkflow(template=info, root=tree, classes=classes, warnings=tuple(map(str, findings.remarks)))
 
 
 def split(expression: str, repositories: RepositorySet) -> tuple[str, str]:
@@ -164,13 +167,16 @@ class _Library:
         path = load if "/" in load else f"{self.repo}/tasks/{load}"
         return f"{path}@{self.shared.repositories.hashes[self.repo]}"
 
-    def read_class(self, identifier: str) -> TaskClass:
+    def read_class(self, identifier: str, findings: Findings) -> TaskClass:
         """Read the task class of an identifier; raises CoreError."""
         path = identifier.rpartition("@")[0]
         repo, _, name = path.rpartition("/tasks/")
         _check_known(repo, self.shared.repositories)
         library = self if repo == self.repo else _Library(repo, self.shared)
-        return read_task_class(library._read("tasks", "task template", name), name, identifier)
+        place = library._read("tasks", "task template", name)
+        task_class = read_task_class(place, name, identifier)
+        findings.remark(*place.remarks)
+        return task_class
 
     def _read(self, kind: str, what: str, name: str) -> Place:
         path = self.folder / kind / f"{name}.yaml"
@@ -193,11 +199,12 @@ def _classes(root: LoadedRole, library: _Library, findings: Findings) -> dict[st
         pending.extend(reversed(role.roles))
         if role.load and role.load not in classes:
             try:
-                classes[role.load] = library.read_class(role.load)
+                classes[role.load] = library.read_class(role.load, findings)
             except CoreError as error:
                 where = findings.loads[role.load]
                 place = f"{where['file']}:{where['line']}:{where['column']}: role {where['role']}"
                 own = {key: value for key, value in error.where.items() if key != "role"}
                 message = f"{place}: {error.message}" if "line" not in own else f"{error.message} (loaded by {place})"
-                raise CoreError(error.reason, message, hint=error.hint, code=error.code, **{**where, **own}) from error
+                placed = CoreError(error.reason, message, hint=error.hint, code=error.code, **{**where, **own})
+                findings.fail(placed, error)
     return classes

@@ -6,7 +6,7 @@ How templates are written: templates.py. Where includes and task classes come fr
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
@@ -15,8 +15,11 @@ from server.api.errors import CoreError, Reason
 from server.template.errors import ExpressionError
 from server.template.gojson import JsonError, string_list, to_integer
 from server.template.model import LoadedRole, RoleKind, Traits
+from server.template.places import locate
+from server.template.remarks import Remark
 from server.template.render import OPEN, render_in
 from server.template.scope import Function, Scope
+from server.workflow.findings import UNKNOWN, Findings
 from server.workflow.templates import Body, Iteration, RoleTemplate, Section, Text, WorkflowTemplate
 from server.workflow.variables import Lineage, RoleObject, inherit
 
@@ -24,7 +27,6 @@ MAX_DEPTH = 50
 """Roles in one another, includes counted; beyond it a template includes itself."""
 MAX_ROLES = 200_000
 """In one workflow."""
-MAX_WARNINGS = 100
 
 
 class Library(Protocol):
@@ -43,20 +45,6 @@ class Library(Protocol):
 
     def task_class(self, load: str) -> str:
         """Return the identifier of a task class; raises CoreError."""
-
-
-@dataclass(slots=True)
-class Findings:
-    """What is gathered while a workflow is resolved."""
-
-    warnings: dict[str, None] = field(default_factory=dict)
-    loads: dict[str, Mapping[str, str]] = field(default_factory=dict)
-    """Identifier of a task class to where it is first named: file, line, column, role."""
-    roles: int = 0
-
-    def warn(self, message: str) -> None:
-        if len(self.warnings) < MAX_WARNINGS:
-            self.warnings[message] = None
 
 
 def resolve(template: WorkflowTemplate, library: Library, environment: Lineage, findings: Findings) -> LoadedRole:
@@ -149,7 +137,7 @@ class _Resolver:
             return inside._include(role, own)
         return inside._action(role, own)
 
-    def _action(self, role: RoleTemplate, own: _Own) -> LoadedRole:
+    def _action(self, role: RoleTemplate, own: _Own) -> LoadedRole | None:
         """Resolve a task or call role."""
         assert role.action is not None
         action, scope = role.action, self._own_scope(own)
@@ -167,26 +155,33 @@ class _Resolver:
                 return_var=self._render(action.return_var, scope, own.path),
             )  # fmt: skip
         load = self._render(action.load, scope, own.path)
+        if UNKNOWN in load:
+            return None
         if not load:
-            raise self._broken(action.load if action.load.line else role.name, own.path, "a task role needs load")
+            place = action.load if action.load.line else role.name
+            self.findings.fail(self._broken(place, own.path, "a task role needs load"))
+            return None
         where = self._where(action.load, own.path)
         try:
             identifier = self.library.task_class(load)
         except CoreError as error:
-            raise _placed(error, where) from error
+            self.findings.fail(_placed(error, where), error)
+            return None
         self.findings.loads.setdefault(identifier, where)
         return self._loaded(role, own, RoleKind.TASK, traits=traits, load=identifier)
 
     def _include(self, role: RoleTemplate, own: _Own) -> LoadedRole | None:
         """Replace an include role by the root that it names, in its repository (workflows-config.md 2.7)."""
         expression = self._render(role.include, self._own_scope(own), own.path)
-        self._loaded(role, own, RoleKind.AGGREGATOR)  # its constraints and channels are rendered, and lost
+        opaque = self._loaded(role, own, RoleKind.AGGREGATOR)  # its constraints and channels are rendered, and lost
+        if UNKNOWN in expression:
+            return msgspec.structs.replace(opaque, include=expression)
         try:
             template, library = self.library.include(expression)
         except CoreError as error:
-            raise _placed(error, self._where(role.include, own.path)) from error
-        for warning in template.warnings:
-            self.findings.warn(warning)
+            self.findings.fail(_placed(error, self._where(role.include, own.path)), error)
+            return msgspec.structs.replace(opaque, include=expression)
+        self.findings.remark(*template.remarks)
         # The included root has the include role's layers above it, and the same parent.
         above = own.lineage.parent
         assert above is not None
@@ -239,11 +234,16 @@ class _Resolver:
     def _enabled(self, role: RoleTemplate, scope: Scope, path: str) -> bool:
         """An ``enabled`` that cannot be evaluated disables the role (workflows-config.md 3.3)."""
         try:
-            return _is_true(render_in(role.enabled.value, scope))
+            said = render_in(role.enabled.value, scope)
+            if said.strip().lower() not in _WORDS and UNKNOWN not in said:
+                message = f"role {path} is disabled, its enabled is {said[:100]!r}: only true and 1 enable"
+                place = self.template.file, role.enabled.line, role.enabled.column
+                self.findings.remark(Remark("enabled-word", *place, message, path))
+            return _is_true(said)
         except ExpressionError as error:
-            text = role.enabled
-            place = f"{self.template.file}:{text.line}:{text.column}"
-            self.findings.warn(f"{place}: role {path} is disabled, its enabled fails: {error.message}")
+            line, column = self._place(role.enabled, error)
+            message = f"role {path} is disabled, its enabled fails: {error.message}"
+            self.findings.remark(Remark("enabled-fails", self.template.file, line, column, message, path))
             return False
 
     def _section(self, section: Section, scope: Scope, path: str) -> dict[str, str]:
@@ -286,19 +286,27 @@ class _Resolver:
         scope, path = Scope(parent.stack, self.library.plain_objects), parent.child_path(role.name.value)
         if iteration.range is not None:
             text = self._render(iteration.range, scope, path)
+            if UNKNOWN in text:
+                yield UNKNOWN
+                return
             try:
                 yield from string_list(text)
             except JsonError as error:
                 problem = f"range must be a JSON list of strings, is {text[:200]!r}: {error}"
-                raise self._broken(iteration.range, path, problem, hint='write it like ["flp001","flp002"]') from error
+                broken = self._broken(iteration.range, path, problem, hint='write it like ["flp001","flp002"]')
+                self.findings.fail(broken, error)
             return
         bounds: list[int] = []
         for bound in (iteration.begin, iteration.end):
             assert bound is not None
             text = self._render(bound, scope, path)
             number = to_integer(text)
+            if UNKNOWN in text:
+                yield UNKNOWN
+                return
             if number is None:
-                raise self._broken(bound, path, f"a bound must be a whole number, is {text[:200]!r}")
+                self.findings.fail(self._broken(bound, path, f"a bound must be a whole number, is {text[:200]!r}"))
+                return
             bounds.append(number)
         yield from (str(number) for number in range(bounds[0], bounds[1] + 1))
 
@@ -312,17 +320,25 @@ class _Resolver:
         except ExpressionError as error:
             reason = Reason.VARIABLE_MISSING if error.missing else Reason.TEMPLATE_BROKEN
             hint = f"give it: -e {error.missing}=…, or define it in the template" if error.missing else error.hint
-            raise self._broken(text, path, error.message, hint=hint, reason=reason) from error
+            where = self._where(text, path, error)
+            self.findings.fail(self._broken(text, path, error.message, hint=hint, reason=reason, where=where), error)
+            return UNKNOWN
 
     def _broken(
-        self, text: Text, path: str, problem: str, *, hint: str = "", reason: Reason = Reason.TEMPLATE_BROKEN
-    ) -> CoreError:
-        where = self._where(text, path)
+        self, text: Text, path: str, problem: str, *, hint: str = "", reason: Reason = Reason.TEMPLATE_BROKEN,
+        where: Mapping[str, str] | None = None,
+    ) -> CoreError:  # fmt: skip
+        where = where or self._where(text, path)
         place = f"{where['file']}:{where['line']}:{where['column']}"
         return CoreError(reason, f"{place}: role {path}: {problem}", hint=hint, **where)
 
-    def _where(self, text: Text, path: str) -> dict[str, str]:
-        return {"file": self.template.file, "line": str(text.line), "column": str(text.column), "role": path}
+    def _where(self, text: Text, path: str, error: ExpressionError | None = None) -> dict[str, str]:
+        line, column = self._place(text, error) if error else (text.line, text.column)
+        return {"file": self.template.file, "line": str(line), "column": str(column), "role": path}
+
+    def _place(self, text: Text, error: ExpressionError) -> tuple[int, int]:
+        """Return line and column of an error in an expression of a text."""
+        return locate(self.template.source, text.line, text.column, text.value, error.offset_in(text.value))
 
 
 def _placed(error: CoreError, where: Mapping[str, str]) -> CoreError:
@@ -357,3 +373,7 @@ def _raw(section: Section) -> dict[str, str]:
 
 def _is_true(text: str) -> bool:
     return text.strip().lower() in ("true", "1")
+
+
+_WORDS = ("true", "1", "false", "0")
+"""What ``enabled`` is meant to say."""

@@ -16,6 +16,7 @@ import yaml
 from server.template.channels import read_constraints, read_inbound, read_outbound
 from server.template.documents import PUBLIC, Place, boolean, followed, is_null, mapping, sequence, text
 from server.template.model import Constraint, Inbound, Outbound
+from server.template.remarks import Remark
 
 _Item = TypeVar("_Item", Constraint, Inbound, Outbound)
 
@@ -99,7 +100,9 @@ class WorkflowTemplate:
     root: RoleTemplate
     public: bool
     description: str
-    warnings: tuple[str, ...]
+    remarks: tuple[Remark, ...]
+    source: str
+    """The whole text."""
 
 
 def read_template(place: Place) -> WorkflowTemplate:
@@ -118,14 +121,14 @@ def read_template(place: Place) -> WorkflowTemplate:
         root=root,
         public=name is not None and name.tag == PUBLIC,
         description=text(place, description, "description") if shown else "",
-        warnings=tuple(reader.warnings),
+        remarks=tuple(place.remarks),
+        source=place.source,
     )
 
 
 class _Reader:
     def __init__(self, place: Place) -> None:
         self._place = place
-        self.warnings: list[str] = []
 
     def role(self, node: yaml.Node, *, is_root: bool = False) -> RoleTemplate:
         place = self._place
@@ -153,7 +156,7 @@ class _Reader:
             line=node.start_mark.line + 1,
             column=node.start_mark.column + 1,
         )
-        self._look_at(role, node)
+        self._look_at(role, keys)
         return role
 
     def _body(self, node: yaml.Node, keys: Mapping[str, yaml.Node]) -> Body:
@@ -179,7 +182,11 @@ class _Reader:
         if section not in keys:
             return Section()
         if isinstance(followed(keys[section]), yaml.ScalarNode) and is_null(keys[section]):
-            self._warn(keys[section], f"{section} is empty, which hides what the roles above say: remove the key")
+            self._place.remark(
+                "empty-section",
+                keys[section],
+                f"{section} is empty, which hides what the roles above say: remove the key",
+            )
             return Section(cut=True)
         values: list[tuple[str, Text]] = []
         for key, node in mapping(self._place, keys[section], section).items():
@@ -189,7 +196,11 @@ class _Reader:
                 inner = mapping(self._place, node, f"{section}.{key}").get("value")
                 values.append((key, self._at(inner or node, text(self._place, inner, f"{section}.{key}.value"))))
             else:
-                self._warn(node, f"{section}.{key} is neither text nor tagged {PUBLIC}: there is no such variable")
+                self._place.remark(
+                    "dropped-variable",
+                    node,
+                    f"{section}.{key} is neither text nor tagged {PUBLIC}: there is no such variable",
+                )
         return Section(tuple(values))
 
     def _each(
@@ -224,18 +235,19 @@ class _Reader:
 
     # ---- what the author may not have meant (workflows-config.md 13) ---------------------------
 
-    def _look_at(self, role: RoleTemplate, node: yaml.Node) -> None:
+    def _look_at(self, role: RoleTemplate, keys: Mapping[str, yaml.Node]) -> None:
         shown = f"role {role.name.value!r}"
         if role.iteration and "{{" in role.enabled.value:
-            self._warn(
-                node, f"{shown} has for and a templated enabled: it never exists; put the condition a role above"
+            self._place.remark(
+                "iterator-enabled",
+                keys["enabled"],
+                f"{shown} has for and a templated enabled: it never exists; put the condition a role above",
             )
         if role.body is Body.INCLUDE and (role.constraints or role.bind or role.connect):
-            self._warn(node, f"{shown} is an include: its constraints and channels are not used")
-
-    def _warn(self, node: yaml.Node, message: str) -> None:
-        line, column = node.start_mark.line + 1, node.start_mark.column + 1
-        self.warnings.append(f"{self._place.file}:{line}:{column}: {message}")
+            lost = next(keys[key] for key in ("constraints", "bind", "connect") if not is_null(keys.get(key)))
+            self._place.remark(
+                "include-wiring", lost, f"{shown} is an include: its constraints and channels are not used"
+            )
 
 
 _NOTHING = Text("", 0, 0)

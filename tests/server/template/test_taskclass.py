@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import pytest
@@ -84,10 +83,10 @@ def test_the_old_key_log_stands_for_stdout() -> None:
     assert read_text("name: t\nwants: {cpu: 1, memory: 1}\ncommand: {log: all, stdout: none}").command.stdout == "none"
 
 
-def test_missing_wants_are_zero_and_warned_of(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING):
-        assert read_text("name: t\ncommand: {value: x}").wants == Wants()
-    assert "without wants" in caplog.text
+def test_missing_wants_are_zero_and_remarked() -> None:
+    place = parse("name: t\ncommand: {value: x}", "tasks/t.yaml")
+    assert read_task_class(place, "t", "repo/tasks/t@hash").wants == Wants()
+    assert [(remark.rule, remark.line) for remark in place.remarks] == [("no-wants", 1)]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from server.api.errors import CoreError, Reason
 from server.template.model import LoadedRole, LoadedWorkflow, RoleKind
+from server.workflow.findings import UNKNOWN, Findings
 from server.workflow.load import load_workflow
 from server.workflow.repos import RepositorySet
 
@@ -259,15 +260,15 @@ def test_an_undefined_variable_is_named_with_its_place(repository: Repository) -
         "        task: {load: x}"
     )
     assert error.reason is Reason.VARIABLE_MISSING
-    assert error.where == {"file": "workflows/w.yaml", "line": "7", "column": "14", "role": "w.a.t"}
-    assert error.message.startswith("workflows/w.yaml:7:14: role w.a.t: unknown name nope in {{ nope }}")
+    assert error.where == {"file": "workflows/w.yaml", "line": "7", "column": "18", "role": "w.a.t"}
+    assert error.message.startswith("workflows/w.yaml:7:18: role w.a.t: unknown name nope in {{ nope }}")
     assert "-e nope=" in error.hint
 
 
 def test_an_expression_that_fails_says_where(repository: Repository) -> None:
     error = repository.refused("name: w\nroles:\n  - name: \"{{ 'a' + 1 }}\"\n    task: {load: x}")
     assert error.reason is Reason.TEMPLATE_BROKEN
-    assert (error.where["line"], error.where["column"]) == ("3", "11")
+    assert (error.where["line"], error.where["column"]) == ("3", "19")
 
 
 @pytest.mark.parametrize(
@@ -495,3 +496,56 @@ def test_the_hash_of_a_work_tree_is_its_commit_and_else_one_of_its_content(repos
         subprocess.run((*git, *command), check=True, env=environment)
     head = subprocess.run((*git, "rev-parse", "HEAD"), check=True, env=environment, capture_output=True, text=True)
     assert repository.repositories.renewed().hashes[str(repository.folder)] == head.stdout.strip()
+
+
+# ---- all errors at once ------------------------------------------------------------------------------
+
+
+def gathered(repository: Repository, text: str, **user_vars: str) -> tuple[LoadedWorkflow, Findings]:
+    repository.workflow(text)
+    findings = Findings(errors=[])
+    workflow = load_workflow(
+        "w", user_vars=user_vars, defaults={}, vars={}, repositories=repository.repositories,
+        services=RecordedServices({}, {}), findings=findings,
+    )  # fmt: skip
+    return workflow, findings
+
+
+def test_all_errors_are_found_at_once_and_none_that_only_follows_from_another(repository: Repository) -> None:
+    workflow, findings = gathered(
+        repository,
+        """
+name: other
+defaults: {a: '{{ nope }}', list: '{{ hosts }}'}
+roles:
+  - {name: one, task: {load: nowhere}}
+  - {name: two, include: nothing}
+  - {name: three, vars: {v: "{{ 'a' + 1 }}", w: '{{ a }}'}, task: {load: x}}
+  - name: host-{{ it }}
+    for: {range: '{{ list }}', var: it}
+    roles: [{name: four, task: {load: '{{ a }}'}}, {name: five, include: '{{ gone }}'}, {name: six, task: {load: y}}]
+  - {name: seven, for: {begin: '{{ a }}', end: 2, var: i}, roles: [{name: eight, task: {load: y}}]}
+""",
+    )
+    assert findings.errors is not None
+    assert sorted((error.reason.value, error.where["role"]) for error in findings.errors) == [
+        ("TEMPLATE_BROKEN", "other"),
+        ("TEMPLATE_BROKEN", "other.three"),
+        ("TEMPLATE_NOT_FOUND", "other.one"),
+        ("TEMPLATE_NOT_FOUND", "other.two"),
+        ("VARIABLE_MISSING", "other"),
+        ("VARIABLE_MISSING", "other"),
+        ("VARIABLE_MISSING", f"other.host-{UNKNOWN}.five"),
+    ]
+    assert f"other.host-{UNKNOWN}.six" in paths(workflow.root)
+
+
+def test_an_enabled_that_says_neither_yes_nor_no_is_remarked(repository: Repository) -> None:
+    _, findings = gathered(
+        repository,
+        "name: w\nroles:\n  - {name: a, enabled: 'yes', task: {load: x}}\n  - {name: b, enabled: '{{ nope }}', task: {load: x}}",
+    )
+    assert [(remark.rule, remark.line, remark.column, remark.role) for remark in findings.remarks] == [
+        ("enabled-word", 3, 24, "w.a"),
+        ("enabled-fails", 4, 28, "w.b"),
+    ]

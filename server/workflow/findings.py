@@ -1,0 +1,35 @@
+"""What is gathered while a workflow is resolved: remarks, and errors if all of them are wanted. Who resolves: roles.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from server.api.errors import CoreError
+from server.template.remarks import Remark
+
+MAX_REMARKS = 1000
+UNKNOWN = "\ue000"
+"""Stands for a value that failed while errors are gathered: what depends on it is neither right nor wrong."""
+
+
+@dataclass(slots=True)
+class Findings:
+    """What is gathered while a workflow is resolved."""
+
+    errors: list[CoreError] | None = None
+    """A list to gather errors in; None: the first one is raised."""
+    remarks: dict[Remark, None] = field(default_factory=dict)
+    loads: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    """Identifier of a task class to where it is first named: file, line, column, role."""
+    roles: int = 0
+
+    def remark(self, *remarks: Remark) -> None:
+        for remark in remarks if len(self.remarks) < MAX_REMARKS else ():
+            self.remarks[remark] = None
+
+    def fail(self, error: CoreError, cause: Exception | None = None) -> None:
+        """Raise an error, or keep it and go on."""
+        if self.errors is None:
+            raise error from cause
+        self.errors.append(error)
