@@ -12,7 +12,7 @@ from google.protobuf import json_format, message_factory
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor, FileDescriptor
 
 from occ.api import occ_pb2
-from server.api import common_pb2, events_pb2, o2control_pb2
+from server.api import apricot_pb2, common_pb2, events_pb2, o2control_pb2
 
 pytestmark = pytest.mark.reference
 
@@ -21,6 +21,7 @@ FILES: tuple[FileDescriptor, ...] = (
     events_pb2.DESCRIPTOR,
     o2control_pb2.DESCRIPTOR,
     occ_pb2.DESCRIPTOR,
+    apricot_pb2.DESCRIPTOR,
 )
 _SCALARS = {
     getattr(FieldDescriptor, f"TYPE_{name.upper()}"): name
@@ -34,7 +35,7 @@ def all_messages(file: FileDescriptor) -> Iterator[Descriptor]:
         yield from (it for it in message.nested_types if not it.GetOptions().map_entry)
 
 
-@pytest.mark.parametrize("interface", ["o2control", "occ"])
+@pytest.mark.parametrize("interface", ["o2control", "occ", "apricot"])
 def test_every_recorded_sample_serialises_to_the_recorded_bytes(reference: Path, interface: str) -> None:
     samples = json.loads((reference / "golden" / "wire" / f"{interface}.json").read_text())
     known = {message.full_name: message for file in FILES for message in all_messages(file)}
@@ -45,7 +46,7 @@ def test_every_recorded_sample_serialises_to_the_recorded_bytes(reference: Path,
         if message.SerializeToString(deterministic=True).hex() != sample["hex"]:
             wrong[sample["message"]] = message.SerializeToString(deterministic=True).hex()
     assert not wrong
-    packages = {"o2control": ("common", "events", "o2control"), "occ": ("occ_pb",)}[interface]
+    packages = {"o2control": ("common", "events", "o2control"), "occ": ("occ_pb",), "apricot": ("apricot",)}[interface]
     assert {sample["message"] for sample in samples} == {name for name in known if name.split(".")[0] in packages}
 
 
@@ -92,7 +93,7 @@ def rows(files: tuple[FileDescriptor, ...]) -> Iterator[str]:
 
 def test_names_numbers_and_types_equal_the_tables(reference: Path) -> None:
     text = (reference / "spec" / "wire-tables.md").read_text()
-    packages = ("common.", "events.", "o2control.", "occ_pb.")
+    packages = ("common.", "events.", "o2control.", "occ_pb.", "apricot.")
     theirs = {
         line.strip().removeprefix("- ")
         for line in text.splitlines()
