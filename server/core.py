@@ -17,6 +17,7 @@ from server.api import o2control_pb2 as pb
 from server.api.errors import CoreError, Reason
 from server.api.states import EnvironmentState
 from server.config.configuration import Configuration
+from server.config.open import open_configuration
 from server.deploy.backend import Demand, KnownExecutor
 from server.deploy.executors import LocalParts, LocalSettings
 from server.deploy.local import LocalBackend
@@ -83,7 +84,7 @@ class Core:
         state = settings.state_directory
         state.mkdir(parents=True, exist_ok=True)
         self.journal = await Journal.open(state / "journal.sqlite", deadline_s=settings.journal_timeout_s)
-        self.configuration = await Configuration.open(
+        self.configuration = await open_configuration(
             settings.configuration_uri, deadline_s=settings.config_timeout_s, framework_id=f"local-{self.instance}"
         )
         self.backend = LocalBackend(
@@ -126,6 +127,7 @@ class Core:
         await self.loader.close()
         self.display.bus.close()
         self._recorder.close()
+        await self.configuration.close()
         await self.journal.close()
         log.info("core stopped instance=%s", self.instance)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from server.config.address import parse_address
+from server.config.configuration import Configuration
 from server.config.file import FileStore
 from server.config.memory import MemoryStore
 from server.config.services import StoreServices
 from server.config.store import Store
+from server.config.stored import StoreConfiguration
 from server.template.services import Services
 
 
@@ -18,6 +20,21 @@ def open_store(uri: str) -> Store:
     """
     address = parse_address(uri)
     return FileStore(address.path) if address.scheme == "file" else MemoryStore(address.uri)
+
+
+async def open_configuration(uri: str, *, deadline_s: float, framework_id: str = "") -> Configuration:
+    """Return the configuration at an address as the core uses it; a file that is missing is made.
+
+    Args:
+        deadline_s: longest wait for one call.
+        framework_id: given to every environment as a default.
+
+    Raises:
+        ConfigError: a bad address, or broken or not accessible; of a file names file, line and column.
+    """
+    configuration = StoreConfiguration(open_store(uri), deadline_s=deadline_s, framework_id=framework_id)
+    await configuration.prepare()
+    return configuration
 
 
 def open_services(uri: str, *, framework_id: str = "") -> Services:

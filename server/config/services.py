@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 
 from occ.errors import ConfigError
 from server.config import components, inventory, variables
-from server.config.store import RUNTIME, Store
+from server.config.runtime import runtime_entry, runtime_key
+from server.config.store import Store
 from server.template.queries import RUN_TYPES
 
 TEMPLATE_MARKS = ("{{", "{%")
@@ -26,17 +27,6 @@ def computed_defaults(framework_id: str) -> dict[str, str]:
         "core_hostname": socket.gethostname(),
         "framework_id": framework_id,
     }
-
-
-def runtime_key(component: str, key: str) -> str:
-    """Return the store's key of a runtime entry.
-
-    Raises:
-        ConfigError: an empty name, or a part that leads elsewhere.
-    """
-    if not component.strip("/") or not key.strip("/"):
-        raise ConfigError(f"runtime entry {component!r} {key!r}: component and key are both needed")
-    return f"{RUNTIME}/{component}/{key}"
 
 
 class StoreServices:
@@ -84,11 +74,7 @@ class StoreServices:
 
     def runtime_get(self, component: str, key: str) -> str:
         """Return a runtime entry."""
-        full = runtime_key(component, key)
-        value = self._store.get(full)
-        if value is None:
-            raise ConfigError(f"no value at {full}")
-        return value
+        return runtime_entry(self._store, component, key)
 
     def runtime_set(self, component: str, key: str, value: str) -> None:
         """Set a runtime entry."""

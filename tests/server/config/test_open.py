@@ -8,8 +8,7 @@ import pytest
 
 from occ.errors import ConfigError
 from server.config.address import parse_address
-from server.config.configuration import Configuration
-from server.config.open import open_services, open_store
+from server.config.open import open_configuration, open_services, open_store
 
 
 @pytest.mark.parametrize("form", ["file://{}", "{}", "  file://{}\n"])
@@ -46,7 +45,7 @@ def test_template_functions_read_the_store_at_an_address(tmp_path: Path) -> None
 
 
 async def test_the_core_reads_an_empty_store_in_memory_too() -> None:
-    configuration = await Configuration.open("mock://", deadline_s=10)
+    configuration = await open_configuration("mock://", deadline_s=10)
     assert configuration.endpoint == "mock://"
     assert await configuration.new_run_number() == 1
     assert await configuration.vars() == {}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from server.config.configuration import Configuration
+from server.config.open import open_configuration
 from server.demo.facility import Facility, prepare
 from server.template.model import LoadedRole, LoadedWorkflow
 from server.workflow.loader import WorkflowLoader
@@ -24,7 +24,7 @@ def facility(tmp_path: Path) -> Facility:
 @pytest.fixture
 async def load(facility: Facility) -> AsyncIterator[Load]:
     """Return a function that loads a workflow of the demo with user variables."""
-    configuration = await Configuration.open(
+    configuration = await open_configuration(
         f"file://{facility.configuration}", deadline_s=10, framework_id="local-test"
     )
     repositories = await Repositories.open(

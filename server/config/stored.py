@@ -1,0 +1,106 @@
+"""The configuration of a store: asynchronous, every access in a thread and with a deadline.
+
+Implements the protocol of configuration.py; the configuration service (service.py, routes.py) asks it for all the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+from occ.errors import ConfigError, DeadlineError
+from server.config import components, inventory, runs, variables
+from server.config.components import Query
+from server.config.inventory import HostEntry
+from server.config.runtime import runtime_key
+from server.config.services import StoreServices, computed_defaults
+from server.config.store import Store
+
+_T = TypeVar("_T")
+
+
+class StoreConfiguration:
+    """One store. All methods raise ConfigError for bad content and DeadlineError for a store that does not answer.
+
+    A write whose deadline passes may still happen.
+    """
+
+    def __init__(self, store: Store, *, deadline_s: float, framework_id: str = "") -> None:
+        """Args:
+        store: the content.
+        deadline_s: longest wait for one call.
+        framework_id: given to every environment as a default.
+        """
+        self.store = store
+        self._deadline_s = deadline_s
+        self._framework_id = framework_id
+        self._services = StoreServices(store)
+
+    async def prepare(self) -> None:
+        """Make sure that the store can be used; a file that is missing is made.
+
+        Raises:
+            ConfigError: broken or not accessible; of a file names file, line and column.
+        """
+        await self.ask(lambda store: store.prepare())
+
+    async def close(self) -> None:
+        """Do nothing: a store holds nothing open."""
+
+    @property
+    def endpoint(self) -> str:
+        """What clients are shown as the address of the configuration."""
+        return self.store.uri
+
+    async def defaults(self) -> dict[str, str]:
+        """Return the defaults that every new environment gets."""
+        return await self.ask(lambda store: variables.defaults(store, computed_defaults(self._framework_id)))
+
+    async def vars(self) -> dict[str, str]:
+        """Return the vars that every new environment gets."""
+        return await self.ask(lambda store: variables.variables(store))
+
+    async def new_run_number(self) -> int:
+        """Take the next run number; it is used up even if the run does not start."""
+        return await self.ask(lambda store: runs.new_run_number(store))
+
+    async def detectors(self, *, every: bool = False) -> list[str]:
+        """Return the detectors, TRG only if every one is asked for."""
+        return await self.ask(lambda store: inventory.detectors(store, every=every))
+
+    async def hosts(self) -> list[HostEntry]:
+        """Return all hosts with their facts."""
+        return await self.ask(lambda store: inventory.host_entries(store))
+
+    async def detectors_for_hosts(self, hosts: Sequence[str]) -> list[str]:
+        """Return the detectors of the hosts, each once, sorted; ConfigError for a host that no detector has."""
+        return await self.ask(lambda store: inventory.detectors_for_hosts(store, hosts))
+
+    async def runtime_get(self, component: str, key: str) -> str | None:
+        """Return a runtime entry, None if there is none."""
+        return await self.ask(lambda store: store.get(runtime_key(component, key)))
+
+    async def runtime_put(self, component: str, key: str, value: str) -> None:
+        """Set a runtime entry."""
+        await self.ask(lambda store: store.put(runtime_key(component, key), value))
+
+    async def payload(self, query: Query, variables: Mapping[str, str] | None) -> str:
+        """Return the payload exactly there; with variables it is a template, and its text is what comes of it."""
+        if variables is None:
+            return await self.ask(lambda store: components.payload(store, query))
+        return await self.ask(lambda store: self._services.get_component(query.path, variables))
+
+    def invalidate_templates(self) -> None:
+        """Read payloads that are templates anew when they are asked for next."""
+
+    async def ask(self, question: Callable[[Store], _T]) -> _T:
+        """Return what a question to the store gives."""
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                return await asyncio.to_thread(question, self.store)
+        except TimeoutError:
+            message = f"configuration {self.endpoint}: no answer within {self._deadline_s:g} s"
+            raise DeadlineError(message, hint="is another process holding its lock?") from None
+        except RecursionError:
+            raise ConfigError(f"configuration {self.endpoint}: nested too deeply") from None
