@@ -39,6 +39,7 @@ from server.task.reception import Reception
 from server.task.roster import Roster
 from server.task.roster import TaskChange as RosterChange
 from server.task.task import Task, from_record
+from server.workflow.generator import GenerationSettings
 from server.workflow.listing import TemplateListing
 from server.workflow.loader import WorkflowLoader
 from server.workflow.repos import Repositories
@@ -148,7 +149,15 @@ class Core:
             put=lambda key, value: self.configuration.runtime_put("aliecs", key, value),
         )
         self.loader = WorkflowLoader(
-            configuration=settings.configuration_uri, instance=self.instance, deadline_s=settings.load_timeout_s
+            configuration=settings.configuration_uri,
+            instance=self.instance,
+            deadline_s=settings.load_timeout_s,
+            generation=GenerationSettings(
+                folder=str(settings.state_directory.absolute() / "generated"),
+                timeout_s=settings.jit_timeout_s,
+                profile=settings.jit_profile,
+                enabled=settings.jit_enabled,
+            ),
         )
         await self.loader.start()
 

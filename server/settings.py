@@ -66,6 +66,15 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     go_error_delay_s: Annotated[Seconds, msgspec.Meta(description="pause between the first ERROR and GO_ERROR")] = 0.5
     kill_timeout_s: Annotated[Seconds, msgspec.Meta(description="time for killed tasks to end")] = 30.0
     load_timeout_s: Annotated[Seconds, msgspec.Meta(description="time to load a workflow")] = 60.0
+    jit_enabled: Annotated[
+        bool, msgspec.Meta(description="run DPL commands of templates on this machine to generate their workflows")
+    ] = True
+    jit_timeout_s: Annotated[Seconds, msgspec.Meta(description="time for one DPL command to generate a workflow")] = (
+        30.0
+    )
+    jit_profile: Annotated[
+        str, msgspec.Meta(description="shell file that brings the programs of O2 into the PATH of DPL commands")
+    ] = "/etc/profile.d/o2.sh"
     config_timeout_s: Annotated[Seconds, msgspec.Meta(description="time for one access to the store")] = 10.0
     journal_timeout_s: Annotated[Seconds, msgspec.Meta(description="time for one write to the journal")] = 10.0
     drain_timeout_s: Annotated[Seconds, msgspec.Meta(description="time to end everything when draining")] = 30.0

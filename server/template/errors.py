@@ -15,12 +15,14 @@ class ExpressionError(ConfigError):
         missing: the undefined name, "" if the error is another one.
     """
 
-    def __init__(self, reason: str, *, offset: int = -1, expression: str = "", missing: str = "") -> None:
+    def __init__(
+        self, reason: str, *, offset: int = -1, expression: str = "", missing: str = "", hint: str = ""
+    ) -> None:
         self.reason = reason
         self.offset = offset
         self.expression = expression
         self.missing = missing
-        super().__init__(f"{reason}{self._place()}")
+        super().__init__(f"{reason}{self._place()}", hint=hint)
 
     def _place(self) -> str:
         if not self.expression:
@@ -39,7 +41,7 @@ class ExpressionError(ConfigError):
         if self.expression:
             return self
         where = self.offset if self.offset >= 0 else offset
-        return ExpressionError(self.reason, offset=where, expression=expression, missing=self.missing)
+        return ExpressionError(self.reason, offset=where, expression=expression, missing=self.missing, hint=self.hint)
 
 
 _SHOWN = 200

@@ -1,22 +1,45 @@
-"""``dpl.*``: names of workflow templates that are generated while a workflow loads (workflows-config.md 7).
+"""``dpl.*``: names of workflow templates that are generated while a workflow loads (workflows-config.md 7.2).
 
-What runs the command and writes the templates is given from outside; without it these functions fail.
+What runs the command and writes the templates is given from outside, generator.py; without it these functions fail.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from server.template.errors import ExpressionError
 from server.template.render import render_in
 from server.template.scope import Function, NilArgument, Scope
 
-Generate = Callable[[str, str], str]
-"""(command, name of its source or "") to the name of a workflow template; raises ExpressionError."""
 
-PREFIX = "source /etc/profile.d/o2.sh && "
-"""Set before every command."""
+@dataclass(frozen=True, slots=True)
+class DplCommand:
+    """A command that can write itself down as a workflow template.
+
+    Attributes:
+        text: rendered.
+        name: of its file below ``jit/``; "" if the template itself holds it.
+        variables: that it was rendered with.
+        repository: folder of the repository that it belongs to.
+    """
+
+    text: str
+    name: str
+    variables: Mapping[str, str]
+    repository: Path
+
+    @property
+    def shown(self) -> str:
+        """Name it for people."""
+        name = f"DPL command {self.name}" if self.name else "DPL command"
+        detector = self.variables.get("detector", "")
+        return f"{name} (detector {detector})" if detector else name
+
+
+Generate = Callable[[DplCommand], str]
+"""From a command to the name of a workflow template; raises ExpressionError."""
 
 
 def generator_objects(folder: Path, generate: Generate | None, objects: Mapping[str, object]) -> dict[str, object]:
@@ -29,16 +52,14 @@ def generator_objects(folder: Path, generate: Generate | None, objects: Mapping[
     """
 
     def run(function: str, command: str, name: str, scope: Scope) -> str:
+        asked = DplCommand(command, name, scope.variables, folder)
         try:
             rendered = render_in(command, Scope(scope.variables, objects))
         except ExpressionError as error:
-            source = f" {name}" if name else ""
-            raise ExpressionError(
-                f"the DPL command{source} cannot be rendered: {error}", missing=error.missing
-            ) from error
+            raise ExpressionError(f"the {asked.shown} cannot be rendered: {error}", missing=error.missing) from error
         if generate is None:
             raise ExpressionError(f"{function} needs the just-in-time generator, which is not installed")
-        return generate(PREFIX + rendered, name)
+        return generate(replace(asked, text=rendered))
 
     def from_command(scope: Scope, command: str) -> str:
         _refuse_none(command)

@@ -21,6 +21,7 @@ from server.template.scope import Function
 from server.template.services import Services
 from server.template.taskclass import read_task_class
 from server.workflow.findings import Findings
+from server.workflow.generated import GeneratedTemplates
 from server.workflow.jit import Generate, generator_objects
 from server.workflow.repos import LOCAL, RepositorySet
 from server.workflow.roles import resolve
@@ -40,6 +41,7 @@ def load_workflow(
     repositories: RepositorySet,
     services: Services,
     generate: Generate | None = None,
+    generated: GeneratedTemplates | None = None,
     objects: Mapping[str, object] = STANDING_OBJECTS,
     with_classes: bool = True,
     findings: Findings | None = None,
@@ -50,6 +52,7 @@ def load_workflow(
         expression: ``[<repo>/workflows/]<name>[.yaml][@<revision>]``.
         user_vars, defaults, vars: the environment's layers.
         generate: makes a workflow template of a DPL command; None: ``dpl.*`` fails, saying that there is no generator.
+        generated: where its templates are, if not in the repository; they count as templates of every repository.
         objects: object functions of integrated services.
         with_classes: read the task classes too; without, the workflow names them only.
         findings: receives remarks and, if it has a list for them, all errors instead of raising the first.
@@ -58,7 +61,8 @@ def load_workflow(
         CoreError: names file, line, column, role, expression and what was expected.
     """
     repo, name = split(expression, repositories)
-    library = _Library(repo, _Shared(repositories, {**UTILITIES, **service_objects(services)}, objects, generate))
+    every = {**UTILITIES, **service_objects(services)}
+    library = _Library(repo, _Shared(repositories, every, objects, generate, generated))
     template = library.template(name)
     root = template.root
     findings = Findings() if findings is None else findings
@@ -125,6 +129,7 @@ class _Shared:
     objects: Mapping[str, object]
     plugins: Mapping[str, object]
     generate: Generate | None
+    generated: GeneratedTemplates | None
     templates: dict[tuple[str, str], WorkflowTemplate] = field(default_factory=dict)
 
 
@@ -180,6 +185,8 @@ class _Library:
 
     def _read(self, kind: str, what: str, name: str) -> Place:
         path = self.folder / kind / f"{name}.yaml"
+        if self.shared.generated and (made := self.shared.generated.folder_of(name)) and not path.is_file():
+            return read(made / kind / f"{name}.yaml", made)
         if not name or "/" in name or "\0" in name or not path.is_file():
             there = [one.stem for one in sorted((self.folder / kind).glob("*.yaml"))]
             near = difflib.get_close_matches(name, there, 3) or there[:5]

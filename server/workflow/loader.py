@@ -16,6 +16,7 @@ import msgspec
 
 from server.api.errors import CoreError, Reason
 from server.template.model import LoadedWorkflow
+from server.workflow.generator import GenerationSettings
 from server.workflow.listing import TemplateListing
 from server.workflow.repos import LOCAL, RepositorySet
 from server.workflow.worker import REPLIES, Failure, Listed, ListRequest, Loaded, LoadRequest, Reply, Request
@@ -33,12 +34,16 @@ class WorkflowLoader:
         configuration: address of the configuration.
         instance: marks the process.
         deadline_s: longest time for one request; may be changed, for the next one.
+        generation: how DPL commands become templates; None: they do not.
     """
 
-    def __init__(self, *, configuration: str, instance: str, deadline_s: float) -> None:
+    def __init__(
+        self, *, configuration: str, instance: str, deadline_s: float, generation: GenerationSettings | None = None
+    ) -> None:
         self._configuration = configuration
         self._instance = instance
         self.deadline_s = deadline_s
+        self._generation = generation
         self._process: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
 
@@ -51,6 +56,7 @@ class WorkflowLoader:
         """Start the process, so that the first request finds it warm."""
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-P", "-m", "server.workflow.worker", self._configuration,
+            msgspec.json.encode(self._generation),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
             env=dict(os.environ) | {"ALIECS_INSTANCE": self._instance},
         )  # fmt: skip

@@ -18,6 +18,7 @@ from server.api.errors import CoreError, Reason
 from server.config.open import open_services
 from server.template.model import LoadedWorkflow
 from server.template.services import Services
+from server.workflow.generator import GenerationSettings, open_generator
 from server.workflow.listing import TemplateListing, list_templates
 from server.workflow.load import load_workflow
 from server.workflow.repos import RepositorySet
@@ -68,7 +69,7 @@ REQUESTS: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
 REPLIES: msgspec.json.Decoder[Reply] = msgspec.json.Decoder(Reply)
 
 
-def answer(request: Request, services: Services) -> Reply:
+def answer(request: Request, services: Services, generation: GenerationSettings | None = None) -> Reply:
     """Do what is asked; errors are answers."""
     try:
         if isinstance(request, ListRequest):
@@ -76,6 +77,7 @@ def answer(request: Request, services: Services) -> Reply:
             for repo in request.repositories:
                 listed += list_templates(Path(repo), repo, request.revision, every=request.every)
             return Listed(templates=tuple(listed))
+        generate, generated = open_generator(generation, services) if generation else (None, None)
         workflow = load_workflow(
             request.expression,
             user_vars=request.user_vars,
@@ -83,6 +85,8 @@ def answer(request: Request, services: Services) -> Reply:
             vars=request.vars,
             repositories=request.repositories.renewed(),
             services=services,
+            generate=generate,
+            generated=generated,
         )
         return Loaded(workflow=workflow)
     except CoreError as error:
@@ -94,7 +98,7 @@ def answer(request: Request, services: Services) -> Reply:
         return Failure(reason=Reason.TEMPLATE_BROKEN, message=message, hint="", code="", where={})
 
 
-def main(configuration: str) -> None:
+def main(configuration: str, generation: GenerationSettings | None) -> None:
     """Serve requests until stdin ends, with the configuration at an address."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for the core
@@ -102,7 +106,7 @@ def main(configuration: str) -> None:
     sys.stdout = sys.stderr  # nothing else may write between frames
     services = open_services(configuration)
     while frame := read_frame(requests):
-        data = msgspec.json.encode(answer(REQUESTS.decode(frame), services))
+        data = msgspec.json.encode(answer(REQUESTS.decode(frame), services, generation))
         replies.write(len(data).to_bytes(4, "big") + data)
         replies.flush()
 
@@ -114,4 +118,4 @@ def read_frame(stream: BinaryIO) -> bytes:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], msgspec.json.decode(sys.argv[2], type=GenerationSettings | None))

@@ -102,7 +102,7 @@ def load_recorded(case: Mapping[str, Any], name: str, repositories: RepositorySe
         vars=case["consul_vars"],
         repositories=repositories,
         services=RecordedServices(case.get("host_to_detector") or {}, case.get("cru_cards") or {}),
-        generate=lambda command, source: "stub-jit",
+        generate=lambda command: "stub-jit",
         objects=OBJECTS,
         with_classes=False,
     )

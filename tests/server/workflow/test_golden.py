@@ -149,7 +149,7 @@ def test_every_production_template_loads_with_its_task_classes(reference: Path, 
                 vars={},
                 repositories=repositories,
                 services=RecordedServices(minimal["host_to_detector"], {}),
-                generate=lambda command, source: "stub-jit",
+                generate=lambda command: "stub-jit",
                 objects=OBJECTS,
                 with_classes=path.stem != "readout-dataflow" or year == "2023",
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from server.api.errors import CoreError, Reason
 from server.template.model import LoadedRole, LoadedWorkflow, RoleKind
 from server.workflow.findings import UNKNOWN, Findings
+from server.workflow.jit import DplCommand, Generate
 from server.workflow.load import load_workflow
 from server.workflow.repos import RepositorySet
 
@@ -49,7 +50,7 @@ class Repository:
 
     def load(
         self, text: str = "", expression: str = "w", *, user_vars: Mapping[str, str] | None = None,
-        generate: Callable[[str, str], str] | None = None,
+        generate: Generate | None = None,
     ) -> LoadedWorkflow:  # fmt: skip
         if text:
             self.workflow(text)
@@ -217,10 +218,10 @@ def test_scalars_keep_their_spelling(repository: Repository) -> None:
 
 
 def test_a_dpl_command_is_rendered_and_handed_to_the_generator(repository: Repository) -> None:
-    asked: list[tuple[str, str]] = []
+    asked: list[DplCommand] = []
 
-    def generate(command: str, source: str) -> str:
-        asked.append((command, source))
+    def generate(command: DplCommand) -> str:
+        asked.append(command)
         return "made"
 
     (repository.folder / "jit" / "its").write_text("o2-its --host {{ it }}")
@@ -229,7 +230,8 @@ def test_a_dpl_command_is_rendered_and_handed_to_the_generator(repository: Repos
         "name: w\nvars: {it: flp001}\nroles: [{name: d, include: \"{{ dpl.GenerateFromUri('its') }}\"}]",
         generate=generate,
     )
-    assert asked == [("source /etc/profile.d/o2.sh && o2-its --host flp001", "its")]
+    assert [(one.text, one.name) for one in asked] == [("o2-its --host flp001", "its")]
+    assert (asked[0].variables["it"], asked[0].repository) == ("flp001", repository.folder)
     assert workflow.root.roles[0].include == "made"
 
 
