@@ -9,8 +9,9 @@ if TYPE_CHECKING:
     from occ.client import OccClient
     from occ.device import CONTINUE, END, Device
     from occ.events import DeviceEvent, Iteration, Metric, Outcome, Sample, Trigger
+    from occ.instance import Instance
     from occ.machine import TaskMachine
-    from occ.process import run
+    from occ.process import Settings, run, serve
     from occ.properties import Properties
     from occ.states import TaskEvent, TaskState
 
@@ -19,25 +20,29 @@ __all__ = [
     "END",
     "Device",
     "DeviceEvent",
+    "Instance",
     "Iteration",
     "Metric",
     "OccClient",
     "Outcome",
     "Properties",
     "Sample",
+    "Settings",
     "TaskEvent",
     "TaskMachine",
     "TaskState",
     "Trigger",
     "run",
+    "serve",
 ]
 
 _HOMES = {
     "client": ("OccClient",),
     "device": ("CONTINUE", "END", "Device"),
     "events": ("DeviceEvent", "Iteration", "Metric", "Outcome", "Sample", "Trigger"),
+    "instance": ("Instance",),
     "machine": ("TaskMachine",),
-    "process": ("run",),
+    "process": ("Settings", "run", "serve"),
     "properties": ("Properties",),
     "states": ("TaskEvent", "TaskState"),
 }

@@ -25,6 +25,10 @@ _BACKLOG = 1000
 """Values that a subscriber may be behind before it is dropped; a task changes state a few times per run."""
 
 
+_EXPECTED = EXPECTED_FINAL | {TaskEvent.PAUSE: TaskState.PAUSED, TaskEvent.RESUME: TaskState.RUNNING}
+"""The state that makes an event a success, wherever it comes from."""
+
+
 class RefusalKind(Enum):
     """Why a transition was not even tried."""
 
@@ -131,6 +135,13 @@ class Controller:
         """Process an event as ``Occ.Transition`` does. Once begun it is finished, whether or not the caller waits for it."""
         return await asyncio.shield(self._own(self._transition(source, event, arguments)))
 
+    async def request(self, event: TaskEvent, arguments: Iterable[tuple[str, str]] = ()) -> Outcome | Refusal:
+        """Process an event that this process itself asks for, from the present state.
+
+        The only way to PAUSE and RESUME: ``Occ.Transition`` knows neither (occ-executor-mesos.md 1.2).
+        """
+        return await asyncio.shield(self._own(self._request(event, arguments)))
+
     async def metrics(self) -> tuple[Metric, ...]:
         """Return the device's numbers; none if its ``metrics`` raises, which is logged."""
         try:
@@ -163,24 +174,30 @@ class Controller:
 
     async def _transition(self, source: str, event: str, arguments: Iterable[tuple[str, str]]) -> Outcome | Refusal:
         async with self._lock:
-            expected = EXPECTED_FINAL.get(event)
             current = self.state
-            if expected is None:
+            if event not in EXPECTED_FINAL:
                 return Refusal(RefusalKind.UNEXPECTED, f"{event!r} is no event that can be asked for")
             if source != current.value:
                 text = f"transition not possible: state mismatch: source: {source} current: {current.value}"
                 return Refusal(RefusalKind.WRONG_SOURCE, text)
             if current is TaskState.DONE:
                 return Refusal(RefusalKind.FINISHED, "transition not possible: the task is DONE")
-            refused = await self._process(TaskEvent(event), Properties.from_arguments(arguments))
-            if refused is not None:
-                return Refusal(RefusalKind.UNEXPECTED, refused)
-            state = self.state
-            ok = state is expected
-            trigger = Trigger.EXECUTOR if ok else Trigger.DEVICE_INTENTIONAL
-            if state is TaskState.ERROR:
-                trigger = Trigger.DEVICE_ERROR
-            return Outcome(state=state, event=event, ok=ok, trigger=trigger, native=state.value)
+            return await self._answer(TaskEvent(event), arguments)
+
+    async def _request(self, event: TaskEvent, arguments: Iterable[tuple[str, str]]) -> Outcome | Refusal:
+        async with self._lock:
+            return await self._answer(event, arguments)
+
+    async def _answer(self, event: TaskEvent, arguments: Iterable[tuple[str, str]]) -> Outcome | Refusal:
+        refused = await self._process(event, Properties.from_arguments(arguments))
+        if refused is not None:
+            return Refusal(RefusalKind.UNEXPECTED, refused)
+        state = self.state
+        ok = state is _EXPECTED.get(event)
+        trigger = Trigger.EXECUTOR if ok else Trigger.DEVICE_INTENTIONAL
+        if state is TaskState.ERROR:
+            trigger = Trigger.DEVICE_ERROR
+        return Outcome(state=state, event=event.value, ok=ok, trigger=trigger, native=state.value)
 
     async def _process(self, event: TaskEvent, arguments: Properties) -> str | None:
         """Run the callback and make the move; return the reason if the device refused it.

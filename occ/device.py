@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from occ.events import Iteration, Metric
 from occ.properties import Properties
+from occ.states import TaskState
 
 if TYPE_CHECKING:
     import argparse
@@ -22,7 +23,10 @@ Result = int | None | Awaitable[int | None]
 
 
 class Reporter(Protocol):
-    """Takes what a device reports by itself, from any thread."""
+    """Runs a device and takes what it reports by itself, from any thread."""
+
+    @property
+    def state(self) -> TaskState: ...
 
     def report_failure(self, reason: str) -> None:
         """Put the device into ERROR."""
@@ -83,11 +87,11 @@ class Device:
         return None
 
     def pause(self) -> Result:
-        """RUNNING to PAUSED; cannot be asked for over gRPC (occ-executor-mesos.md 1.2)."""
+        """RUNNING to PAUSED; cannot be asked for over OCC, only by the program itself: ``Instance.request``."""
         return None
 
     def resume(self) -> Result:
-        """PAUSED to RUNNING; cannot be asked for over gRPC."""
+        """PAUSED to RUNNING; cannot be asked for over OCC either."""
         return None
 
     def recover(self) -> Result:
@@ -118,6 +122,11 @@ class Device:
         """Receive the parsed command line, before the control port is opened."""
 
     # ---- to be called ------------------------------------------------------------------------
+
+    @property
+    def state(self) -> TaskState:
+        """The state at this moment, which during a callback is the one before the move; UNKNOWN while nobody runs it."""
+        return TaskState.UNKNOWN if self._reporter is None else self._reporter.state
 
     def fail(self, reason: str) -> None:
         """Put the device into ERROR, for ``reason``; from any thread, also from one that the task started itself."""

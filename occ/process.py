@@ -9,12 +9,16 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from occ.device import Device
 from occ.errors import ConfigError
+
+if TYPE_CHECKING:
+    from occ.control import Controller
 
 _log = logging.getLogger(__name__)
 
@@ -65,7 +69,6 @@ def run(device: Device, argv: Sequence[str] | None = None, *, program: str | Non
     logging.getLogger("transitions").setLevel(logging.WARNING)  # it tells of every step inside a move
     try:
         settings = Settings.find(options, os.environ)
-        device.role = settings.role
         code = asyncio.run(serve(device, settings))
     except ConfigError as error:
         sys.stderr.write(f"[OCC] {error}\n")
@@ -82,7 +85,23 @@ def leave(code: int) -> NoReturn:
 
 
 async def serve(device: Device, settings: Settings) -> int:
-    """Serve ``device`` until it is DONE, and return 0.
+    """Serve ``device`` in the running loop until it is DONE, and return 0. Cancelled, it ends at once.
+
+    Raises:
+        ConfigError: the control port cannot be bound.
+    """
+    async with served(device, settings) as (controller, port):
+        _log.info("device=%s role=%s listening=%s:%d", device.name, settings.role, settings.address, port)
+        announce_ready()
+        gc.freeze()
+        gc.enable()
+        await controller.done.wait()
+    return 0
+
+
+@asynccontextmanager
+async def served(device: Device, settings: Settings) -> AsyncIterator[tuple[Controller, int]]:
+    """Have ``device`` served within the block, which gets its controller and its port (a free one if settings say 0).
 
     Raises:
         ConfigError: the control port cannot be bound.
@@ -91,19 +110,14 @@ async def serve(device: Device, settings: Settings) -> int:
     from occ.control import Controller
     from occ.service import Server
 
+    device.role = settings.role
     controller = Controller(device)
     server = Server(controller, device.metrics_period_s)
     try:
-        port = await server.open(settings.address, settings.port)
-        _log.info("device=%s role=%s listening=%s:%d", device.name, settings.role, settings.address, port)
-        announce_ready()
-        gc.freeze()
-        gc.enable()
-        await controller.done.wait()
+        yield controller, await server.open(settings.address, settings.port)
         await server.close(settings.exit_grace_s)
     finally:
         await controller.close()
-    return 0
 
 
 def announce_ready() -> None:

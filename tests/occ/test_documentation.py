@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,15 +19,27 @@ DEADLINE_S = 20.0
 @pytest.fixture
 def example(tmp_path: Path) -> Path:
     text = (ROOT / "docs" / "controllable-task.md").read_text()
-    (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    task, test = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     path = tmp_path / "counter.py"
-    path.write_text(block)
+    path.write_text(task)
+    path.with_name("test_counter.py").write_text(test)
     return path
 
 
 def test_the_example_is_as_short_as_promised(example: Path) -> None:
     statements = [line for line in example.read_text().splitlines() if line.strip()]
     assert len(statements) <= 20
+
+
+async def test_the_tests_of_the_example_pass(example: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(example.parent)}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_counter.py",
+        cwd=example.parent, env=environment, stdout=-1,
+    )  # fmt: skip
+    async with asyncio.timeout(DEADLINE_S):
+        said, _ = await process.communicate()
+    assert process.returncode == 0 and b"2 passed" in said, said.decode()
 
 
 async def test_the_example_goes_through_a_full_cycle(example: Path, launch, capfd: pytest.CaptureFixture[str]) -> None:

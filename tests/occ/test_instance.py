@@ -1,0 +1,74 @@
+"""A device served beside a program's own main loop, in plain and in asyncio code."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from occ import Device, Instance, OccClient, Properties, Settings, TaskEvent, TaskState, serve
+from occ.errors import ConfigError, RefusedError
+
+DEADLINE_S = 10.0
+
+
+def ask(port: int, *events: str) -> list[str]:
+    async def drive() -> list[str]:
+        states = []
+        async with OccClient(f"127.0.0.1:{port}") as client:
+            for event in events:
+                source = (await client.get_state(DEADLINE_S)).state
+                states.append((await client.transition(source, event, {}, DEADLINE_S)).state.value)
+        return states
+
+    return asyncio.run(drive())
+
+
+def test_a_plain_program_goes_on_while_its_device_is_driven_and_waits_for_the_end() -> None:
+    device = Device("beside")
+    with Instance(device, Settings(port=0, role="of-mine")) as instance:
+        assert instance.state is TaskState.STANDBY and device.role == "of-mine"
+        assert ask(instance.port, "CONFIGURE", "START") == ["CONFIGURED", "RUNNING"]
+        assert instance.request(TaskEvent.PAUSE).state is TaskState.PAUSED
+        assert not instance.wait(0.01)
+        assert ask(instance.port, "STOP", "EXIT") == ["CONFIGURED", "DONE"]
+        assert instance.wait(DEADLINE_S)
+    assert instance.state is TaskState.UNKNOWN
+    with pytest.raises(RuntimeError):
+        instance.wait()
+
+
+def test_what_the_device_refuses_is_told_to_its_own_program_too() -> None:
+    class Picky(Device):
+        def configure(self, properties: Properties) -> None:
+            raise RefusedError(f"no {properties.get('what')}")
+
+    with Instance(Picky(), Settings(port=0)) as instance:
+        with pytest.raises(RefusedError, match="no thanks"):
+            instance.request(TaskEvent.CONFIGURE, {"what": "thanks"})
+        assert instance.state is TaskState.STANDBY
+
+
+def test_the_port_is_found_as_executors_say_it_and_a_taken_one_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, some_port: int
+) -> None:
+    monkeypatch.setenv("OCC_CONTROL_PORT", str(some_port))
+    with Instance(Device()) as instance:
+        assert instance.port == some_port
+        with pytest.raises(ConfigError, match="cannot listen"):
+            Instance(Device()).open()
+
+
+async def test_asyncio_code_serves_a_device_as_one_of_its_tasks(some_port: int) -> None:
+    started = asyncio.Event()
+
+    class Announcing(Device):
+        async def iterate_check(self) -> None:
+            started.set()
+
+    device = Announcing()
+    serving = asyncio.create_task(serve(device, Settings(port=some_port)))
+    async with OccClient(f"127.0.0.1:{some_port}") as client, asyncio.timeout(DEADLINE_S):
+        await started.wait()
+        assert (await client.transition(device.state, "EXIT", {}, DEADLINE_S)).ok
+        assert await serving == 0
