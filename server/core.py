@@ -17,7 +17,7 @@ from server.api import o2control_pb2 as pb
 from server.api.errors import CoreError, Reason
 from server.api.states import EnvironmentState
 from server.config.configuration import Configuration
-from server.config.open import open_configuration
+from server.config.open import open_configuration, open_services
 from server.deploy.backend import Demand, KnownExecutor
 from server.deploy.executors import LocalParts, LocalSettings
 from server.deploy.local import LocalBackend
@@ -39,8 +39,10 @@ from server.task.reception import Reception
 from server.task.roster import Roster
 from server.task.roster import TaskChange as RosterChange
 from server.task.task import Task, from_record
+from server.template.vocabulary import vocabulary
 from server.workflow.generator import GenerationSettings
 from server.workflow.listing import TemplateListing
+from server.workflow.load import STANDING_OBJECTS
 from server.workflow.loader import WorkflowLoader
 from server.workflow.repos import Repositories
 
@@ -163,7 +165,10 @@ class Core:
 
     def _build_environments(self) -> None:
         settings = self.settings
-        acquirer = Acquirer(self.backend, self.roster, record=self._record_tasks)
+        objects = vocabulary(
+            open_services(settings.configuration_uri, framework_id=self.backend.framework_id), STANDING_OBJECTS
+        )
+        acquirer = Acquirer(self.backend, self.roster, record=self._record_tasks, objects=objects)
         parts = Parts(
             journal=self.journal,
             acquirer=acquirer,
@@ -176,6 +181,7 @@ class Core:
             changed=self.display.environment_changed,
             record=self._record,
             durations=self.durations,
+            objects=objects,
             call_margin_s=settings.call_margin_s,
         )
         timings = Timings(

@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 
 from server.environment.environment import Environment
-from server.task.properties import build_properties, effective_inbound, environment_endpoints
+from server.task.properties import UnrenderedProperties, build_properties, effective_inbound, environment_endpoints
 from server.task.roster import Roster
 from server.task.task import Task
 
 
-def task_properties(environment: Environment, roster: Roster, task_ids: Sequence[str]) -> dict[str, dict[str, str]]:
+async def task_properties(
+    environment: Environment, roster: Roster, task_ids: Sequence[str], objects: Mapping[str, object]
+) -> dict[str, dict[str, str]]:
     """Return task id to property map for these tasks; basic and hook tasks get none.
 
+    What asks services is rendered in a thread; how long that may take is for the caller to say.
+
+    Args:
+        objects: all that expressions may call.
+
     Raises:
-        ConfigError: an outbound channel names no channel of this environment, or two channels share an alias.
+        ConfigError: an outbound channel names no channel of this environment, two channels share an alias, or a value
+            cannot be rendered.
     """
+    unrendered = _unrendered(environment, roster, task_ids)
+    asking = {task_id: one for task_id, one in unrendered.items() if one.asks_services}
+    maps = {task_id: one.render(objects) for task_id, one in unrendered.items() if task_id not in asking}
+    if asking:
+        maps |= await asyncio.to_thread(lambda: {task_id: one.render(objects) for task_id, one in asking.items()})
+    return maps
+
+
+def _unrendered(environment: Environment, roster: Roster, task_ids: Sequence[str]) -> dict[str, UnrenderedProperties]:
     tasks: list[Task] = [task for task_id in environment.tasks if (task := roster.get(task_id))]
     endpoints = environment_endpoints(tasks)
     transports = _transports(environment, tasks)
     wanted = set(task_ids)
-    maps: dict[str, dict[str, str]] = {}
+    maps: dict[str, UnrenderedProperties] = {}
     for task in tasks:
         if task.task_id not in wanted or task.mode.value in ("basic", "hook"):
             continue

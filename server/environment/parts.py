@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from server.api.errors import CoreError, Reason
@@ -16,6 +16,7 @@ from server.journal import Journal
 from server.task.acquire import Acquirer
 from server.task.commander import Commander
 from server.task.roster import Roster
+from server.template.vocabulary import vocabulary
 
 if TYPE_CHECKING:
     from server.environment.runner import EnvironmentRunner
@@ -44,6 +45,8 @@ class Parts:
     record: Callable[[str, AnyStimulus, list[AnyInstruction]], None]
     """Sees every decision; for recordings."""
     durations: Durations
+    objects: Mapping[str, object] = field(default_factory=vocabulary)
+    """All that expressions in properties and calls may call."""
     call_default_s: float = 30.0
     call_margin_s: float = 5.0
 

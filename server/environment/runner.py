@@ -319,9 +319,12 @@ class EnvironmentRunner:
         environment = self.environment
         self.progress = (0, len(asked.task_ids))
         try:
-            properties = (
-                task_properties(environment, self._parts.roster, asked.task_ids) if asked.with_properties else {}
-            )
+            async with asyncio.timeout(asked.timeout_s):
+                properties = await self._properties(asked)
+        except TimeoutError:
+            error_text = f"properties could not be made within {asked.timeout_s:g} s: the configuration does not answer"
+            self.post(CommandDone(at_ms=now_ms(), token=asked.token, error=error_text))
+            return
         except AliecsError as error:
             self.post(CommandDone(at_ms=now_ms(), token=asked.token, error=str(error)))
             return
@@ -341,6 +344,11 @@ class EnvironmentRunner:
         )
         self.post(CommandDone(at_ms=now_ms(), token=asked.token, failed=failed))
 
+    async def _properties(self, asked: do.Command) -> dict[str, dict[str, str]]:
+        if not asked.with_properties:
+            return {}
+        return await task_properties(self.environment, self._parts.roster, asked.task_ids, self._parts.objects)
+
     def _progressed(self, done: int, total: int) -> None:
         self.progress = (done, total)
         self._parts.changed(self)
@@ -354,9 +362,8 @@ class EnvironmentRunner:
 
     async def _call(self, asked: do.RunCall) -> None:
         parts = self._parts
-        self.post(
-            await run_call(asked, parts.plugins, self, default_s=parts.call_default_s, margin_s=parts.call_margin_s)
-        )
+        limits = {"default_s": parts.call_default_s, "margin_s": parts.call_margin_s}
+        self.post(await run_call(asked, parts.plugins, self, parts.objects, **limits))
 
     async def _run_number(self, asked: do.NewRunNumber) -> None:
         try:

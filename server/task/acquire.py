@@ -14,11 +14,13 @@ from executor.api.messages import ControlMode, TaskSpec
 from occ.errors import AliecsError, DeadlineError
 from server.deploy.backend import Backend, Demand, Offer, Reservation
 from server.deploy.match import Want, match
-from server.task.command import finish_command, resolve_command
+from server.task.command import command_texts, finish_command, resolve_command
 from server.task.properties import effective_inbound, effective_outbound, merge_constraints
 from server.task.roster import Roster
 from server.task.task import ChannelInfo, Task
+from server.template.functions import UTILITIES
 from server.template.model import Constraint, Inbound, Outbound, TaskClass, Traits
+from server.template.vocabulary import asks_services
 
 log = logging.getLogger(__name__)
 
@@ -77,14 +79,21 @@ class Acquirer:
 
     Args:
         record: makes new tasks durable; nothing is launched before it returns.
+        objects: all that expressions in commands may call.
     """
 
     def __init__(
-        self, backend: Backend, roster: Roster, *, record: Callable[[Sequence[Task]], Awaitable[None]]
+        self,
+        backend: Backend,
+        roster: Roster,
+        *,
+        record: Callable[[Sequence[Task]], Awaitable[None]],
+        objects: Mapping[str, object] = UTILITIES,
     ) -> None:
         self._backend = backend
         self._roster = roster
         self._record = record
+        self._objects = objects
 
     async def acquire(
         self, environment_id: str, descriptors: Sequence[TaskDescriptor], *, timeout_s: float, ids: Callable[[], str]
@@ -159,22 +168,38 @@ class Acquirer:
     # ---- make --------------------------------------------------------------------------------
 
     async def _make_tasks(self, places: Sequence[_Place], acquired: Acquired) -> list[Task]:
+        """Make the tasks; commands that ask services are made in a thread, within the deadline of the caller."""
+        classes = {place.descriptor.task_class.identifier: place.descriptor.task_class for place in places}
+        asking = {identifier for identifier, one in classes.items() if asks_services(command_texts(one))}
         tasks: list[Task] = []
-        done = 0
         try:
-            for place in places:
-                try:
-                    tasks.append(_make_task(place))
-                except AliecsError as error:
-                    acquired.undeployable[place.descriptor.key] = f"host {place.offer.host}: {error}"
-                    self._backend.release([place.task_id])
-                done += 1
-                if done % _CHUNK == 0:
-                    await asyncio.sleep(0)
+            for start in range(0, len(places), _CHUNK):
+                chunk = places[start : start + _CHUNK]
+                slow = [place for place in chunk if place.descriptor.task_class.identifier in asking]
+                made = await asyncio.to_thread(self._try_all, slow) if slow else {}
+                made |= self._try_all([place for place in chunk if place.task_id not in made])
+                for place in chunk:
+                    outcome = made[place.task_id]
+                    if isinstance(outcome, Task):
+                        tasks.append(outcome)
+                    else:
+                        acquired.undeployable[place.descriptor.key] = f"host {place.offer.host}: {outcome}"
+                        self._backend.release([place.task_id])
+                await asyncio.sleep(0)
         except BaseException:
             self._backend.release([place.task_id for place in places])
             raise
         return tasks
+
+    def _try_all(self, places: Sequence[_Place]) -> dict[str, Task | AliecsError]:
+        """Make tasks by their ids; what cannot be made is its error."""
+        made: dict[str, Task | AliecsError] = {}
+        for place in places:
+            try:
+                made[place.task_id] = _make_task(place, self._objects)
+            except AliecsError as error:
+                made[place.task_id] = error
+        return made
 
     # ---- launch ------------------------------------------------------------------------------
 
@@ -229,7 +254,7 @@ def _want(descriptor: TaskDescriptor, inbound: Sequence[Inbound]) -> Want:
     )
 
 
-def _make_task(place: _Place) -> Task:
+def _make_task(place: _Place, objects: Mapping[str, object]) -> Task:
     """Build the task and its command.
 
     Raises:
@@ -247,6 +272,7 @@ def _make_task(place: _Place) -> Task:
         role_path=descriptor.role_path,
         trigger=traits.trigger,
         timeout=traits.timeout,
+        objects=objects,
     )
     command = finish_command(command, control_port=reservation.control_port, hostname=offer.host)
     spec = TaskSpec(

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from executor.api.messages import ControlMode
 from occ.errors import ConfigError
 from server.template.duration import parse_duration
 from server.template.errors import ExpressionError
+from server.template.functions import UTILITIES
 from server.template.model import TaskClass
-from server.template.render import render
+from server.template.render import OPEN, render_in
+from server.template.scope import Scope
 
-NO_OBJECTS: Mapping[str, object] = {}
 OUTPUTS = ("none", "stdout", "all")
 """Where the lines of a stream may go."""
 
@@ -59,7 +60,7 @@ def resolve_command(
     timeout: str = "0s",
     fmq_plugin: str = "OCClite",
     fmq_plugin_search_path: str = "$CONTROL_OCCPLUGIN_ROOT/lib/",
-    objects: Mapping[str, object] = NO_OBJECTS,
+    objects: Mapping[str, object] = UTILITIES,
 ) -> ResolvedCommand:
     """Render the command of a task.
 
@@ -68,7 +69,7 @@ def resolve_command(
 
     Args:
         timeout: of the role, Go duration text; only of use to hook and basic tasks.
-        objects: functions of services that expressions may call, beyond those that are always there.
+        objects: all that expressions may call.
 
     Raises:
         ConfigError: something cannot be rendered or is no valid value; names the class and the key.
@@ -112,6 +113,15 @@ def resolve_command(
     )
 
 
+def command_texts(task_class: TaskClass) -> Iterator[str]:
+    """Yield all that ``resolve_command`` renders."""
+    yield from task_class.defaults.values()
+    yield from task_class.vars.values()
+    command = task_class.command
+    yield from (command.value, command.user, *command.env, *command.arguments)
+    yield from (one for one in (command.stdout, command.stderr) if one is not None)
+
+
 def finish_command(command: ResolvedCommand, *, control_port: int, hostname: str) -> ResolvedCommand:
     """Add what is known only once the task is placed: its control port, its host (workflows-config.md 5.3, step 9)."""
     environment, arguments = list(command.environment), list(command.arguments)
@@ -149,8 +159,10 @@ def _timeout(task_class: TaskClass, timeout: str) -> float:
 def _render(
     task_class: TaskClass, key: str, text: str, variables: Mapping[str, str], objects: Mapping[str, object]
 ) -> str:
+    if OPEN not in text:
+        return text
     try:
-        return render(text, variables, objects)
+        return render_in(text, Scope(variables, objects))
     except ExpressionError as error:
         raise ConfigError(f"task class {task_class.name}, {key}: {error.message}", hint=error.hint) from error
 

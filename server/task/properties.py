@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Protocol, TypeVar
 
 from occ.errors import ConfigError
-from server.task.command import NO_OBJECTS, special_variables
+from server.task.command import special_variables
 from server.template.errors import ExpressionError
+from server.template.functions import UTILITIES
 from server.template.model import Constraint, Inbound, Outbound, TaskClass
 from server.template.ptree import PropertyTrees
-from server.template.render import OPEN, render
+from server.template.render import OPEN, render_in
+from server.template.scope import Scope
+from server.template.vocabulary import asks_services
 
 _Channel = TypeVar("_Channel", Inbound, Outbound)
 
@@ -64,6 +68,53 @@ def environment_endpoints(tasks: Iterable[Wired]) -> dict[str, str]:
     return endpoints
 
 
+@dataclass(frozen=True, slots=True)
+class UnrenderedProperties:
+    """The property map of one task before its expressions are evaluated.
+
+    Attributes:
+        values: by key.
+        known: variables.
+    """
+
+    class_name: str
+    values: Mapping[str, str]
+    known: Mapping[str, str]
+
+    @property
+    def asks_services(self) -> bool:
+        """Rendering may block."""
+        return asks_services(self.values.values())
+
+    def render(self, objects: Mapping[str, object] = UTILITIES) -> dict[str, str]:
+        """Evaluate all values; payloads of ToPtree move to keys that say their syntax (workflows-config.md 5.4, step 6).
+
+        Args:
+            objects: all that expressions may call.
+
+        Raises:
+            ConfigError: a value cannot be rendered.
+        """
+        trees = PropertyTrees()
+        names = {**objects, "ToPtree": trees.add}
+        rendered: dict[str, str] = {}
+        for key, value in self.values.items():
+            if OPEN not in value:
+                rendered[key] = value
+                continue
+            try:
+                text = render_in(value, Scope(self.known, names))
+            except ExpressionError as error:
+                raise ConfigError(
+                    f"task class {self.class_name}, property {key}: {error.message}", hint=error.hint
+                ) from error
+            if tree := trees.get(text):
+                rendered[f"__ptree__:{tree.syntax}:{key}"] = tree.payload
+            else:
+                rendered[key] = text
+        return rendered
+
+
 def build_properties(
     task_class: TaskClass,
     stack: Mapping[str, str],
@@ -78,8 +129,7 @@ def build_properties(
     local_endpoints: Mapping[str, str],
     endpoints: Mapping[str, str],
     transports: Mapping[str, str],
-    objects: Mapping[str, object] = NO_OBJECTS,
-) -> dict[str, str]:
+) -> UnrenderedProperties:
     """Return the property map of one task.
 
     Args:
@@ -87,10 +137,9 @@ def build_properties(
         local_endpoints: channel name to the address that this task binds.
         endpoints: of the whole environment, from ``environment_endpoints``.
         transports: key of ``endpoints`` to the transport of the inbound side, which wins.
-        objects: functions of services that expressions may call, beyond those that are always there.
 
     Raises:
-        ConfigError: an outbound channel leads nowhere, or a value cannot be rendered.
+        ConfigError: an outbound channel leads nowhere.
     """
     special = special_variables(
         task_id=task_id,
@@ -112,7 +161,7 @@ def build_properties(
         address = _target(out, endpoints, role_path)
         transport = transports.get(out.target, out.transport)
         properties |= _channel(out, address, "connect", transport)
-    return _rendered(task_class, properties, known, objects)
+    return UnrenderedProperties(task_class.name, properties, known)
 
 
 def _target(channel: Outbound, endpoints: Mapping[str, str], role_path: str) -> str:
@@ -143,30 +192,6 @@ def _channel(channel: Inbound | Outbound, address: str, method: str, transport: 
         values["autoBind"] = "0"
     head = f"chans.{channel.name}"
     return {f"{head}.numSockets": "1"} | {f"{head}.0.{key}": value for key, value in values.items()}
-
-
-def _rendered(
-    task_class: TaskClass, properties: Mapping[str, str], known: Mapping[str, str], objects: Mapping[str, object]
-) -> dict[str, str]:
-    """Render all values; payloads of ToPtree move to keys that say their syntax (workflows-config.md 5.4, step 6)."""
-    trees = PropertyTrees()
-    names = {**objects, "ToPtree": trees.add}
-    rendered: dict[str, str] = {}
-    for key, value in properties.items():
-        if OPEN not in value:
-            rendered[key] = value
-            continue
-        try:
-            text = render(value, known, names)
-        except ExpressionError as error:
-            raise ConfigError(
-                f"task class {task_class.name}, property {key}: {error.message}", hint=error.hint
-            ) from error
-        if tree := trees.get(text):
-            rendered[f"__ptree__:{tree.syntax}:{key}"] = tree.payload
-        else:
-            rendered[key] = text
-    return rendered
 
 
 def _by_name(first: Sequence[_Channel], then: Sequence[_Channel]) -> tuple[_Channel, ...]:

@@ -16,6 +16,11 @@ from server.template.render import render_in
 from server.template.scope import Function, NilArgument, Scope
 from server.template.services import Services
 
+SERVICE_NAMES = frozenset(
+    ("config", "inventory", "runtime", "$env", "GetConfig", "GetConfigLegacy", "ResolveConfigPath", "GetRuntimeConfig")
+) | {"DetectorForHost", "DetectorsForHosts", "CRUCardsForHost", "EndpointsForCRUCard"}
+"""Names by which an expression can reach them."""
+
 
 def service_objects(services: Services) -> dict[str, object]:
     """Return the namespaces and flat functions of these services."""

@@ -7,11 +7,13 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from golden_workflows import RecordedServices
 from msgspec.structs import replace
 
 from executor.api.messages import ControlMode, DeviceEvent
@@ -28,6 +30,7 @@ from server.task.reception import Reception
 from server.task.roster import Roster, TaskChange
 from server.task.task import Task, from_record
 from server.template.model import Command, Constraint, Inbound, Outbound, TaskClass, Traits, Wants
+from server.template.vocabulary import vocabulary
 
 DEVICE = """
 import sys
@@ -301,6 +304,37 @@ async def test_every_descriptor_that_cannot_be_deployed_says_why_and_the_others_
     assert why[5] == "host flp001: ports 29999 are not free"
     assert str(port) in why[6]
     assert len(core.roster) == 2
+
+
+class Asked(RecordedServices):
+    """A configuration that answers only in threads, and for one host not at all until it is let to."""
+
+    def __init__(self) -> None:
+        super().__init__({}, {})
+        self.let_go = threading.Event()
+
+    def detector_for_host(self, host: str) -> str:
+        assert threading.current_thread() is not threading.main_thread()
+        if host == "flp002":
+            self.let_go.wait(DEADLINE_S)
+        return f"detector of {host}"
+
+
+async def test_a_command_may_ask_the_configuration_and_does_so_beside_the_loop(facility: Facility) -> None:
+    core, services = await facility.core(), Asked()
+    acquirer = Acquirer(core.backend, core.roster, record=core.disk.put_tasks, objects=vocabulary(services))
+    quiet = facility.direct()
+    asking = replace(quiet, command=replace(quiet.command, env=("D={{ inventory.DetectorForHost(task_hostname) }}",)))
+    wanted = [wants(0, asking), wants(1, replace(quiet, identifier="/r/tasks/plain@local"))]
+    acquired = await acquirer.acquire(ENVIRONMENT, wanted, timeout_s=DEADLINE_S, ids=new_id)
+    first, second = await core.active(acquired)
+    assert "D=detector of flp001" in first.command.environment
+    assert not any(one.startswith("D=") for one in second.command.environment)
+    with pytest.raises(AliecsError, match=r"not placed within 0\.2 s"):
+        await acquirer.acquire(ENVIRONMENT, [wants(2, asking, "flp002")], timeout_s=0.2, ids=new_id)
+    services.let_go.set()
+    assert (await core.backend.offers())[1].cpus == 4.0
+    await core.commander.kill(list(acquired.assigned.values()), timeout_s=DEADLINE_S)
 
 
 async def test_a_static_port_that_a_foreign_process_has_is_named(facility: Facility) -> None:

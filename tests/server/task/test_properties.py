@@ -38,7 +38,7 @@ def build(
         task_class, stack or {}, task_id="T1", task_name="t#T1", hostname="flp001", environment_id="E1", role_path="w.t",
         inbound=inbound, outbound=outbound, local_endpoints=local or {}, endpoints=endpoints or {},
         transports=transports or {},
-    )  # fmt: skip
+    ).render()  # fmt: skip
 
 
 def test_the_least_property_map_names_the_environment() -> None:
