@@ -8,13 +8,11 @@ from __future__ import annotations
 import socket
 from collections.abc import Mapping, Sequence
 
-from occ.errors import ConfigError
 from server.config import components, inventory, variables
+from server.config.payload.templates import PayloadTemplates
 from server.config.runtime import runtime_entry, runtime_key
 from server.config.store import Store
-from server.template.queries import RUN_TYPES
-
-TEMPLATE_MARKS = ("{{", "{%")
+from server.template.queries import QUERY, RUN_TYPES
 
 
 def computed_defaults(framework_id: str) -> dict[str, str]:
@@ -32,19 +30,32 @@ def computed_defaults(framework_id: str) -> dict[str, str]:
 class StoreServices:
     """Configuration, inventory and runtime entries of one store. All methods raise AliecsError."""
 
-    def __init__(self, store: Store, *, framework_id: str = "") -> None:
+    def __init__(self, store: Store, *, framework_id: str = "", templates: PayloadTemplates | None = None) -> None:
+        """Args:
+        store: the content.
+        framework_id: given to every environment as a default.
+        templates: keeps parsed component templates; by default one that sees every change of the store.
+        """
         self._store = store
         self._framework_id = framework_id
+        self._templates = templates or PayloadTemplates(checked=True)
 
     def get_component(self, path: str, variables: Mapping[str, str]) -> str:
-        """Return the payload at ``component/RUNTYPE/role/entry``; payloads that are templates are refused."""
-        text = components.payload(self._store, components.parse_query(path))
-        if any(mark in text for mark in TEMPLATE_MARKS):
-            raise ConfigError(
-                f"component {path} is a template: component templates are not supported yet",
-                hint="use a payload without {{ }} and {% %}",
-            )
-        return text
+        """Return the payload at ``component/RUNTYPE/role/entry``, rendered with the variables.
+
+        Raises:
+            ConfigError: no payload there, or a template that is wrong; names entry, line and column.
+        """
+        query = components.parse_query(path)
+        components.payload(self._store, query)
+        return self._templates.render(self._fetch, query.path, variables)
+
+    def _fetch(self, path: str) -> str | None:
+        """Return the payload of an entry that a template brings in, None if there is none or cannot be one."""
+        match = QUERY.fullmatch(path)
+        if match is None or match[2] not in RUN_TYPES:
+            return None
+        return self._store.get(components.parse_query(path).key)
 
     def get_component_raw(self, path: str) -> str:
         """Return the payload as it is."""

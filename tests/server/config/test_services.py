@@ -168,9 +168,20 @@ def test_a_payload_is_read_exactly_where_it_is_asked_for(path: Path) -> None:
         services.get_component("qc/COSMICS/any/plain", {})
 
 
-def test_a_payload_that_is_a_template_is_refused_for_now(path: Path) -> None:
-    with pytest.raises(ConfigError, match="component templates are not supported yet"):
-        StoreServices(FileStore(path)).get_component("qc/ANY/any/template", {"x": "1"})
+def test_a_payload_that_is_a_template_is_rendered_with_the_variables(path: Path) -> None:
+    services = StoreServices(FileStore(path))
+    assert services.get_component("qc/ANY/any/template", {"x": "1 < 2"}) == "1 &lt; 2"
+    FileStore(path).put("o2/components/qc/ANY/any/template", "{% include 'sub/deep' %} {{ x }}")
+    assert services.get_component("qc/ANY/any/template", {"x": "1"}) == "d 1"
+    FileStore(path).put("o2/components/qc/ANY/any/sub/deep", "changed")
+    assert services.get_component("qc/ANY/any/template", {"x": "1"}) == "changed 1"
+
+
+def test_a_template_that_wants_what_cannot_be_an_entry_says_where(path: Path) -> None:
+    services = StoreServices(FileStore(path))
+    FileStore(path).put("o2/components/qc/ANY/any/template", "\n{% include '../../../runtime/aliecs/vars/v' %}")
+    with pytest.raises(ConfigError, match="qc/ANY/any/template:2:12: there is no entry qc/ANY/any/"):
+        services.get_component("qc/ANY/any/template", {})
 
 
 def test_an_unknown_run_type_resolves_as_any(path: Path) -> None:

@@ -1,0 +1,107 @@
+"""Component templates: the payload of an entry rendered with variables (workflows-config.md 9.5), parsed once.
+
+The language is that of pongo2 v6, nearly Django's: tokens.py, syntax.py, document.py; its limits: budget.py.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from server.config.payload.budget import Budget
+from server.config.payload.entries import Entries, Fetch
+from server.config.payload.errors import LimitError, MissingEntryError, PayloadError
+from server.config.payload.execution import execute_template
+from server.config.payload.frame import Output, Run, Template
+from server.template.functions import UTILITIES
+from server.template.scope import Scope
+
+MAX_CACHED = 1000
+"""Parsed entries that are kept; beyond them the oldest goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Cached:
+    template: Template
+    read: dict[str, str | None]
+    """The payloads it was made of."""
+
+
+class PayloadTemplates:
+    """Renders component templates. Safe to use by several threads at once."""
+
+    def __init__(self, *, checked: bool = False) -> None:
+        """Args:
+        checked: fetch all payloads of a parsed template again and parse it anew if one has changed; otherwise
+            changes are seen after ``invalidate`` only.
+        """
+        self._checked = checked
+        self._lock = threading.Lock()
+        self._cache: dict[str, _Cached] = {}
+        self._generation = 0
+
+    def render(self, fetch: Fetch, path: str, variables: Mapping[str, str]) -> str:
+        """Return the rendered payload.
+
+        Args:
+            fetch: gives the raw payload at ``component/RUNTYPE/role/entry``, None if there is none.
+            path: the entry, of the same form.
+            variables: functions of AliECS hide those of the same name.
+
+        Raises:
+            PayloadError: the template is wrong, or wants more than it may have; names entry, line and column.
+        """
+        try:
+            return self._render(fetch, path, variables)
+        except RecursionError:
+            raise LimitError("nested too deeply", entry=path) from None
+        except PayloadError as error:
+            raise (error if error.entry else error.at(path, 0, 0)) from error.__cause__
+
+    def invalidate(self) -> None:
+        """Forget all parsed templates."""
+        with self._lock:
+            self._cache = {}
+            self._generation += 1
+
+    def _render(self, fetch: Fetch, path: str, variables: Mapping[str, str]) -> str:
+        base, _, name = path.rpartition("/")
+        template = self._template(fetch, path, base, name)
+        names: dict[str, object] = {variable.strip(): value for variable, value in variables.items()}
+        names.update(UTILITIES)
+        run = Run(Budget(), Entries(fetch, base), Scope(variables, UTILITIES))
+        output = Output()
+        execute_template(template, names, {}, run, output)
+        return _whole_characters(output.text())
+
+    def _template(self, fetch: Fetch, path: str, base: str, name: str) -> Template:
+        with self._lock:
+            cached = self._cache.get(path)
+            generation = self._generation
+        if cached is not None and not (self._checked and any(fetch(p) != text for p, text in cached.read.items())):
+            return cached.template
+        entries = Entries(fetch, base)
+        template = entries.load(name)
+        with self._lock:
+            if generation == self._generation:
+                self._cache.pop(path, None)
+                if len(self._cache) >= MAX_CACHED:
+                    self._cache.pop(next(iter(self._cache)))
+                self._cache[path] = _Cached(template, entries.read)
+        return template
+
+
+_HALVES = re.compile(r"[\ud800-\udfff]")
+_NOT_BYTES = re.compile(r"[\ud800-\udc7f\udd00-\udfff]")
+
+
+def _whole_characters(text: str) -> str:
+    """Put bytes of characters together again that a loop over a text has taken apart."""
+    if not _HALVES.search(text):
+        return text
+    return _NOT_BYTES.sub("\ufffd", text).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+__all__ = ["MissingEntryError", "PayloadError", "PayloadTemplates"]
