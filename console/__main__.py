@@ -21,6 +21,7 @@ options:
   --theme NAME           how the screen looks: dark, light, okabe-ito, mono, or a theme of yours
   --nocolor, --ascii     no colours (as NO_COLOR); only ASCII characters
   --reduced-motion       nothing turns, slides or blinks
+  --read-only            change nothing, whatever is armed or confirmed
   --yes                  confirm what a script changes; --confirm TOKEN and --reason TEXT for more
   --var K=V              variable of a script; may be repeated
   --check, --dry-run     of a script: parse only; connect and read only

@@ -50,7 +50,10 @@ def open_session(settings: Settings, *, read_only: bool = False) -> Coroutine[An
     """Connect as the settings say; LinkError if no core answers."""
     gc.enable()  # off since front.py
     return Session.open(
-        settings.endpoint, deadlines=deadlines_of(settings), timings=timings_of(settings), read_only=read_only
+        settings.endpoint,
+        deadlines=deadlines_of(settings),
+        timings=timings_of(settings),
+        read_only=read_only or settings.read_only,
     )
 
 

@@ -94,7 +94,7 @@ def _verb(before: argparse.Namespace, known: settings.Settings, problem: str) ->
 
 def _told(known: settings.Settings, options: argparse.Namespace) -> settings.Settings:
     """Return the settings with what the command line says."""
-    said = {name: value for name in ("endpoint", "output", "theme", "ascii", "reduced_motion")
+    said = {name: value for name in ("endpoint", "output", "theme", "ascii", "reduced_motion", "read_only")
             if (value := getattr(options, name))}  # fmt: skip
     return settings.overlaid(known, **said, **({"no_color": True} if options.nocolor else {}))
 

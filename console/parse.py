@@ -40,6 +40,7 @@ SESSION_ARGS = (
     Arg("--nocolor", "no colours", FLAG),
     Arg("--ascii", "only ASCII characters", FLAG),
     Arg("--reduced-motion", "nothing turns or slides", FLAG),
+    Arg("--read-only", "change nothing, whatever is armed or confirmed", FLAG),
     Arg("--verbose", "accepted for coconut", FLAG, short="-v"),
 )
 """Options that every verb takes too."""

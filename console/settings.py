@@ -46,6 +46,8 @@ class Settings:
     """Only ASCII characters in what the console draws."""
     reduced_motion: bool = False
     """Nothing turns, slides or blinks."""
+    read_only: bool = False
+    """Nothing can be changed from this console, whatever is armed or confirmed."""
     no_color: bool = False
     """No colour in tables; in the screen the theme mono, if no other is asked for."""
     recordings: str = ""

@@ -23,7 +23,7 @@ def run_repl(settings: Settings, options: argparse.Namespace) -> int:
     gc.enable()  # off since front.py
 
     def open_session(endpoint: str) -> Session:
-        client = Client(endpoint, deadlines=deadlines_of(settings))
+        client = Client(endpoint, deadlines=deadlines_of(settings), read_only=settings.read_only)
         return Session(client, timings=timings_of(replace(settings, endpoint=endpoint)))
 
     if sys.stdin.isatty() and sys.stdout.isatty():

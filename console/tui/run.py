@@ -24,7 +24,7 @@ def run_screen(settings: Settings, problem: str = "") -> int:
     prepare_environment(settings)
 
     async def run() -> int:
-        client = Client(settings.endpoint, deadlines=deadlines_of(settings))
+        client = Client(settings.endpoint, deadlines=deadlines_of(settings), read_only=settings.read_only)
         app = ConsoleApp(Session(client, timings=timings_of(settings)), settings, problem=problem)
         return await app.run_async() or app.return_code or 0
 

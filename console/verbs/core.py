@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from console.present import names
 from console.results import Context, Result
 from console.table import Row
+from server.api.client import Client
+from server.api.errors import CoreError
 from server.api.replies import ServiceInfo
 
 
@@ -12,7 +16,7 @@ async def info(context: Context) -> Result:
     """Show the core in key and value lines."""
     client = context.session.client
     framework = await client.framework()
-    known = await client.services()
+    known = await _services_if_told(client)
     enabled = [service for service in known if service.enabled]
     notice = await context.session.notice()
     facts: Row = {
@@ -33,6 +37,16 @@ async def info(context: Context) -> Result:
     } | ({"advisory": notice} if notice else {})
     text = "".join(f"  {one.id}: {one.name}  {one.endpoint or '-'}  {one.connection_state or '-'}\n" for one in enabled)
     return Result(facts=facts, text=text, ids=(framework.framework_id,))
+
+
+async def _services_if_told(client: Client) -> Sequence[ServiceInfo]:
+    """Return the integrated services; none of a core that does not tell them."""
+    try:
+        return await client.services()
+    except CoreError as error:
+        if error.code != "UNIMPLEMENTED":
+            raise
+        return ()
 
 
 async def services(context: Context) -> Result:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from fake_core import FakeCore
+from stock_core import StockCore
 
 from server.api.errors import CoreError, Reason
 
@@ -224,3 +225,22 @@ async def test_a_broken_settings_file_is_named_with_its_line_and_changes_nothing
     assert (await aliecs("--config", str(file), "env", "ls")).out == "[]\n"
     ended = await aliecs("--config", str(tmp_path / "none.toml"), "env", "ls")
     assert "no such file" in ended.err
+
+
+async def test_a_console_that_only_reads_refuses_every_change_however_it_is_confirmed(
+    core: FakeCore, aliecs: Run
+) -> None:
+    one = core.add(state="CONFIGURED")
+    assert (await aliecs("--read-only", "env", "ls", "-o", "id")).out == f"{one.id}\n"
+    refused = await aliecs("--read-only", "--yes", "env", "start", one.id)
+    assert (refused.code, refused.out) == (9, "") and "only reads" in refused.err
+    by_script = await aliecs("--read-only", "--yes", "-c", f"env start {one.id}")
+    assert by_script.code == 9 and "only reads" in by_script.err + by_script.out
+    assert "ControlEnvironment" not in core.calls
+
+
+async def test_a_core_that_tells_no_services_tells_the_rest(core: FakeCore, aliecs: Run) -> None:
+    async with StockCore(core.endpoint) as stock:
+        stock.missing.add("GetIntegratedServices")
+        told = await aliecs("--endpoint", stock.endpoint, "info", "-o", "json")
+    assert told.code == 0 and json.loads(told.out)["services"] == []

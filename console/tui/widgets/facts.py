@@ -45,7 +45,7 @@ def facts(one: Environment, store: Store, now_s: float, looks: Styles, width: in
     room = (width // 2 if width >= TWO_COLUMNS else width) - LABEL - 2
     away = [
         host for host in {task.host for task in store.tasks(one.id)}
-        if (known := store.hosts.get(host)) is not None and known.executor_state not in ("ATTACHED", "")
+        if (known := store.hosts.get(host)) is not None and known.executor_state == "LOST"
     ]  # fmt: skip
     tasks = f"{one.tasks_total} tasks" if one.tasks_active == one.tasks_total else (
         f"{one.tasks_active} of {one.tasks_total} tasks active")  # fmt: skip
