@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types contracts protos recordings pictures bench system clean
+.PHONY: help run test check lint types contracts consul protos recordings pictures bench system clean
 
 help:
 	@echo "make run         start the demo facility and open the console on it (headless where there is no terminal)"
@@ -14,14 +14,14 @@ help:
 	@echo "make bench       the benchmarks (ratios to a baseline in the same run)"
 	@echo "make protos      regenerate the protobuf code"
 	@echo "make recordings  make the shipped recordings anew, on a facility of their own (two minutes)"
-	@echo "make clean       remove the virtual environment and the demo's state"
+	@echo "make clean       remove the virtual environment, the demo's state and what was downloaded for tests"
 
 run: $(VENV)/.run
 	@exec $(BIN)/aliecs demo
 
 test: check system
 
-check: lint types contracts
+check: lint types contracts consul
 	$(BIN)/pytest -q -n auto -m "not system"
 
 lint: $(VENV)/.dev
@@ -34,7 +34,12 @@ types: $(VENV)/.dev
 contracts: $(VENV)/.dev
 	$(BIN)/lint-imports --no-cache
 
-system: $(VENV)/.dev
+# A real Consul agent for the tests. Without it they are skipped, and say so; with ALIECS_REQUIRE_CONSUL=1 they fail.
+consul:
+	@test -n "$$ALIECS_CONSUL" || command -v consul >/dev/null || scripts/get_consul.sh .cache/consul || \
+	  { echo "no Consul: its tests are skipped"; test -z "$$ALIECS_REQUIRE_CONSUL"; }
+
+system: $(VENV)/.dev consul
 	$(BIN)/pytest -q -m system
 
 pictures: $(VENV)/.dev
@@ -72,4 +77,4 @@ $(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 	@touch $@ $(VENV)/.run
 
 clean:
-	rm -rf $(VENV) .aliecs
+	rm -rf $(VENV) .aliecs .cache

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from consul_agent import ConsulAgent, find_consul
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -18,3 +20,35 @@ def reference() -> Path:
     if not (folder / "golden").is_dir():
         pytest.skip(f"no reference data at {folder}: set ALIECS_REFERENCE to the folder with corpus/ and golden/")
     return folder
+
+
+@pytest.fixture(scope="session")
+def consul_program() -> Path:
+    """Return the program of a real Consul; skip loudly where there is none, or fail where it is required."""
+    program = find_consul(ROOT)
+    if program is None:
+        reason = "no Consul: run `make consul`, or name its program in ALIECS_CONSUL"
+        if os.environ.get("ALIECS_REQUIRE_CONSUL"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return program
+
+
+@pytest.fixture(scope="session")
+def _shared_consul(consul_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsulAgent]:
+    with ConsulAgent(consul_program, tmp_path_factory.mktemp("consul")) as agent:
+        yield agent
+
+
+@pytest.fixture
+def consul_agent(_shared_consul: ConsulAgent) -> ConsulAgent:
+    """Return a Consul agent that runs and is empty; it is shared, so a test must not stop it."""
+    _shared_consul.clear()
+    return _shared_consul
+
+
+@pytest.fixture
+def own_consul(consul_program: Path, tmp_path: Path) -> Iterator[ConsulAgent]:
+    """Return a Consul agent of the test's own, which keeps what it has on disk, to stop and start it."""
+    with ConsulAgent(consul_program, tmp_path / "consul", is_durable=True) as agent:
+        yield agent

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 
-from server.config.tree import Folder, TreeStore
+from server.config.tree import Change, Folder, TreeStore
 
 
 class MemoryStore(TreeStore):
@@ -16,21 +15,12 @@ class MemoryStore(TreeStore):
         self._lock = threading.Lock()
         self._root: Folder = {}
 
-    def prepare(self) -> None:
-        """Do nothing: memory is always there."""
-
     def _read(self) -> Folder:
+        return self._root
+
+    def _change(self, change: Change) -> bool:
         with self._lock:
-            return copied(self._root)
-
-    def _change(self, change: Callable[[Folder], bool]) -> bool:
-        with self._lock:
-            root = copied(self._root)
-            if changed := change(root):
-                self._root = root
-            return changed
-
-
-def copied(folder: Folder) -> Folder:
-    """Return a copy of a tree that shares no folder with it."""
-    return {name: value if isinstance(value, str) else copied(value) for name, value in folder.items()}
+            changed = change(self._root)
+            if changed is not None:
+                self._root = changed
+            return changed is not None

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+import os
+
 from server.config.address import parse_address
 from server.config.configuration import Configuration
 from server.config.file import FileStore
 from server.config.memory import MemoryStore
 from server.config.services import StoreServices
 from server.config.store import Store
-from server.config.stored import StoreConfiguration
+from server.config.stored import REQUESTS_OF_A_CALL, StoreConfiguration
 from server.template.services import Services
 
+TOKEN = "CONSUL_HTTP_TOKEN"
+"""Environment variable with the token for Consul's access control lists, as Consul's own tools read it."""
+REQUEST_S = 5.0
+"""Longest time for one request to a store elsewhere, unless told otherwise."""
 
-def open_store(uri: str) -> Store:
+
+def open_store(uri: str, *, request_s: float = REQUEST_S) -> Store:
     """Return the store at an address; nothing is read or asked yet.
+
+    Args:
+        request_s: longest time for one request to a store elsewhere; a call takes up to three.
 
     Raises:
         ConfigError: a bad address.
     """
     address = parse_address(uri)
+    if address.scheme == "consul":
+        # Deferred: its client takes longer to import than all else; only who has a Consul needs it.
+        from server.config.consul import ConsulStore
+
+        return ConsulStore(address.host, address.port, deadline_s=request_s, token=os.environ.get(TOKEN, ""))
     return FileStore(address.path) if address.scheme == "file" else MemoryStore(address.uri)
 
 
@@ -32,7 +47,8 @@ async def open_configuration(uri: str, *, deadline_s: float, framework_id: str =
     Raises:
         ConfigError: a bad address, or broken or not accessible; of a file names file, line and column.
     """
-    configuration = StoreConfiguration(open_store(uri), deadline_s=deadline_s, framework_id=framework_id)
+    store = open_store(uri, request_s=deadline_s / REQUESTS_OF_A_CALL)
+    configuration = StoreConfiguration(store, deadline_s=deadline_s, framework_id=framework_id)
     await configuration.prepare()
     return configuration
 

@@ -9,19 +9,22 @@ import socket
 from collections.abc import Mapping, Sequence
 
 from server.config import components, inventory, variables
+from server.config.address import parse_address
 from server.config.payload.templates import PayloadTemplates
 from server.config.runtime import runtime_entry, runtime_key
 from server.config.store import Store
 from server.template.queries import QUERY, RUN_TYPES
 
 
-def computed_defaults(framework_id: str) -> dict[str, str]:
-    """Return the defaults that the configuration service adds; a file has no Consul, so those are empty."""
+def computed_defaults(framework_id: str, uri: str) -> dict[str, str]:
+    """Return the defaults that the configuration service adds; those about Consul are empty if the store is another."""
+    address = parse_address(uri)
+    is_consul = address.scheme == "consul"
     return {
-        "consul_base_uri": "",
-        "consul_hostname": "",
-        "consul_port": "",
-        "consul_endpoint": "",
+        "consul_base_uri": address.uri if is_consul else "",
+        "consul_hostname": address.host if is_consul else "",
+        "consul_port": str(address.port) if is_consul else "",
+        "consul_endpoint": address.endpoint if is_consul else "",
         "core_hostname": socket.gethostname(),
         "framework_id": framework_id,
     }
@@ -93,7 +96,7 @@ class StoreServices:
 
     def defaults(self) -> dict[str, str]:
         """Return the defaults of every environment."""
-        return variables.defaults(self._store, computed_defaults(self._framework_id))
+        return variables.defaults(self._store, computed_defaults(self._framework_id, self._store.uri))
 
     def vars(self) -> dict[str, str]:
         """Return the vars of every environment."""

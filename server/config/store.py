@@ -6,6 +6,7 @@ the core reaches them through configuration.py. Opened by address: open.py.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 COMPONENTS = "o2/components"
@@ -15,8 +16,24 @@ FLPS = "o2/hardware/flps"
 RUN_NUMBER = f"{RUNTIME}/run_number"
 
 
+class Watch(Protocol):
+    """Follows a folder of a store and calls back when something in it may have changed; from any thread."""
+
+    def check(self) -> None:
+        """Look now, and call back before this returns, where only looking can tell (a file); costs next to nothing."""
+        ...
+
+    def close(self) -> None:
+        """End it at once; there is no call any more when this returns."""
+        ...
+
+
 class Store(Protocol):
-    """A configuration store. All methods raise ConfigError if the store cannot be read or written."""
+    """A configuration store.
+
+    All methods raise ConfigError if the store cannot be read or written or refuses to be, LinkError if it cannot be
+    reached, and DeadlineError if it does not answer: then a write may have happened.
+    """
 
     @property
     def uri(self) -> str:
@@ -25,6 +42,10 @@ class Store(Protocol):
 
     def prepare(self) -> None:
         """Make sure that the store can be used; a file that is missing is made."""
+        ...
+
+    def close(self) -> None:
+        """End what is held open, and whatever still waits for an answer; nothing may be asked any more."""
         ...
 
     def get(self, key: str) -> str | None:
@@ -61,6 +82,14 @@ class Store(Protocol):
 
     def get_tree(self, prefix: str) -> dict[str, str]:
         """Return all texts below the folder by key relative to it."""
+        ...
+
+    def snapshot(self, prefix: str) -> Store:
+        """Return what is below the folder now, with its full keys, to look many things up in at the cost of one read."""
+        ...
+
+    def watch(self, prefix: str, changed: Callable[[], None]) -> Watch:
+        """Follow the folder from now on. May call back once more than needed, never once less."""
         ...
 
 

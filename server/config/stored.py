@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from occ.errors import ConfigError, DeadlineError
@@ -20,8 +21,14 @@ from server.config.store import Store
 _T = TypeVar("_T")
 
 
+THREADS = 4
+"""Calls to one store at once; of its own, so that a store that hangs stops nothing else."""
+REQUESTS_OF_A_CALL = 3
+"""What a compare-and-set takes that gets no answer: read, write, look."""
+
+
 class StoreConfiguration:
-    """One store. All methods raise ConfigError for bad content and DeadlineError for a store that does not answer.
+    """One store. All methods raise ConfigError for bad content, LinkError or DeadlineError for a store that is away.
 
     A write whose deadline passes may still happen.
     """
@@ -36,6 +43,7 @@ class StoreConfiguration:
         self._deadline_s = deadline_s
         self._framework_id = framework_id
         self._services = StoreServices(store)
+        self._threads = ThreadPoolExecutor(THREADS, "configuration")
 
     async def prepare(self) -> None:
         """Make sure that the store can be used; a file that is missing is made.
@@ -46,7 +54,9 @@ class StoreConfiguration:
         await self.ask(lambda store: store.prepare())
 
     async def close(self) -> None:
-        """Do nothing: a store holds nothing open."""
+        """End what still waits for the store."""
+        self.store.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     @property
     def endpoint(self) -> str:
@@ -55,7 +65,9 @@ class StoreConfiguration:
 
     async def defaults(self) -> dict[str, str]:
         """Return the defaults that every new environment gets."""
-        return await self.ask(lambda store: variables.defaults(store, computed_defaults(self._framework_id)))
+        return await self.ask(
+            lambda store: variables.defaults(store, computed_defaults(self._framework_id, self.store.uri))
+        )
 
     async def vars(self) -> dict[str, str]:
         """Return the vars that every new environment gets."""
@@ -98,9 +110,9 @@ class StoreConfiguration:
         """Return what a question to the store gives."""
         try:
             async with asyncio.timeout(self._deadline_s):
-                return await asyncio.to_thread(question, self.store)
+                return await asyncio.get_running_loop().run_in_executor(self._threads, question, self.store)
         except TimeoutError:
             message = f"configuration {self.endpoint}: no answer within {self._deadline_s:g} s"
-            raise DeadlineError(message, hint="is another process holding its lock?") from None
+            raise DeadlineError(message, hint="does it run, and is its lock free?") from None
         except RecursionError:
             raise ConfigError(f"configuration {self.endpoint}: nested too deeply") from None

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 
 from occ.errors import ConfigError
-from server.config.store import segments
+from server.config.store import Store, Watch, segments
 
 Folder = dict[str, "str | Folder"]
-"""Texts and folders by name."""
+"""Texts and folders by name. A tree that was handed out is never changed: changes make a new one."""
+
+Change = Callable[[Folder], "Folder | None"]
+"""Makes a new tree of one; None if there is nothing to change."""
 
 
 class TreeStore:
@@ -32,28 +36,21 @@ class TreeStore:
 
     def put(self, key: str, value: str) -> None:
         """Set the text at the key."""
-        self._change(lambda root: self._set(root, key, value))
+        self._change(lambda root: self._with_text(root, key, value))
 
     def put_if(self, key: str, value: str, expected: str | None) -> bool:
         """Set the text if it is ``expected`` now."""
 
-        def change(root: Folder) -> bool:
+        def change(root: Folder) -> Folder | None:
             found = find(root, key)
-            if (found if isinstance(found, str) else None) != expected:
-                return False
-            return self._set(root, key, value)
+            is_expected = (found if isinstance(found, str) else None) == expected
+            return self._with_text(root, key, value) if is_expected else None
 
         return self._change(change)
 
     def delete(self, key: str) -> bool:
         """Remove the text or the folder at the key; folders that become empty stay."""
-
-        def change(root: Folder) -> bool:
-            *above, name = segments(key) or [""]
-            folder = find(root, "/".join(above)) if above else root
-            return isinstance(folder, dict) and folder.pop(name, None) is not None
-
-        return self._change(change)
+        return self._change(lambda root: _without(root, segments(key)))
 
     def keys(self, prefix: str) -> list[str]:
         """Return the full keys of all texts below the folder, in the order of the tree."""
@@ -70,30 +67,83 @@ class TreeStore:
         found = find(self._read(), prefix)
         return dict(_flatten(found, "")) if isinstance(found, dict) else {}
 
+    def prepare(self) -> None:
+        """Read what is there."""
+        self._read()
+
+    def close(self) -> None:
+        """Do nothing: nothing is held open."""
+
+    def snapshot(self, prefix: str) -> Store:
+        """Return the tree as it is now."""
+        return SnapshotStore(self.uri, self._read())
+
+    def watch(self, prefix: str, changed: Callable[[], None]) -> Watch:
+        """Follow the folder by looking at it whenever told to."""
+        return TreeWatch(self, prefix, changed)
+
     def _read(self) -> Folder:
-        """Return the tree as it is now; it is not changed by who gets it."""
+        """Return the tree as it is now; the same object as long as nothing has changed, never changed by anybody."""
         raise NotImplementedError
 
-    def _change(self, change: Callable[[Folder], bool]) -> bool:
-        """Apply a change to the tree as it is now, alone, and keep it if the change says that it did something."""
+    def _change(self, change: Change) -> bool:
+        """Replace the tree by what a change makes of it as it is now, alone; tell whether it made something of it."""
         raise NotImplementedError
 
-    def _set(self, root: Folder, key: str, value: str) -> bool:
-        parts = segments(key)
-        folder = root
-        for part in parts[:-1]:
-            if not folder.get(
-                part
-            ):  # nothing, an empty folder, or "name:" without anything, which YAML reads as a text
-                folder[part] = {}
-            below = folder[part]
+    def _with_text(self, root: Folder, key: str, value: str) -> Folder:
+        """Return a tree with one text more; what it shares with the old one stays as it is."""
+        *above, name = segments(key) or [""]
+        changed = root = dict(root)
+        for part in above:
+            below = root.get(part) or {}  # "name:" without anything is a text in YAML, an empty one
             if isinstance(below, str):
                 raise ConfigError(f"{key} in {self.uri} cannot be set: {part} is a text, not a folder")
-            folder = below
-        if not parts or isinstance(folder.get(parts[-1]), dict):
+            root[part] = root = dict(below)
+        if not name or isinstance(root.get(name), dict):
             raise ConfigError(f"{key!r} in {self.uri} cannot be set: it is a folder")
-        folder[parts[-1]] = value
-        return True
+        root[name] = value
+        return changed
+
+
+class SnapshotStore(TreeStore):
+    """A tree that stays as it is: a Store to read from."""
+
+    def __init__(self, uri: str, root: Folder) -> None:
+        super().__init__(uri)
+        self._root = root
+
+    def _read(self) -> Folder:
+        return self._root
+
+    def _change(self, change: Change) -> bool:
+        raise ConfigError(f"{self.uri} was read at one moment: what was read cannot be changed")
+
+
+class TreeWatch:
+    """A Watch that looks when it is told to. Safe to use from several threads."""
+
+    def __init__(self, store: TreeStore, prefix: str, changed: Callable[[], None]) -> None:
+        self._store = store
+        self._prefix = prefix
+        self._changed = changed
+        self._is_over = False
+        self._lock = threading.Lock()
+        self._seen = store._read()
+
+    def check(self) -> None:
+        """Call back if the folder is another than it was when this was last asked."""
+        with self._lock:
+            root = self._store._read()
+            if self._is_over or root is self._seen:
+                return
+            before, self._seen = self._seen, root
+            if find(before, self._prefix) != find(root, self._prefix):
+                self._changed()
+
+    def close(self) -> None:
+        """Call back no more."""
+        with self._lock:
+            self._is_over = True
 
 
 def find(root: Folder, key: str) -> str | Folder | None:
@@ -102,6 +152,18 @@ def find(root: Folder, key: str) -> str | Folder | None:
     for part in segments(key):
         found = found.get(part) if isinstance(found, dict) else None
     return found
+
+
+def _without(root: Folder, parts: list[str]) -> Folder | None:
+    """Return a tree without what is at a key; None if nothing is there."""
+    if not parts or parts[0] not in root:
+        return None
+    name, *rest = parts
+    below = root[name]
+    if not rest:
+        return {other: value for other, value in root.items() if other != name}
+    left = _without(below, rest) if isinstance(below, dict) else None
+    return None if left is None else root | {name: left}
 
 
 def _flatten(folder: Folder, head: str) -> Iterator[tuple[str, str]]:

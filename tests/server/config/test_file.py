@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from occ.errors import ConfigError
-from server.config.file import FileStore, dump, parse
+from server.config.file import FileStore
+from server.config.file_text import dump, parse
 from server.config.runs import new_run_number
 
 TEXTS = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=30)

@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from consul_agent import ConsulAgent
 
 from occ.errors import ConfigError
-from server.config.file import FileStore
 from server.config.memory import MemoryStore
+from server.config.open import open_store
 from server.config.runs import new_run_number
 from server.config.store import Store
 
 Open = Callable[[], Store]
 
 
-@pytest.fixture(params=["file", "memory"])
-def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
+@pytest.fixture(params=["yaml", "json", "memory", "consul"])
+def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
     """Return a function that opens the same, at first empty, store once more."""
-    if request.param == "file":
-        return lambda: FileStore(tmp_path / "store.yaml")
     memory = MemoryStore()
-    return lambda: memory
+    opened: list[Store] = []
+    uri = f"file://{tmp_path}/store.{request.param}"
+    if request.param == "consul":
+        agent: ConsulAgent = request.getfixturevalue("consul_agent")
+        uri = agent.uri
+
+    def reopen() -> Store:
+        opened.append(memory if request.param == "memory" else open_store(uri))
+        return opened[-1]
+
+    yield reopen
+    for store in opened:
+        store.close()
 
 
 @pytest.fixture
@@ -81,6 +95,9 @@ def test_what_is_put_is_seen_by_every_user_of_the_store(store: Store, reopen: Op
         "&a",
         "*a",
         "<<",
+        "\x00\x01\x1f\x7f",
+        "not UTF-8: \udc80\udcff",
+        "x" * 500_000,
     ],
 )
 def test_every_text_comes_back_as_it_was(store: Store, reopen: Open, value: str) -> None:
@@ -142,6 +159,70 @@ def test_compare_and_set_writes_only_over_what_is_expected(store: Store) -> None
     assert store.get("k") == "2"
 
 
+def test_a_snapshot_shows_the_folder_as_it_was(store: Store) -> None:
+    store.put("o2/hardware/detectors/ITS/flps/flp1/cards", "{}")
+    store.put("o2/hardware/flps/flp1/cards", "[]")
+    store.put("o2/runtime/x", "1")
+    snapshot = store.snapshot("o2/hardware")
+    store.put("o2/hardware/detectors/TPC/flps/flp2/cards", "{}")
+    store.delete("o2/hardware/flps")
+    assert snapshot.uri == store.uri
+    assert snapshot.names("o2/hardware/detectors") == ["ITS"]
+    assert snapshot.get("o2/hardware/flps/flp1/cards") == "[]"
+    assert snapshot.exists("o2/hardware/flps/flp1")
+    assert snapshot.keys("o2/hardware/detectors") == ["o2/hardware/detectors/ITS/flps/flp1/cards"]
+    with pytest.raises(ConfigError, match="cannot be changed"):
+        snapshot.put("o2/hardware/x", "1")
+
+
+def test_a_watch_tells_of_changes_in_its_folder_until_it_is_closed(store: Store, reopen: Open) -> None:
+    store.put("o2/components/qc/ANY/any/a", "1")
+    told = threading.Semaphore(0)
+    watch = store.watch("o2/components", told.release)
+
+    def is_told(within_s: float) -> bool:
+        watch.check()
+        return told.acquire(timeout=within_s)
+
+    is_told(1)  # some call back once at the start
+    reopen().put("o2/components/qc/ANY/any/a", "2")
+    assert is_told(10)
+    reopen().put("o2/components/qc/ANY/any/new/b", "3")
+    assert is_told(10)
+    reopen().delete("o2/components/qc/ANY/any/new")
+    assert is_told(10)
+    started = time.monotonic()
+    watch.close()
+    assert time.monotonic() - started < 2
+    while told.acquire(blocking=False):
+        pass
+    reopen().put("o2/components/qc/ANY/any/a", "4")
+    assert not is_told(0.2)
+
+
+def test_a_watch_is_not_told_of_other_folders(store: Store) -> None:
+    store.put("o2/components/qc/ANY/any/a", "1")
+    told = threading.Semaphore(0)
+    watch = store.watch("o2/components", told.release)
+    watch.check()
+    told.acquire(timeout=1)
+    store.put("o2/runtime/run_number", "1")
+    store.put("o2/components2/x", "1")
+    watch.check()
+    assert not told.acquire(timeout=0.3)
+    watch.close()
+
+
+@pytest.mark.parametrize("key", ["", "/", "//"])
+def test_the_root_is_no_text(store: Store, key: str) -> None:
+    assert store.get(key) is None
+    with pytest.raises(ConfigError, match="folder"):
+        store.put(key, "x")
+    with pytest.raises(ConfigError, match="folder"):
+        store.put_if(key, "x", None)
+    assert not store.delete(key)
+
+
 def test_run_numbers_taken_at_once_by_many_are_all_different(store: Store, reopen: Open) -> None:
     taken: list[int] = []
 
@@ -155,6 +236,22 @@ def test_run_numbers_taken_at_once_by_many_are_all_different(store: Store, reope
     for thread in threads:
         thread.join(30)
     assert sorted(taken) == list(range(1, 41))
+
+
+def test_run_numbers_taken_by_several_processes_are_all_different_and_none_is_lost(store: Store) -> None:
+    if store.uri.startswith("mock"):
+        pytest.skip("memory is of one process")
+    program = (
+        "import sys; from server.config.open import open_store; from server.config.runs import new_run_number\n"
+        "store = open_store(sys.argv[1])\nfor _ in range(10): print(new_run_number(store, attempts=1000))"
+    )
+    takers = [
+        subprocess.Popen([sys.executable, "-c", program, store.uri], stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    taken = [int(line) for taker in takers for line in taker.communicate(timeout=30)[0].split()]
+    assert sorted(taken) == list(range(1, 31))
+    assert store.get("o2/runtime/run_number") == "30"
 
 
 def test_writes_of_many_users_to_different_keys_are_all_kept(store: Store, reopen: Open) -> None:

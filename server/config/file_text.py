@@ -1,0 +1,153 @@
+"""The text of a configuration file, YAML or JSON, and the tree of texts and folders that it means.
+
+Every value is the text that is written there. Bytes that are not UTF-8 are surrogates inside and ``!!binary`` in YAML.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import yaml
+
+from occ.errors import ConfigError
+from server.config.tree import Folder
+
+CORRECT = "correct the file and try again"
+
+
+def parse(text: str, name: str) -> Folder:
+    """Return the content of a YAML text: scalars as they are spelled, mappings as folders.
+
+    Args:
+        name: of the file, for messages.
+
+    Raises:
+        ConfigError: not YAML, or something else than mappings of scalars; names file, line and column.
+    """
+    try:
+        node = yaml.compose(text, Loader=_LOADER)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        problem = f"{error.context or ''} {error.problem or ''}".strip()
+        raise _broken(name, mark, problem or "not YAML") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"configuration {name} is not YAML: {' '.join(str(error).split())}") from error
+    if node is None or (isinstance(node, yaml.ScalarNode) and not node.value):
+        return {}
+    content = _content(node, name, frozenset())
+    if isinstance(content, str):
+        raise _broken(name, node.start_mark, "expected a mapping, found a single value")
+    return content
+
+
+def dump(root: Folder) -> str:
+    """Return the YAML text of a tree; read back, every value has the same text."""
+    return str(
+        yaml.dump(root, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=10**9)
+    )
+
+
+def parse_json(text: str, name: str) -> Folder:
+    """Return the content of a JSON text: scalars as they are spelled, objects as folders.
+
+    Raises:
+        ConfigError: not JSON, or something else than objects of scalars; names the file and what is wrong.
+    """
+    try:
+        content = json.loads(
+            text or "{}", object_pairs_hook=_folder, parse_int=str, parse_float=str, parse_constant=str
+        )
+    except json.JSONDecodeError as error:
+        where = f"{name}:{error.lineno}:{error.colno}"
+        raise ConfigError(f"configuration {where}: {error.msg}", hint=CORRECT) from error
+    except ConfigError as error:
+        raise ConfigError(f"configuration {name}: {error.message}", hint=error.hint) from None
+    if not isinstance(content, dict):
+        raise ConfigError(f"configuration {name}: expected an object, found a single value", hint=CORRECT)
+    return content
+
+
+def dump_json(root: Folder) -> str:
+    """Return the JSON text of a tree; read back, every value has the same text."""
+    return json.dumps(root, indent=2, ensure_ascii=True) + "\n"
+
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml's parser where PyYAML was built with it: ten times as fast, same nodes."""
+
+
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+    """Writes every value so that its spelling survives, texts of several lines as blocks."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+def _represent(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    if not value.isascii() and _is_binary(value):
+        return dumper.represent_binary(value.encode("utf-8", "surrogateescape"))
+    plain = all(character == "\n" or character.isprintable() for character in value)
+    style = ("|" if "\n" in value else None) if plain else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+_Dumper.add_representer(str, _represent)
+
+
+def _content(node: yaml.Node, name: str, above: frozenset[int]) -> str | Folder:
+    if id(node) in above:
+        raise _broken(name, node.start_mark, "an alias to a folder that contains it")
+    if isinstance(node, yaml.ScalarNode):
+        if node.tag == "tag:yaml.org,2002:binary":
+            return _binary(node, name)
+        if node.tag == "tag:yaml.org,2002:null" and node.value:
+            raise _broken(name, node.start_mark, f"expected a text, found {node.value}; put it into quotes")
+        return str(node.value)
+    if not isinstance(node, yaml.MappingNode):
+        raise _broken(name, node.start_mark, "expected a text or a mapping, found a list; write JSON text into quotes")
+    folder: Folder = {}
+    for key_node, value_node in node.value:
+        if not isinstance(key_node, yaml.ScalarNode) or not str(key_node.value).strip("/"):
+            raise _broken(name, key_node.start_mark, "expected a name")
+        if "/" in key_node.value:
+            raise _broken(name, key_node.start_mark, f"name {key_node.value!r} contains a slash; write nested mappings")
+        if key_node.value in folder:
+            raise _broken(name, key_node.start_mark, f"name {key_node.value!r} stands here twice")
+        folder[key_node.value] = _content(value_node, name, above | {id(node)})
+    return folder
+
+
+def _broken(name: str, mark: yaml.Mark | None, problem: str) -> ConfigError:
+    where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark is not None else name
+    return ConfigError(f"configuration {where}: {problem}", hint=CORRECT)
+
+
+def _is_binary(value: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def _binary(node: yaml.ScalarNode, name: str) -> str:
+    try:
+        return base64.b64decode("".join(node.value.split()), validate=True).decode("utf-8", "surrogateescape")
+    except ValueError as error:
+        raise _broken(name, node.start_mark, f"!!binary is not base64: {error}") from None
+
+
+def _folder(pairs: list[tuple[str, Any]]) -> Folder:
+    """Return an object of JSON as a folder.
+
+    Raises:
+        ConfigError: a name twice, or a value that is neither a text nor a folder.
+    """
+    folder: Folder = {}
+    for name, value in pairs:
+        if not name.strip("/") or "/" in name or name in folder:
+            problem = "stands there twice" if name in folder else "is no name of a key; write nested objects"
+            raise ConfigError(f"{name!r} {problem}", hint=CORRECT)
+        if value is None or isinstance(value, list):
+            found = "null" if value is None else "a list"
+            raise ConfigError(f"at {name!r} expected a text or an object, found {found}", hint=CORRECT)
+        folder[name] = str(value).lower() if isinstance(value, bool) else value
+    return folder
