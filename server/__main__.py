@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from occ.errors import AliecsError
+from occ.errors import AliecsError, DeadlineError, LinkError
 from server.ids import new_id
 from server.settings import ServerSettings, load_settings
 
@@ -32,9 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     command = arguments.pop(0) if arguments[:1] == ["drain"] else "run"
     try:
-        settings = load_settings(arguments, os.environ)
         if command == "drain":
-            return _drain_other(settings)
+            return _drain_other(_settings_to_drain(arguments))
+        settings = load_settings(arguments, os.environ)
         _log_to(settings)
         return asyncio.run(_serve(settings))
     except AliecsError as error:
@@ -92,6 +92,15 @@ def _instance(state: Path) -> str:
         return path.read_text().strip()
     path.write_text(instance := f"{new_id()}-{os.getpid()}")  # two cores may start in one tick of the clock
     return instance
+
+
+def _settings_to_drain(arguments: list[str]) -> ServerSettings:
+    """Return the settings; without those in the store if it is away, since a core must be drained then too."""
+    try:
+        return load_settings(arguments, os.environ)
+    except (LinkError, DeadlineError) as error:
+        sys.stderr.write(f"aliecs-server: {error}; going on without the settings there\n")
+        return load_settings([*arguments, "--configServiceUri=mock://"], os.environ)
 
 
 def _drain_other(settings: ServerSettings) -> int:

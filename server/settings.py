@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import typing
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -39,7 +40,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     config_service_uri: Annotated[
         str,
         msgspec.Meta(
-            description="address of the configuration, file:///path; empty = configuration.yaml in coreWorkingDir"
+            description="file:///path or consul://host:port of the configuration; empty = configuration.yaml in coreWorkingDir"
         ),
     ] = ""
     instance_name: Annotated[str, msgspec.Meta(description="name shown to clients")] = "AliECS instance"
@@ -178,7 +179,9 @@ def _files(given: Mapping[str, tuple[Any, str]]) -> Iterator[tuple[str, dict[str
     from server.config.open import open_store
 
     entry = f"o2/components/aliecs/ANY/any/{store.core_config_entry}"
-    if payload := open_store(store.configuration_uri).get(entry):
+    with closing(open_store(store.configuration_uri)) as opened:
+        payload = opened.get(entry)
+    if payload:
         source_of_store = f"{entry} in {store.configuration_uri}"
         yield source_of_store, _payload(payload, source_of_store)
     if file:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from consul_agent import ConsulAgent
 
-from occ.errors import ConfigError
+from occ.errors import ConfigError, LinkError
 from server.config.file import FileStore
 from server.settings import ServerSettings, build_parser, load_settings
 
@@ -32,6 +33,19 @@ def test_flag_beats_environment_beats_store_beats_file(tmp_path: Path) -> None:
     assert settings.lease_s == 3
     assert settings.kill_timeout_s == 2
     assert settings.reattach_s == 1
+
+
+def test_settings_are_read_from_consul_too(consul_agent: ConsulAgent) -> None:
+    consul_agent.request("PUT", "/v1/kv/o2/components/aliecs/ANY/any/settings", "lease: 2s\n")
+    assert load_settings(["--configServiceUri", consul_agent.uri], {}).lease_s == 2
+
+
+def test_without_the_store_no_settings_are_made_up(own_consul: ConsulAgent) -> None:
+    own_consul.kill()
+    with pytest.raises(
+        LinkError, match=rf"{own_consul.uri} cannot be reached to read o2/components/aliecs/ANY/any/settings"
+    ):
+        load_settings(["--configServiceUri", own_consul.uri], {})
 
 
 def test_types_are_read_from_text() -> None:
@@ -60,7 +74,7 @@ def test_types_are_read_from_text() -> None:
         ([], {"ALIECS_HEARTBEAT": "0s"}, ("heartbeat", "more than 0")),
         (["--integrationPlugins", "dcs,trg"], {}, ("integrationPlugins", "testplugin")),
         (["--verbose=maybe"], {}, ("verbose", "true or false")),
-        (["--configServiceUri", "consul://127.0.0.1:8500"], {}, ("configServiceUri", "file:///")),
+        (["--configServiceUri", "consul://127.0.0.1:x"], {}, ("configServiceUri", "file:///", "consul://host:port")),
         (["--configServiceUri", "file://relative"], {}, ("configServiceUri", "file:///")),
     ],
 )
