@@ -7,23 +7,14 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
 from grpc_reflection.v1alpha import reflection
 
-from occ.errors import LinkError
 from server.api import live_pb2, o2control_pb2_grpc
 from server.core import Core
+from server.listening import OPTIONS, open_port
 from server.live import SERVICE as LIVE
 from server.live import LiveService
 from server.service import ControlService
 
 CONTROL = "o2control.Control"
-
-OPTIONS = (
-    ("grpc.so_reuseport", 0),
-    ("grpc.max_receive_message_length", 100 * 1024 * 1024),
-    ("grpc.max_send_message_length", 100 * 1024 * 1024),
-    # Without these a burst of more than a thousand calls is refused at random by the C core.
-    ("grpc.server.max_pending_requests", 20_000),
-    ("grpc.server.max_pending_requests_hard_limit", 30_000),
-)
 
 
 class ControlServer:
@@ -51,13 +42,7 @@ class ControlServer:
         Raises:
             LinkError: it is taken.
         """
-        try:
-            self.port = self._server.add_insecure_port(f"{self._address}:{self.port}")
-        except RuntimeError:
-            raise LinkError(
-                f"port {self.port} on {self._address} is taken",
-                hint="give another one with --controlPort, or 0 for any free one",
-            ) from None
+        self.port = open_port(self._server, self._address, self.port, setting="controlPort")
         await self._server.start()
         for name in ("", CONTROL, LIVE):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)

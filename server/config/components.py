@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
 
 from occ.errors import ConfigError
-from server.config.store import COMPONENTS, Store
-from server.template.queries import QUERY, RUN_TYPES
+from server.config.store import COMPONENTS, Store, segments
+from server.template.queries import ENTRIES_QUERY, QUERY, RUN_TYPES
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,33 @@ def parse_query(text: str) -> Query:
     return Query(match[1], match[2], match[3], match[4])
 
 
+def make_query(component: str, run_type: str, role: str, entry: str) -> Query:
+    """Return the query of parts that came apart; names are not limited to letters that a text of a query may have.
+
+    Raises:
+        ConfigError: a part is missing or would lead elsewhere, or a run type that does not exist.
+    """
+    query = Query(component, run_type, role, entry)
+    whole = segments(query.path) == query.path.split("/")
+    if run_type not in RUN_TYPES or "/" in component + role or not whole:
+        raise ConfigError(
+            f"bad component configuration query: {query.path!r}", hint="expected component/RUNTYPE/role/entry"
+        )
+    return query
+
+
+def parse_entries_query(text: str) -> str:
+    """Return the component in ``component/RUNTYPE/role``; the rest does not choose among its entries.
+
+    Raises:
+        ConfigError: another form, or a run type that does not exist.
+    """
+    match = ENTRIES_QUERY.fullmatch(text.strip())
+    if match is None or match[2] not in RUN_TYPES:
+        raise ConfigError(f"bad component entries query: {text!r}", hint="expected component/RUNTYPE/role")
+    return match[1]
+
+
 def resolve(store: Store, query: Query) -> Query:
     """Return the first query that exists: as asked, any run type, any role, any of both.
 
@@ -73,9 +101,35 @@ def payload(store: Store, query: Query) -> str:
     return text
 
 
+@runtime_checkable
+class IndexedStore(Protocol):
+    """A store that counts its changes, as Consul does."""
+
+    def get_with_index(self, key: str) -> tuple[str, int] | None:
+        """Return the text at the key and the number of its last change; None if there is none."""
+        ...
+
+
+def payload_with_index(store: Store, query: Query) -> tuple[str, int]:
+    """Return the text of an entry and the number of its last change.
+
+    Raises:
+        ConfigError: no text there, or a store that does not count its changes.
+    """
+    if not isinstance(store, IndexedStore):
+        raise ConfigError(f"{store.uri} has no index of changes", hint="only Consul has; ask for the payload alone")
+    found = store.get_with_index(query.key)
+    if found is None:
+        raise ConfigError(f"no payload at configuration path {query.key}")
+    return found
+
+
 def components(store: Store) -> list[str]:
-    """Return the names of all components."""
-    return store.names(COMPONENTS)
+    """Return the names of all components, sorted: what is a folder, not a text."""
+    keys = [key.removeprefix(f"{COMPONENTS}/").split("/") for key in store.keys(COMPONENTS)]
+    texts = {first for first, *deeper in keys if not deeper}
+    folders = {first for first, *deeper in keys if deeper}
+    return sorted(folders | (set(store.names(COMPONENTS)) - texts))
 
 
 def entries(store: Store, component: str) -> list[str]:
@@ -84,7 +138,37 @@ def entries(store: Store, component: str) -> list[str]:
     Raises:
         ConfigError: a component without entries, or none of that name.
     """
-    found = store.get_tree(f"{COMPONENTS}/{component}")
+    found = store.get_tree(f"{COMPONENTS}/{component}") if segments(component) == [component] else {}
     if not found:
         raise ConfigError(f"no keys found for component {component}", hint=f"known: {', '.join(components(store))}")
     return sorted(key for key in found if key.count("/") >= 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import found."""
+
+    component_existed: bool
+    entry_existed: bool
+    """Something stood at the first part of the entry's name."""
+
+
+def import_payload(store: Store, query: Query, text: str, *, new_component: bool) -> Imported:
+    """Write a payload into a component that exists, or with ``new_component`` into one that does not.
+
+    Raises:
+        ConfigError: it is the other way round; nothing was written.
+    """
+    known = components(store)
+    exists = query.component in known
+    if not exists and not new_component:
+        raise ConfigError(
+            f"component {query.component} does not exist; known: {', '.join(known) or 'none'}",
+            hint="import it as a new component",
+        )
+    if exists and new_component:
+        raise ConfigError(f"component {query.component} exists already", hint="import into it as it is, not as new")
+    first = replace(query, entry=query.entry.split("/")[0])
+    imported = Imported(component_existed=exists, entry_existed=store.exists(first.key))
+    store.put(query.key, text)
+    return imported

@@ -53,6 +53,12 @@ class ConsulStore:
         found = self._kv.item(path) if path else None
         return None if found is None else found.text
 
+    def get_with_index(self, key: str) -> tuple[str, int] | None:
+        """Return the text at the key and the index of its last change."""
+        path = self._path(key)
+        found = self._kv.item(path) if path else None
+        return None if found is None else (found.text, found.index)
+
     def exists(self, key: str) -> bool:
         """Tell whether a text or a folder is at the key."""
         path = self._path(key)

@@ -1,4 +1,4 @@
-"""Detectors, readout hosts, cards and their endpoints in a store (workflows-config.md 9.8).
+"""Detectors, readout hosts, cards, their endpoints and links in a store (workflows-config.md 9.8).
 
 Beside AliECS's keys a host may have our own, which the local backend reads: ``o2/hardware/flps/<host>/aliecs/`` with
 ``address``, ``cpus``, ``memory`` (MB) and ``attributes/<name>``; all optional.
@@ -7,16 +7,25 @@ Beside AliECS's keys a host may have our own, which the local backend reads: ``o
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from occ.errors import ConfigError
-from server.config.store import DETECTORS, FLPS, Store
+from server.config.store import COMPONENTS, DETECTORS, FLPS, Store
 
 NOT_A_READOUT_DETECTOR = "TRG"
 """Left out of the list of detectors unless all are asked for."""
+
+DETECTOR_CODES = frozenset(
+    "PDP EPN FLP TPC TRD TOF HMP PHS CPV MCH ZDC TRG EMC TST ITS FDD FT0 FV0 MFT MID DCS FOC FIT NIL".split()
+)
+"""What may be called a detector or system (workflows-config.md 10)."""
+
+READOUT_CARDS = f"{COMPONENTS}/readoutcard"
+_LINK = re.compile(r"link([0-9]+)")
 
 DEFAULT_ADDRESS = "127.0.0.1"
 DEFAULT_CPUS = 8.0
@@ -88,6 +97,58 @@ def endpoints_of_card(store: Store, host: str, serial: str) -> list[str]:
     return sorted(found, key=lambda endpoint: (len(endpoint), endpoint))
 
 
+def link_ids(store: Store, host: str, serial: str, endpoint: str, *, only_enabled: bool = False) -> list[str]:
+    """Return the numbers of the links of a card's endpoint, sorted as numbers.
+
+    Raises:
+        ConfigError: no configuration of that endpoint, or one that is no JSON object of sections.
+    """
+    key = f"{READOUT_CARDS}/{host}/cru/{serial}/{endpoint}"
+    found = []
+    for name, section in _json_object(store, key, "configuration of a card").items():
+        match = _LINK.fullmatch(name)
+        enabled = section.get("enabled") if isinstance(section, dict) else None
+        if match and isinstance(enabled, str) and (enabled == "true" or not only_enabled):
+            found.append(match[1])
+    return sorted(found, key=lambda number: (len(number), number))
+
+
+def aliased_link_ids(store: Store, detector: str, *, only_enabled: bool = False) -> list[str]:
+    """Return the aliases of all links of a detector's hosts, sorted.
+
+    Raises:
+        ConfigError: a card, a configuration or an alias is missing anywhere; names it.
+    """
+    found = []
+    for host in hosts_of(store, detector) if detector else []:
+        aliases = _Aliases(store, f"{DETECTORS}/{detector}/flps/{host}/aliases")
+        for serial in cru_cards(store, host):
+            for endpoint in endpoints_of_card(store, host, serial):
+                links = link_ids(store, host, serial, endpoint, only_enabled=only_enabled)
+                found += [aliases.of(f"{serial}:{endpoint}", link) for link in links]
+    return sorted(found)
+
+
+class _Aliases:
+    """The names that a detector gives to the links of one host; the text is read when the first is asked for."""
+
+    def __init__(self, store: Store, key: str) -> None:
+        self._store = store
+        self._key = key
+        self._content: dict[str, Any] | None = None
+
+    def of(self, card: str, link: str) -> str:
+        """Return the alias of a link of the card ``serial:endpoint``."""
+        if self._content is None:
+            self._content = _json_object(self._store, self._key, "aliases")
+        found: Any = self._content
+        for name in ("cards", card, "links", link, "alias"):
+            found = found.get(name) if isinstance(found, dict) else None
+        if not isinstance(found, str):
+            raise ConfigError(f"no alias of link {link} of card {card} in {self._key}")
+        return found
+
+
 def host_entries(store: Store) -> list[HostEntry]:
     """Return every host below o2/hardware/flps and of every detector, with its facts.
 
@@ -130,16 +191,23 @@ def _number(facts: Mapping[str, str], key: str, default: float, folder: str) -> 
 
 def _cards(store: Store, host: str) -> list[dict[str, Any]]:
     key = f"{FLPS}/{host}/cards"
-    text = store.get(key)
-    if text is None:
-        raise ConfigError(f"no cards at {key}", hint=_known_hosts(store))
-    try:
-        cards = json.loads(text)
-    except ValueError as error:
-        raise ConfigError(f"{key} is not JSON: {error}") from error
-    if not isinstance(cards, dict) or not all(isinstance(card, dict) for card in cards.values()):
+    cards = _json_object(store, key, "cards")
+    if not all(isinstance(card, dict) for card in cards.values()):
         raise ConfigError(f"{key}: expected a JSON object of cards")
     return list(cards.values())
+
+
+def _json_object(store: Store, key: str, what: str) -> dict[str, Any]:
+    text = store.get(key)
+    if text is None:
+        raise ConfigError(f"no {what} at {key}", hint=_known_hosts(store))
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{key} is not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{key}: expected a JSON object")
+    return content
 
 
 def _known_hosts(store: Store) -> str:

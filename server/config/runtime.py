@@ -6,6 +6,17 @@ from occ.errors import ConfigError
 from server.config.store import RUNTIME, Store
 
 
+def runtime_folder(component: str) -> str:
+    """Return the store's folder of a component's runtime entries.
+
+    Raises:
+        ConfigError: no name.
+    """
+    if not component.strip("/"):
+        raise ConfigError("runtime entries: a component is needed")
+    return f"{RUNTIME}/{component}"
+
+
 def runtime_key(component: str, key: str) -> str:
     """Return the store's key of a runtime entry.
 
@@ -14,7 +25,7 @@ def runtime_key(component: str, key: str) -> str:
     """
     if not component.strip("/") or not key.strip("/"):
         raise ConfigError(f"runtime entry {component!r} {key!r}: component and key are both needed")
-    return f"{RUNTIME}/{component}/{key}"
+    return f"{runtime_folder(component)}/{key}"
 
 
 def runtime_entry(store: Store, component: str, key: str) -> str:
@@ -28,8 +39,3 @@ def runtime_entry(store: Store, component: str, key: str) -> str:
     if value is None:
         raise ConfigError(f"no value at {full}")
     return value
-
-
-def runtime_entries(store: Store, component: str) -> dict[str, str]:
-    """Return all entries of a component by key; those in folders too, with ``/`` in their keys."""
-    return store.get_tree(f"{RUNTIME}/{component}")

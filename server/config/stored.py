@@ -6,6 +6,7 @@ Implements the protocol of configuration.py; the configuration service (service.
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -14,13 +15,15 @@ from occ.errors import ConfigError, DeadlineError
 from server.config import components, inventory, runs, variables
 from server.config.components import Query
 from server.config.inventory import HostEntry
+from server.config.payload.templates import PayloadTemplates
 from server.config.runtime import runtime_key
 from server.config.services import StoreServices, computed_defaults
-from server.config.store import Store
+from server.config.store import COMPONENTS, Store, Watch
 
 _T = TypeVar("_T")
 
-
+FRAMEWORK_ID = ("aliecs", "mesos_fid")
+"""Runtime entry where AliECS's core keeps its framework id."""
 THREADS = 4
 """Calls to one store at once; of its own, so that a store that hangs stops nothing else."""
 REQUESTS_OF_A_CALL = 3
@@ -33,16 +36,21 @@ class StoreConfiguration:
     A write whose deadline passes may still happen.
     """
 
-    def __init__(self, store: Store, *, deadline_s: float, framework_id: str = "") -> None:
+    def __init__(self, store: Store, *, deadline_s: float, framework_id: str = "", trim: bool = True) -> None:
         """Args:
         store: the content.
         deadline_s: longest wait for one call.
-        framework_id: given to every environment as a default.
+        framework_id: given to every environment as a default; "" takes that of the runtime entry FRAMEWORK_ID.
+        trim: take surrounding blanks away from defaults and vars.
         """
         self.store = store
         self._deadline_s = deadline_s
         self._framework_id = framework_id
-        self._services = StoreServices(store)
+        self._trim = trim
+        self._templates = PayloadTemplates()
+        self._services = StoreServices(store, templates=self._templates)
+        self._watch: Watch | None = None
+        self._watching = threading.Lock()
         self._threads = ThreadPoolExecutor(THREADS, "configuration")
 
     async def prepare(self) -> None:
@@ -55,6 +63,8 @@ class StoreConfiguration:
 
     async def close(self) -> None:
         """End what still waits for the store."""
+        if self._watch:
+            self._watch.close()
         self.store.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
@@ -65,13 +75,15 @@ class StoreConfiguration:
 
     async def defaults(self) -> dict[str, str]:
         """Return the defaults that every new environment gets."""
-        return await self.ask(
-            lambda store: variables.defaults(store, computed_defaults(self._framework_id, self.store.uri))
-        )
+        return await self.ask(self._defaults)
+
+    def _defaults(self, store: Store) -> dict[str, str]:
+        framework_id = self._framework_id or store.get(runtime_key(*FRAMEWORK_ID)) or ""
+        return variables.defaults(store, computed_defaults(framework_id, store.uri), trim=self._trim)
 
     async def vars(self) -> dict[str, str]:
         """Return the vars that every new environment gets."""
-        return await self.ask(lambda store: variables.variables(store))
+        return await self.ask(lambda store: variables.variables(store, trim=self._trim))
 
     async def new_run_number(self) -> int:
         """Take the next run number; it is used up even if the run does not start."""
@@ -101,10 +113,18 @@ class StoreConfiguration:
         """Return the payload exactly there; with variables it is a template, and its text is what comes of it."""
         if variables is None:
             return await self.ask(lambda store: components.payload(store, query))
-        return await self.ask(lambda store: self._services.get_component(query.path, variables))
+        return await self.ask(lambda store: self._rendered(store, query, variables))
+
+    def _rendered(self, store: Store, query: Query, variables: Mapping[str, str]) -> str:
+        with self._watching:
+            if self._watch is None:
+                self._watch = store.watch(COMPONENTS, self._templates.invalidate)
+            self._watch.check()
+        return self._services.get_component(query.path, variables)
 
     def invalidate_templates(self) -> None:
-        """Read payloads that are templates anew when they are asked for next."""
+        """Forget parsed templates; needed only where changes of the store are not seen by themselves."""
+        self._templates.invalidate()
 
     async def ask(self, question: Callable[[Store], _T]) -> _T:
         """Return what a question to the store gives."""

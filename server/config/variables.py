@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
 from server.config.store import RUNTIME, Store
+
+log = logging.getLogger(__name__)
 
 DEFAULTS = f"{RUNTIME}/aliecs/defaults"
 VARS = f"{RUNTIME}/aliecs/vars"
 
 
-def defaults(store: Store, computed: Mapping[str, str]) -> dict[str, str]:
+def defaults(store: Store, computed: Mapping[str, str], *, trim: bool = True) -> dict[str, str]:
     """Return the entries of o2/runtime/aliecs/defaults, with the computed ones over them."""
-    return _flat(store, DEFAULTS) | dict(computed)
+    return _flat(store, DEFAULTS, trim) | dict(computed)
 
 
-def variables(store: Store) -> dict[str, str]:
+def variables(store: Store, *, trim: bool = True) -> dict[str, str]:
     """Return the entries of o2/runtime/aliecs/vars."""
-    return _flat(store, VARS)
+    return _flat(store, VARS, trim)
 
 
-def _flat(store: Store, folder: str) -> dict[str, str]:
-    """Return the texts directly in a folder, without surrounding blanks; folders in it do not count."""
-    return {key: value.strip() for key, value in store.get_tree(folder).items() if "/" not in key}
+def _flat(store: Store, folder: str, trim: bool) -> dict[str, str]:
+    """Return the texts directly in a folder; folders in it do not count."""
+    found = {key: value for key, value in store.get_tree(folder).items() if "/" not in key}
+    if not trim:
+        return found
+    blank = [key for key, value in found.items() if value != value.strip()]
+    if blank:
+        log.warning("surrounding blanks taken away folder=%s keys=%s", folder, ",".join(blank))
+    return {key: value.strip() for key, value in found.items()}

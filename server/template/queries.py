@@ -30,3 +30,6 @@ RUN_TYPES = (
 
 QUERY = re.compile(r"([A-Za-z0-9_-]+)/([A-Z0-9_-]+)/([A-Za-z0-9_-]+)/([A-Za-z0-9_/-]+)")
 """``component/RUNTYPE/role/entry``; the run type must also be a known one."""
+
+ENTRIES_QUERY = re.compile(r"([A-Za-z0-9_-]+)/([A-Z0-9_-]+)/([A-Za-z0-9_-]+)")
+"""``component/RUNTYPE/role``: the entries of a component."""

@@ -1,0 +1,101 @@
+"""A configuration service in the loop of a test, on a store with a small tree."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import grpc
+
+from server.api import apricot_pb2_grpc
+from server.config.file import parse
+from server.config.serve import ConfigurationServer
+from server.config.store import Store
+from server.config.stored import StoreConfiguration
+
+CONTENT = """
+o2:
+  components:
+    aliecs: {ANY: {any: {settings: "killTimeout: 7s\\n"}}}
+    qc:
+      ANY:
+        any: {base: "any any", plain: '{"a": "<1>"}', greeting: "{{ who }} & {{ what }}", sub: {deep: d}}
+        flp1: {base: any flp1}
+      PHYSICS: {any: {base: physics any, only: physics only}, flp1: {own: physics flp1}, flp10: {own: physics flp10}}
+      TECHNICAL: {any: {base: technical any}}
+    readoutcard:
+      flp1:
+        cru:
+          "0228":
+            "0": >-
+              {"cru": {"clock": "local"}, "links": {"enabled": "true"}, "link10": {"enabled": "true"},
+               "link2": {"enabled": "false"}, "link1": {"enabled": "true"}, "link3": {"gbtMux": "x"},
+               "link4": {"enabled": true}, "xlink5": {"enabled": "true"}, "link6x": {"enabled": "true"}, "link7": "true"}
+            "1": '{"link0": {"enabled": "true"}}'
+          "0101": {"0": "[1]"}
+      flp2: {cru: {"0300": {"0": '{"link0": {"enabled": "true"}, "link1": {"enabled": "false"}}'}}}
+  runtime:
+    aliecs:
+      defaults: {a: " blank ", number: 1.50, framework_id: from store, core_hostname: x, folder: {ignored: x}}
+      vars: {v: "1", blank: " v "}
+    trg: {ltu: {file: content, other: more}, key: value}
+  hardware:
+    detectors:
+      TRG: {flps: {flp9: {cards: ""}}}
+      ITS:
+        flps:
+          flp2: {cards: "", aliases: '{"cards": {"0300:0": {"links": {"0": {"alias": "its-b"}, "1": {"alias": "its-a"}}}}}'}
+          flp3: {cards: "", aliases: '{"cards": {}}'}
+      TPC: {flps: {flp1: {cards: ""}}}
+      TOF: {flps: {}}
+    flps:
+      flp1:
+        cards: >-
+          {"0": {"type": "CRU", "serial": "0228", "endpoint": "1"}, "1": {"serial": "0228", "endpoint": "0"},
+           "2": {"serial": "0101", "endpoint": "0"}}
+      flp2: {cards: '{"0": {"serial": "0300", "endpoint": "0"}}'}
+      flp3: {cards: '{}'}
+      flp7: {cards: "nonsense"}
+"""
+
+
+def fill(store: Store, content: str = CONTENT) -> None:
+    """Put all texts of a YAML tree into a store."""
+
+    def put(folder: object, head: str) -> None:
+        assert isinstance(folder, dict)
+        for name, value in folder.items():
+            if isinstance(value, str):
+                store.put(f"{head}{name}", value)
+            else:
+                put(value, f"{head}{name}/")
+
+    put(parse(content, "content of a test"), "")
+
+
+class Served:
+    """A running service and a client of it."""
+
+    def __init__(self, server: ConfigurationServer, stub: apricot_pb2_grpc.ApricotAsyncStub) -> None:
+        self.server = server
+        self.stub = stub
+
+    @property
+    def endpoint(self) -> str:
+        return f"127.0.0.1:{self.server.port}"
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.http_port}"
+
+
+@asynccontextmanager
+async def serving(configuration: StoreConfiguration) -> AsyncIterator[Served]:
+    """Serve a configuration on free ports of loopback."""
+    server = ConfigurationServer(configuration, address="127.0.0.1", port=0, http_port=0)
+    await server.start()
+    try:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+            yield Served(server, apricot_pb2_grpc.ApricotStub(channel))  # type: ignore[arg-type]
+    finally:
+        await server.stop(1.0)
