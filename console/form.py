@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from console.form_fields import Control, Field, chosen, problem, same, tidy
-from console.visibleif import Verdict, evaluate
+from server.api.conditions import Verdict, evaluate
 
 if TYPE_CHECKING:
     from server.api.replies import VariableSpec

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from executor.api.messages import ControlMode
@@ -14,6 +14,8 @@ from server.template.model import TaskClass
 from server.template.render import OPEN, render_in
 from server.template.scope import Scope
 
+Failed = Callable[[str, str, ExpressionError], str]
+"""(key, text, error) of an expression in a task template that fails, to the text to go on with."""
 OUTPUTS = ("none", "stdout", "all")
 """Where the lines of a stream may go."""
 
@@ -61,6 +63,7 @@ def resolve_command(
     fmq_plugin: str = "OCClite",
     fmq_plugin_search_path: str = "$CONTROL_OCCPLUGIN_ROOT/lib/",
     objects: Mapping[str, object] = UTILITIES,
+    failed: Failed | None = None,
 ) -> ResolvedCommand:
     """Render the command of a task.
 
@@ -70,13 +73,21 @@ def resolve_command(
     Args:
         timeout: of the role, Go duration text; only of use to hook and basic tasks.
         objects: all that expressions may call.
+        failed: is told what cannot be rendered, and returns what stands in its place; None: the first one is raised.
 
     Raises:
         ConfigError: something cannot be rendered or is no valid value; names the class and the key.
     """
 
     def rendered(key: str, text: str, variables: Mapping[str, str]) -> str:
-        return _render(task_class, key, text, variables, objects)
+        if OPEN not in text:
+            return text
+        try:
+            return render_in(text, Scope(variables, objects))
+        except ExpressionError as error:
+            if failed is not None:
+                return failed(key, text, error)
+            raise ConfigError(f"task class {task_class.name}, {key}: {error.message}", hint=error.hint) from error
 
     strong = dict(stack) | special_variables(
         task_id=task_id,
@@ -154,17 +165,6 @@ def _timeout(task_class: TaskClass, timeout: str) -> float:
             f"task class {task_class.name}: timeout {timeout!r} is no duration", hint="write it like 30s or 1m30s"
         )
     return seconds
-
-
-def _render(
-    task_class: TaskClass, key: str, text: str, variables: Mapping[str, str], objects: Mapping[str, object]
-) -> str:
-    if OPEN not in text:
-        return text
-    try:
-        return render_in(text, Scope(variables, objects))
-    except ExpressionError as error:
-        raise ConfigError(f"task class {task_class.name}, {key}: {error.message}", hint=error.hint) from error
 
 
 def _output(task_class: TaskClass, key: str, text: str) -> str:

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Protocol, TypeVar
 
 from occ.errors import ConfigError
-from server.task.command import special_variables
+from server.task.command import Failed, special_variables
 from server.template.errors import ExpressionError
 from server.template.functions import UTILITIES
 from server.template.model import Constraint, Inbound, Outbound, TaskClass
@@ -86,11 +86,12 @@ class UnrenderedProperties:
         """Rendering may block."""
         return asks_services(self.values.values())
 
-    def render(self, objects: Mapping[str, object] = UTILITIES) -> dict[str, str]:
+    def render(self, objects: Mapping[str, object] = UTILITIES, failed: Failed | None = None) -> dict[str, str]:
         """Evaluate all values; payloads of ToPtree move to keys that say their syntax (workflows-config.md 5.4, step 6).
 
         Args:
             objects: all that expressions may call.
+            failed: is told what cannot be rendered, and returns what stands in its place; None: the first one is raised.
 
         Raises:
             ConfigError: a value cannot be rendered.
@@ -105,9 +106,11 @@ class UnrenderedProperties:
             try:
                 text = render_in(value, Scope(self.known, names))
             except ExpressionError as error:
-                raise ConfigError(
-                    f"task class {self.class_name}, property {key}: {error.message}", hint=error.hint
-                ) from error
+                if failed is None:
+                    raise ConfigError(
+                        f"task class {self.class_name}, property {key}: {error.message}", hint=error.hint
+                    ) from error
+                text = failed(key, value, error)
             if tree := trees.get(text):
                 rendered[f"__ptree__:{tree.syntax}:{key}"] = tree.payload
             else:

@@ -98,32 +98,4 @@ def _walk(node: n.Node) -> Iterator[n.Node]:
     while stack:
         one = stack.pop()
         yield one
-        stack.extend(_children(one))
-
-
-def _children(node: n.Node) -> Iterator[n.Node]:
-    match node:
-        case n.Array(items=items) | n.Sequence(items=items):
-            yield from items
-        case n.Map(pairs=pairs):
-            yield from (part for pair in pairs for part in pair)
-        case n.Unary(operand=operand):
-            yield operand
-        case n.Chain(first=first, rest=rest):
-            yield first
-            yield from (operand for _, operand, _ in rest)
-        case n.Conditional(condition=condition, yes=yes, no=no):
-            yield from (condition, yes, no)
-        case n.Member(base=base, key=key):
-            yield from (base, key)
-        case n.Optional(body=body):
-            yield body
-        case n.Slice(base=base, start=start, stop=stop):
-            yield from (part for part in (base, start, stop) if part is not None)
-        case n.Call(callee=callee, arguments=arguments):
-            yield callee
-            yield from arguments
-        case n.Builtin(arguments=arguments):
-            yield from arguments
-        case n.Let(value=value, body=body):
-            yield from (value, body)
+        stack.extend(n.children(one))

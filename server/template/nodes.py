@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 
@@ -111,3 +112,32 @@ class Sequence(Node):
     """``a; b``: all are evaluated, the last is the value."""
 
     items: tuple[Node, ...]
+
+
+def children(node: Node) -> Iterator[Node]:
+    """Yield what a node is made of."""
+    match node:
+        case Array(items=items) | Sequence(items=items):
+            yield from items
+        case Map(pairs=pairs):
+            yield from (part for pair in pairs for part in pair)
+        case Unary(operand=operand):
+            yield operand
+        case Chain(first=first, rest=rest):
+            yield first
+            yield from (operand for _, operand, _ in rest)
+        case Conditional(condition=condition, yes=yes, no=no):
+            yield from (condition, yes, no)
+        case Member(base=base, key=key):
+            yield from (base, key)
+        case Optional(body=body):
+            yield body
+        case Slice(base=base, start=start, stop=stop):
+            yield from (part for part in (base, start, stop) if part is not None)
+        case Call(callee=callee, arguments=arguments):
+            yield callee
+            yield from arguments
+        case Builtin(arguments=arguments):
+            yield from arguments
+        case Let(value=value, body=body):
+            yield from (value, body)

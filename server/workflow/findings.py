@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from server.api.errors import CoreError
 from server.template.remarks import Remark
+from server.workflow.templates import RoleTemplate, WorkflowTemplate
 
 MAX_REMARKS = 1000
 UNKNOWN = "\ue000"
 """Stands for a value that failed while errors are gathered: what depends on it is neither right nor wrong."""
+
+
+class Origin(NamedTuple):
+    """Where a resolved role stands."""
+
+    template: WorkflowTemplate
+    role: RoleTemplate
 
 
 @dataclass(slots=True)
@@ -22,6 +31,8 @@ class Findings:
     remarks: dict[Remark, None] = field(default_factory=dict)
     loads: dict[str, Mapping[str, str]] = field(default_factory=dict)
     """Identifier of a task class to where it is first named: file, line, column, role."""
+    origins: dict[str, list[Origin]] = field(default_factory=dict)
+    """Path of a role to what it was made of, a list because siblings may have one name; only while errors are gathered."""
     roles: int = 0
 
     def remark(self, *remarks: Remark) -> None:
@@ -32,4 +43,5 @@ class Findings:
         """Raise an error, or keep it and go on."""
         if self.errors is None:
             raise error from cause
+        error.__cause__ = cause
         self.errors.append(error)

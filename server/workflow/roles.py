@@ -19,7 +19,7 @@ from server.template.places import locate
 from server.template.remarks import Remark
 from server.template.render import OPEN, render_in
 from server.template.scope import Function, Scope
-from server.workflow.findings import UNKNOWN, Findings
+from server.workflow.findings import UNKNOWN, Findings, Origin
 from server.workflow.templates import Body, Iteration, RoleTemplate, Section, Text, WorkflowTemplate
 from server.workflow.variables import Lineage, RoleObject, inherit
 
@@ -127,15 +127,20 @@ class _Resolver:
                 f"the workflow grows {what}: does a template include itself?",
             )
         inside = _Resolver(self.template, self.library, self.findings, self.depth + 1)
+        loaded = inside._enter(role, parent, local)
+        if loaded and self.findings.errors is not None:
+            origins = self.findings.origins.setdefault(parent.child_path(loaded.name), [])
+            origins.append(Origin(self.template, role))
+        return loaded
+
+    def _enter(self, role: RoleTemplate, parent: Lineage, local: Mapping[str, str]) -> LoadedRole | None:
         if role.body is Body.ROLES:
-            loaded = inside.aggregator(role, parent, local)
+            loaded = self.aggregator(role, parent, local)
             return loaded if loaded.enabled else None
-        own = inside._stages(role, parent, local)
+        own = self._stages(role, parent, local)
         if not own.enabled:
             return None
-        if role.body is Body.INCLUDE:
-            return inside._include(role, own)
-        return inside._action(role, own)
+        return self._include(role, own) if role.body is Body.INCLUDE else self._action(role, own)
 
     def _action(self, role: RoleTemplate, own: _Own) -> LoadedRole | None:
         """Resolve a task or call role."""

@@ -208,8 +208,9 @@ class _Reader:
     ) -> tuple[tuple[_Item, Text], ...]:
         """Pair each item of a list with the one field of it that is rendered later."""
         nodes = sequence(self._place, keys.get(key), key)
-        fields = (self._text(mapping(self._place, node, key), field) for node in nodes)
-        return tuple(zip(values, fields, strict=True))
+        fields = [self._text(mapping(self._place, node, key), field) for node in nodes]
+        placed = [text if text.line else self._at(node, text.value) for node, text in zip(nodes, fields, strict=True)]
+        return tuple(zip(values, placed, strict=True))
 
     def _iteration(self, node: yaml.Node) -> Iteration:
         keys = mapping(self._place, node, "for")

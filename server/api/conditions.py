@@ -71,6 +71,13 @@ def problem(text: str) -> str:
     return node if isinstance(node, str) else ""
 
 
+def names(text: str) -> tuple[str, ...]:
+    """Return the variables that a condition names, in that order; none if it is not understood."""
+    if isinstance(_parsed(text), str) or not text.strip():
+        return ()
+    return tuple(dict.fromkeys(token.text[2:] for token in _scan(text) if token.kind == "variable"))
+
+
 @functools.lru_cache(maxsize=2048)
 def _parsed(text: str) -> _Node | str:
     """Return the condition as a function, or what is wrong with it."""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.visibleif import MAX_DEPTH, MAX_LENGTH, evaluate, problem
+from server.api.conditions import MAX_DEPTH, MAX_LENGTH, evaluate, problem
 
 VALUES = {"on": "true", "off": "false", "mode": "Expert", "n": "50", "empty": "", "hosts": '["flp001","flp002"]'}
 
