@@ -55,9 +55,20 @@ class Desk(Protocol):
         ...
 
 
-def desk_of(widget: Widget) -> Desk:
-    """Return the app as widgets know it."""
-    return cast("Desk", widget.app)
+class AtDesk:
+    """What widgets, screens and dialogs of ours ask of the app. Stands before the class of Textual's among the bases."""
+
+    @property
+    def desk(self) -> Desk:
+        return cast("Desk", cast("Widget", self).app)
+
+    @property
+    def looks(self) -> Styles:
+        return self.desk.looks
+
+    @property
+    def store(self) -> Store:
+        return self.desk.session.store
 
 
 def plain(text: str) -> str:
@@ -111,7 +122,7 @@ class PlainScrollBar(ScrollBarRender):
     HORIZONTAL_BARS: ClassVar[list[str]] = VERTICAL_BARS
 
 
-class Lines(Widget):
+class Lines(AtDesk, Widget):
     """Lines drawn from the store. A subclass says which; they are made once per paint."""
 
     DEFAULT_CSS = "Lines { height: 1; }"
@@ -131,18 +142,6 @@ class Lines(Widget):
     def below(self, looks: Styles) -> Style:
         """Return the ground that all of it stands on."""
         return looks.ground
-
-    @property
-    def desk(self) -> Desk:
-        return desk_of(self)
-
-    @property
-    def looks(self) -> Styles:
-        return desk_of(self).looks
-
-    @property
-    def store(self) -> Store:
-        return desk_of(self).session.store
 
     def repaint(self) -> None:
         """Draw anew with the next frame."""

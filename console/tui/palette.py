@@ -20,7 +20,7 @@ from console.store import Key
 from console.tui import entries
 from console.tui.dialogs.base import Dialog
 from console.tui.entries import Entry, Found, Offer
-from console.tui.painting import Lines, Part, Parts, desk_of, fit, width_of
+from console.tui.painting import Lines, Part, Parts, fit, width_of
 
 if TYPE_CHECKING:
     from console.tui.actions import OperatorApp
@@ -77,7 +77,7 @@ class Palette(Dialog[Entry]):
         entry = self.query_one(Input)
         entry.cursor_blink = False
         entry.focus()
-        desk_of(self).typing_begins(self)
+        self.desk.typing_begins(self)
         self.reload()
 
     def reload(self) -> None:

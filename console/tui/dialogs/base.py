@@ -17,11 +17,10 @@ from textual.message import Message
 from textual.screen import ModalScreen
 
 from console.store import Key
-from console.tui.painting import Desk, Lines, Part, Parts, desk_of, plain
+from console.tui.painting import AtDesk, Desk, Lines, Part, Parts, plain
 from console.tui.widgets.header import Header
 
 if TYPE_CHECKING:
-    from console.store import Store
     from console.tui.looks import Styles
 
 T = TypeVar("T")
@@ -57,7 +56,7 @@ class Choice(NamedTuple):
     """"" for an ordinary one, "act" for what changes something, "danger" for what cannot be taken back."""
 
 
-class Dialog(ModalScreen[T], Generic[T]):
+class Dialog(AtDesk, ModalScreen[T], Generic[T]):
     """Base of what stands over a screen. The header stays in sight: whose data it is, how old, armed or not."""
 
     DEFAULT_CSS = """
@@ -94,18 +93,6 @@ class Dialog(ModalScreen[T], Generic[T]):
 
     def on_mount(self) -> None:
         self.set_class(self.looks.ascii, "-ascii")
-
-    @property
-    def desk(self) -> Desk:
-        return desk_of(self)
-
-    @property
-    def looks(self) -> Styles:
-        return desk_of(self).looks
-
-    @property
-    def store(self) -> Store:
-        return desk_of(self).session.store
 
     @property
     def place(self) -> str:

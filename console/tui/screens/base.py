@@ -12,19 +12,18 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from console.store import Key
-from console.tui.painting import Desk, Lines, Parts, desk_of
+from console.tui.painting import AtDesk, Lines, Parts
 from console.tui.widgets.grid import Grid
 from console.tui.widgets.header import Header
 from console.tui.widgets.keys import Keys
 
 if TYPE_CHECKING:
-    from console.store import Store
     from console.tui.looks import Styles
 
 MIN_WIDTH, MIN_HEIGHT = 80, 24
 
 
-class ConsoleScreen(Screen[None]):
+class ConsoleScreen(AtDesk, Screen[None]):
     """Base of the screens. A subclass gives the body and says what of it a change concerns."""
 
     DEFAULT_CSS = """
@@ -74,14 +73,6 @@ class ConsoleScreen(Screen[None]):
             yield from self.desk.extra_lines()
             yield Keys(id="keys")
         yield TooSmall()
-
-    @property
-    def desk(self) -> Desk:
-        return desk_of(self)
-
-    @property
-    def store(self) -> Store:
-        return desk_of(self).session.store
 
     def repaint(self) -> None:
         """Paint everything anew, as after a change of the theme."""

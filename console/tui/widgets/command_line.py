@@ -18,7 +18,7 @@ from console.candidates import Candidate, Sources
 from console.completion import complete, wanted
 from console.exit_codes import explain
 from console.store import Key
-from console.tui.painting import Lines, Part, Parts, desk_of, fit
+from console.tui.painting import AtDesk, Lines, Part, Parts, fit
 from server.api.errors import AliecsError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ SHOWN = 8
 """Candidates at a time."""
 
 
-class CommandLine(ModalScreen[str]):
+class CommandLine(AtDesk, ModalScreen[str]):
     """One line at the bottom; the answer is the line, None for Esc.
 
     Args:
@@ -85,7 +85,7 @@ class CommandLine(ModalScreen[str]):
     def on_mount(self) -> None:
         entry = self.query_one(_Entry)
         entry.focus()
-        desk_of(self).typing_begins(self)
+        self.desk.typing_begins(self)
         entry.cursor_position = len(self._text)
         self._offer()
 

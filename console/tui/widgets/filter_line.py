@@ -12,11 +12,11 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Label
 
 from console.store import Key
-from console.tui.painting import desk_of
+from console.tui.painting import AtDesk
 from console.tui.widgets.grid import Grid
 
 
-class FilterLine(ModalScreen[None]):
+class FilterLine(AtDesk, ModalScreen[None]):
     """One line at the bottom. Enter keeps the filter, Esc takes it off."""
 
     DEFAULT_CSS = """
@@ -52,7 +52,7 @@ class FilterLine(ModalScreen[None]):
         entry = self.query_one(Input)
         entry.cursor_blink = False
         entry.focus()
-        desk_of(self).typing_begins(self)
+        self.desk.typing_begins(self)
         self._count()
 
     def take(self, changed: set[Key]) -> None:

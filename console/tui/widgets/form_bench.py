@@ -11,7 +11,7 @@ from textual.widget import Widget
 
 from console.present import names
 from console.tui.dialogs.base import wrapped
-from console.tui.painting import Lines, Part, Parts, width_of
+from console.tui.painting import AtDesk, Lines, Part, Parts, width_of
 from console.tui.widgets.grid import Grid
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def bench_of(widget: Widget) -> Bench:
     return cast("Bench", widget.screen)
 
 
-class Step(Container):
+class Step(AtDesk, Container):
     """Base of the steps: lists, and below or beside them what there is to say about the selected row."""
 
     DEFAULT_CSS = """

@@ -14,10 +14,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Label
 
 from console.store import Key
-from console.tui.painting import desk_of
+from console.tui.painting import AtDesk
 
 
-class Prompt(ModalScreen[None]):
+class Prompt(AtDesk, ModalScreen[None]):
     """Enter gives the text to ``take``, which says what is wrong with it; Esc leaves.
 
     Args:
@@ -57,7 +57,7 @@ class Prompt(ModalScreen[None]):
 
     def on_mount(self) -> None:
         self.query_one(Input).focus()
-        desk_of(self).typing_begins(self)
+        self.desk.typing_begins(self)
 
     def take(self, changed: set[Key]) -> None:
         """Nothing of the picture is shown here."""
@@ -74,7 +74,7 @@ class Prompt(ModalScreen[None]):
         event.stop()
         problem = self._take(event.value)
         if problem:
-            self.query_one("#problem", Label).update(Content(f"{desk_of(self).looks.glyph('bad')} {problem}"))
+            self.query_one("#problem", Label).update(Content(f"{self.looks.glyph('bad')} {problem}"))
             self.add_class("-problem")
         else:
             self.dismiss(None)

@@ -11,7 +11,7 @@ from textual.widget import Widget
 from console.form_fields import chosen
 from console.preflight import Check, Grade
 from console.tui.dialogs.base import wrapped
-from console.tui.painting import Parts, desk_of, fit
+from console.tui.painting import Parts, fit
 from console.tui.widgets.form_bench import Bench, Step, inset
 from console.tui.widgets.pager import Pager, Section
 
@@ -38,7 +38,7 @@ class ReviewStep(Step):
         return self.query_one("#outlook")
 
     def show(self) -> None:
-        looks = desk_of(self).looks
+        looks = self.looks
         for leaf in self.query(Leaf):
             made = changes if leaf.id == "changes" else outlook
             leaf.show(made(self.bench, leaf.size.width - 1, looks))

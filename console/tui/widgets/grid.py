@@ -18,10 +18,9 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from console.filters import Fields, parse
-from console.tui.painting import Desk, desk_of, fit
+from console.tui.painting import AtDesk, fit
 
 if TYPE_CHECKING:
-    from console.store import Store
     from console.tui.looks import Styles
 
 
@@ -38,7 +37,7 @@ class Cell(NamedTuple):
     style: Style | None = None
 
 
-class Grid(ScrollView, can_focus=True):
+class Grid(AtDesk, ScrollView, can_focus=True):
     """Base of the lists: heading, rows, a selected row that stays selected while rows come and go."""
 
     DEFAULT_CSS = """
@@ -130,14 +129,6 @@ class Grid(ScrollView, can_focus=True):
         return [row for row in rows if lets_through(self.fields(row))]
 
     # ---- changes -----------------------------------------------------------------------------
-
-    @property
-    def desk(self) -> Desk:
-        return desk_of(self)
-
-    @property
-    def store(self) -> Store:
-        return desk_of(self).session.store
 
     def rows_changed(self) -> None:
         """Take note that rows came, went or moved, and paint once.

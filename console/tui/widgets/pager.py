@@ -12,7 +12,7 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from console.tui.painting import Parts, desk_of, strip_of
+from console.tui.painting import AtDesk, Parts, strip_of
 
 if TYPE_CHECKING:
     from console.tui.looks import Styles
@@ -25,7 +25,7 @@ class Section(NamedTuple):
     lines: Sequence[Parts]
 
 
-class Pager(ScrollView, can_focus=True):
+class Pager(AtDesk, ScrollView, can_focus=True):
     """Drawn line by line, so that long results cost nothing."""
 
     DEFAULT_CSS = "Pager { background: $surface; scrollbar-size-vertical: 1; scrollbar-size-horizontal: 1; }"
@@ -89,7 +89,7 @@ class Pager(ScrollView, can_focus=True):
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        looks = desk_of(self).looks
+        looks = self.looks
         width = self.size.width
         at = y + int(self.scroll_offset.y)
         if at >= len(self._shown):

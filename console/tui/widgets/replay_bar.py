@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from console.tui.painting import Lines, Part, Parts, desk_of, width_of
+from console.tui.painting import Lines, Part, Parts, width_of
 
 if TYPE_CHECKING:
     from console.sources.replay import ReplaySource
@@ -18,7 +18,7 @@ class ReplayBar(Lines):
     DEFAULT_CSS = "ReplayBar { height: 1; background: $bar; }"
 
     def lines(self, looks: Styles, width: int, height: int) -> Sequence[Parts]:
-        source = desk_of(self).session.replay
+        source = self.desk.session.replay
         return [bar_parts(source, looks, width)] if source is not None else []
 
 
