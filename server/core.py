@@ -39,6 +39,7 @@ from server.task.reception import Reception
 from server.task.roster import Roster
 from server.task.roster import TaskChange as RosterChange
 from server.task.task import Task, from_record
+from server.template.services import Services
 from server.template.vocabulary import vocabulary
 from server.workflow.generator import GenerationSettings
 from server.workflow.listing import TemplateListing
@@ -76,6 +77,7 @@ class Core:
         self.loader: WorkflowLoader
         self.environments: EnvironmentManager
         self.display: Display
+        self._services: Services
         self._recorder = StimulusRecorder.from_environment()
         self._group = asyncio.TaskGroup()
         self._background: set[asyncio.Task[Any]] = set()
@@ -130,6 +132,7 @@ class Core:
         await self.loader.close()
         self.display.bus.close()
         self._recorder.close()
+        self._services.close()
         await self.configuration.close()
         await self.journal.close()
         log.info("core stopped instance=%s", self.instance)
@@ -165,9 +168,8 @@ class Core:
 
     def _build_environments(self) -> None:
         settings = self.settings
-        objects = vocabulary(
-            open_services(settings.configuration_uri, framework_id=self.backend.framework_id), STANDING_OBJECTS
-        )
+        self._services = open_services(settings.configuration_uri, framework_id=self.backend.framework_id)
+        objects = vocabulary(self._services, STANDING_OBJECTS)
         acquirer = Acquirer(self.backend, self.roster, record=self._record_tasks, objects=objects)
         parts = Parts(
             journal=self.journal,

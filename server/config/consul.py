@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import weakref
 from collections.abc import Callable
 
 from occ.errors import ConfigError, DeadlineError
@@ -33,6 +34,7 @@ class ConsulStore:
         self._deadline_s = deadline_s
         self._token = token
         self._kv = self._open()
+        self._watches: weakref.WeakSet[ConsulWatch] = weakref.WeakSet()
 
     @property
     def uri(self) -> str:
@@ -44,8 +46,10 @@ class ConsulStore:
         self._kv.item(RUN_NUMBER, is_consistent=True)
 
     def close(self) -> None:
-        """End all requests."""
+        """End all requests and all watches."""
         self._kv.close()
+        for watch in list(self._watches):
+            watch.close()
 
     def get(self, key: str) -> str | None:
         """Return the text at the key."""
@@ -120,7 +124,9 @@ class ConsulStore:
 
     def watch(self, prefix: str, changed: Callable[[], None]) -> Watch:
         """Follow the folder by blocking queries, in a thread."""
-        return ConsulWatch(self._open(), self._folder(prefix), changed)
+        watch = ConsulWatch(self._open(), self._folder(prefix), changed)
+        self._watches.add(watch)
+        return watch
 
     def _open(self) -> ConsulKv:
         return ConsulKv(*self._agent, deadline_s=self._deadline_s, token=self._token)

@@ -19,6 +19,7 @@ from urllib3.exceptions import NewConnectionError
 from occ.errors import AliecsError, ConfigError, DeadlineError, LinkError
 from server.config.address import Address
 from server.config.interruptible import InterruptibleAdapter
+from server.config.store import to_bytes
 
 _T = TypeVar("_T")
 
@@ -106,7 +107,7 @@ class ConsulKv:
             index: set it only if this is the index of its last change; 0 = only if there is none.
             flags: a number kept with the text.
         """
-        data = text.encode("utf-8", "surrogateescape")
+        data = to_bytes(key, text)
         return bool(self._write(f"write {key}", lambda kv: kv.put(key, data, cas=index, flags=flags)))
 
     def delete(self, key: str, *, is_prefix: bool = False) -> None:

@@ -17,7 +17,7 @@ JOIN_S = 5.0
 
 
 class ConsulWatch:
-    """A Watch. It calls back for the first time as soon as Consul has answered once, and again after every loss of it.
+    """A Watch. It calls back for the first time as soon as Consul has answered once, when it is lost, and when it is back.
 
     Args:
         kv: of its own; closed with it.
@@ -54,7 +54,8 @@ class ConsulWatch:
                     return
                 if index is not None:
                     log.warning("watch lost store=%s folder=%s error=%s", self._kv.uri, self._prefix, error.message)
-                index = None  # whatever happens until it is there again counts as a change
+                    self._changed()  # what happens from now on cannot be told
+                index = None
                 self._over.wait(self._retry_s)
                 continue
             if found != index and not self._over.is_set():

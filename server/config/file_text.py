@@ -14,6 +14,7 @@ import yaml
 from occ.errors import ConfigError
 from server.config.tree import Folder
 
+_TEXT = "tag:yaml.org,2002:str"
 CORRECT = "correct the file and try again"
 
 
@@ -44,9 +45,7 @@ def parse(text: str, name: str) -> Folder:
 
 def dump(root: Folder) -> str:
     """Return the YAML text of a tree; read back, every value has the same text."""
-    return str(
-        yaml.dump(root, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=10**9)
-    )
+    return str(yaml.serialize(_node(root), Dumper=_DUMPER, allow_unicode=True, width=10**9))
 
 
 def parse_json(text: str, name: str) -> Folder:
@@ -65,7 +64,8 @@ def parse_json(text: str, name: str) -> Folder:
     except ConfigError as error:
         raise ConfigError(f"configuration {name}: {error.message}", hint=error.hint) from None
     if not isinstance(content, dict):
-        raise ConfigError(f"configuration {name}: expected an object, found a single value", hint=CORRECT)
+        found = "a list" if isinstance(content, list) else "a single value"
+        raise ConfigError(f"configuration {name}: expected an object, found {found}", hint=CORRECT)
     return content
 
 
@@ -78,22 +78,20 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml's parser where PyYAML was built with it: ten times as fast, same nodes."""
 
 
-class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
-    """Writes every value so that its spelling survives, texts of several lines as blocks."""
-
-    def ignore_aliases(self, data: object) -> bool:
-        return True
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
-def _represent(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+def _node(value: str | Folder) -> yaml.Node:
+    """Return what is written of a value: such that its spelling survives, texts of several lines as blocks."""
+    if not isinstance(value, str):
+        pairs = [(_node(name), _node(below)) for name, below in value.items()]
+        return yaml.MappingNode("tag:yaml.org,2002:map", pairs, flow_style=not pairs)
     if not value.isascii() and _is_binary(value):
-        return dumper.represent_binary(value.encode("utf-8", "surrogateescape"))
-    plain = all(character == "\n" or character.isprintable() for character in value)
-    style = ("|" if "\n" in value else None) if plain else '"'
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
-
-
-_Dumper.add_representer(str, _represent)
+        data = base64.encodebytes(value.encode("utf-8", "surrogateescape")).decode("ascii")
+        return yaml.ScalarNode("tag:yaml.org,2002:binary", data, style="|")
+    is_plain = value.replace("\n", "").isprintable()
+    style = ("|" if "\n" in value else None) if is_plain else '"'
+    return yaml.ScalarNode(_TEXT, value, style=style)
 
 
 def _content(node: yaml.Node, name: str, above: frozenset[int]) -> str | Folder:

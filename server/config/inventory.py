@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from occ.errors import ConfigError
-from server.config.store import COMPONENTS, DETECTORS, FLPS, Store
+from server.config.store import COMPONENTS, DETECTORS, FLPS, HARDWARE, Store
 
 NOT_A_READOUT_DETECTOR = "TRG"
 """Left out of the list of detectors unless all are asked for."""
@@ -58,7 +58,8 @@ def hosts_of(store: Store, detector: str = "") -> list[str]:
 
 def detector_inventory(store: Store) -> dict[str, list[str]]:
     """Return the hosts of every detector, TRG too."""
-    return {detector: hosts_of(store, detector) for detector in detectors(store, every=True)}
+    read = store.snapshot(DETECTORS)
+    return {detector: hosts_of(read, detector) for detector in detectors(read, every=True)}
 
 
 def detector_for_host(store: Store, host: str) -> str:
@@ -155,10 +156,11 @@ def host_entries(store: Store) -> list[HostEntry]:
     Raises:
         ConfigError: a number that is none; names the key.
     """
-    by_host: dict[str, str] = dict.fromkeys(hosts_of(store), "")
-    for detector, hosts in reversed(detector_inventory(store).items()):
+    read = store.snapshot(HARDWARE)
+    by_host: dict[str, str] = dict.fromkeys(hosts_of(read), "")
+    for detector, hosts in reversed(detector_inventory(read).items()):
         by_host.update(dict.fromkeys(hosts, detector))
-    return [_host_entry(store, host, detector) for host, detector in by_host.items()]
+    return [_host_entry(read, host, detector) for host, detector in by_host.items()]
 
 
 def _host_entry(store: Store, host: str, detector: str) -> HostEntry:

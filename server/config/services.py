@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 
 from server.config import components, inventory, variables
 from server.config.address import parse_address
+from server.config.kept import FollowedFolder, KeptFolder
 from server.config.payload.templates import PayloadTemplates
 from server.config.runtime import runtime_entry, runtime_key
-from server.config.store import Store
+from server.config.store import COMPONENTS, HARDWARE, Store
 from server.template.queries import QUERY, RUN_TYPES
 
 
@@ -33,15 +34,20 @@ def computed_defaults(framework_id: str, uri: str) -> dict[str, str]:
 class StoreServices:
     """Configuration, inventory and runtime entries of one store. All methods raise AliecsError."""
 
-    def __init__(self, store: Store, *, framework_id: str = "", templates: PayloadTemplates | None = None) -> None:
+    def __init__(self, store: Store, *, framework_id: str = "") -> None:
         """Args:
         store: the content.
         framework_id: given to every environment as a default.
-        templates: keeps parsed component templates; by default one that sees every change of the store.
         """
         self._store = store
         self._framework_id = framework_id
-        self._templates = templates or PayloadTemplates(checked=True)
+        self._hardware = KeptFolder(store, HARDWARE)
+        self._templates = PayloadTemplates()
+        self._components = FollowedFolder(store, COMPONENTS, self._templates.invalidate)
+
+    def close(self) -> None:
+        """End what is held open, and whatever still waits for the store."""
+        self._store.close()
 
     def get_component(self, path: str, variables: Mapping[str, str]) -> str:
         """Return the payload at ``component/RUNTYPE/role/entry``, rendered with the variables.
@@ -50,8 +56,13 @@ class StoreServices:
             ConfigError: no payload there, or a template that is wrong; names entry, line and column.
         """
         query = components.parse_query(path)
+        self._components.check()
         components.payload(self._store, query)
         return self._templates.render(self._fetch, query.path, variables)
+
+    def invalidate_templates(self) -> None:
+        """Forget parsed templates; needed only where changes of the store are not seen by themselves."""
+        self._templates.invalidate()
 
     def _fetch(self, path: str) -> str | None:
         """Return the payload of an entry that a template brings in, None if there is none or cannot be one."""
@@ -72,19 +83,19 @@ class StoreServices:
 
     def detector_for_host(self, host: str) -> str:
         """Return the detector that has the host."""
-        return inventory.detector_for_host(self._store, host)
+        return inventory.detector_for_host(self._hardware.get(), host)
 
     def detectors_for_hosts(self, hosts: Sequence[str]) -> list[str]:
         """Return the detectors of the hosts, each once, sorted."""
-        return inventory.detectors_for_hosts(self._store, hosts)
+        return inventory.detectors_for_hosts(self._hardware.get(), hosts)
 
     def cru_cards_for_host(self, host: str) -> list[str]:
         """Return the serial numbers of the host's cards."""
-        return inventory.cru_cards(self._store, host)
+        return inventory.cru_cards(self._hardware.get(), host)
 
     def endpoints_for_cru_card(self, host: str, serial: str) -> list[str]:
         """Return the endpoints of a card."""
-        return inventory.endpoints_of_card(self._store, host, serial)
+        return inventory.endpoints_of_card(self._hardware.get(), host, serial)
 
     def runtime_get(self, component: str, key: str) -> str:
         """Return a runtime entry."""

@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from occ.errors import ConfigError
+
 COMPONENTS = "o2/components"
 RUNTIME = "o2/runtime"
-DETECTORS = "o2/hardware/detectors"
-FLPS = "o2/hardware/flps"
+HARDWARE = "o2/hardware"
+DETECTORS = f"{HARDWARE}/detectors"
+FLPS = f"{HARDWARE}/flps"
 RUN_NUMBER = f"{RUNTIME}/run_number"
 
 
@@ -96,3 +99,16 @@ class Store(Protocol):
 def segments(key: str) -> list[str]:
     """Return the parts of a key; surrounding and doubled slashes do not count."""
     return [part for part in key.split("/") if part]
+
+
+def to_bytes(key: str, value: str) -> bytes:
+    """Return what is kept of a text: UTF-8, and the bytes behind surrogates that stand for what is not UTF-8.
+
+    Raises:
+        ConfigError: half a character, which is neither.
+    """
+    try:
+        return value.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        message = f"{key} cannot be set: the text has half a character at position {error.start}"
+        raise ConfigError(message) from None

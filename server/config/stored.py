@@ -6,7 +6,6 @@ Implements the protocol of configuration.py; the configuration service (service.
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -15,10 +14,9 @@ from occ.errors import ConfigError, DeadlineError
 from server.config import components, inventory, runs, variables
 from server.config.components import Query
 from server.config.inventory import HostEntry
-from server.config.payload.templates import PayloadTemplates
 from server.config.runtime import runtime_key
 from server.config.services import StoreServices, computed_defaults
-from server.config.store import COMPONENTS, Store, Watch
+from server.config.store import Store
 
 _T = TypeVar("_T")
 
@@ -47,10 +45,7 @@ class StoreConfiguration:
         self._deadline_s = deadline_s
         self._framework_id = framework_id
         self._trim = trim
-        self._templates = PayloadTemplates()
-        self._services = StoreServices(store, templates=self._templates)
-        self._watch: Watch | None = None
-        self._watching = threading.Lock()
+        self._services = StoreServices(store)
         self._threads = ThreadPoolExecutor(THREADS, "configuration")
 
     async def prepare(self) -> None:
@@ -63,8 +58,6 @@ class StoreConfiguration:
 
     async def close(self) -> None:
         """End what still waits for the store."""
-        if self._watch:
-            self._watch.close()
         self.store.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
@@ -113,18 +106,11 @@ class StoreConfiguration:
         """Return the payload exactly there; with variables it is a template, and its text is what comes of it."""
         if variables is None:
             return await self.ask(lambda store: components.payload(store, query))
-        return await self.ask(lambda store: self._rendered(store, query, variables))
-
-    def _rendered(self, store: Store, query: Query, variables: Mapping[str, str]) -> str:
-        with self._watching:
-            if self._watch is None:
-                self._watch = store.watch(COMPONENTS, self._templates.invalidate)
-            self._watch.check()
-        return self._services.get_component(query.path, variables)
+        return await self.ask(lambda store: self._services.get_component(query.path, variables))
 
     def invalidate_templates(self) -> None:
         """Forget parsed templates; needed only where changes of the store are not seen by themselves."""
-        self._templates.invalidate()
+        self._services.invalidate_templates()
 
     async def ask(self, question: Callable[[Store], _T]) -> _T:
         """Return what a question to the store gives."""

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 from occ.errors import ConfigError
-from server.config.store import Store, Watch, segments
+from server.config.store import Store, Watch, segments, to_bytes
 
 Folder = dict[str, "str | Folder"]
 """Texts and folders by name. A tree that was handed out is never changed: changes make a new one."""
@@ -92,6 +92,7 @@ class TreeStore:
 
     def _with_text(self, root: Folder, key: str, value: str) -> Folder:
         """Return a tree with one text more; what it shares with the old one stays as it is."""
+        to_bytes(key, value)  # refused here rather than where the file is written
         *above, name = segments(key) or [""]
         changed = root = dict(root)
         for part in above:

@@ -33,6 +33,9 @@ AT_RUN_TIME = frozenset({
 class NoConfiguration:
     """The Services of a repository that is looked at without a configuration: nothing is known."""
 
+    def close(self) -> None:
+        pass
+
     def get_component(self, path: str, variables: Mapping[str, str]) -> str:
         self._refuse()
 

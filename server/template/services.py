@@ -9,6 +9,9 @@ from typing import Protocol
 class Services(Protocol):
     """Synchronous: it is called while a workflow loads, in a process of its own. Every method raises AliecsError."""
 
+    def close(self) -> None:
+        """End what is held open, and whatever still waits for an answer; nothing may be asked any more."""
+
     def get_component(self, path: str, variables: Mapping[str, str]) -> str:
         """Return a payload with its component templates rendered."""
 

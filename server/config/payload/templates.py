@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from server.config.payload.budget import Budget
 from server.config.payload.entries import Entries, Fetch
@@ -22,24 +21,12 @@ MAX_CACHED = 1000
 """Parsed entries that are kept; beyond them the oldest goes."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Cached:
-    template: Template
-    read: dict[str, str | None]
-    """The payloads it was made of."""
-
-
 class PayloadTemplates:
-    """Renders component templates. Safe to use by several threads at once."""
+    """Renders component templates; changes of their payloads are seen after ``invalidate``. Safe to use by several threads."""
 
-    def __init__(self, *, checked: bool = False) -> None:
-        """Args:
-        checked: fetch all payloads of a parsed template again and parse it anew if one has changed; otherwise
-            changes are seen after ``invalidate`` only.
-        """
-        self._checked = checked
+    def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._cache: dict[str, _Cached] = {}
+        self._cache: dict[str, Template] = {}
         self._generation = 0
 
     def render(self, fetch: Fetch, path: str, variables: Mapping[str, str]) -> str:
@@ -80,8 +67,8 @@ class PayloadTemplates:
         with self._lock:
             cached = self._cache.get(path)
             generation = self._generation
-        if cached is not None and not (self._checked and any(fetch(p) != text for p, text in cached.read.items())):
-            return cached.template
+        if cached is not None:
+            return cached
         entries = Entries(fetch, base)
         template = entries.load(name)
         with self._lock:
@@ -89,7 +76,7 @@ class PayloadTemplates:
                 self._cache.pop(path, None)
                 if len(self._cache) >= MAX_CACHED:
                     self._cache.pop(next(iter(self._cache)))
-                self._cache[path] = _Cached(template, entries.read)
+                self._cache[path] = template
         return template
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import stat
@@ -15,6 +16,7 @@ from occ.errors import ConfigError
 from server.config.file import FileStore
 from server.config.file_text import dump, parse
 from server.config.runs import new_run_number
+from server.config.tree import Folder
 
 TEXTS = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=30)
 NAMES = st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="/"), min_size=1, max_size=8)
@@ -152,3 +154,66 @@ def test_no_update_of_another_process_is_lost(tmp_path: Path) -> None:
         taken = pool.starmap(_take, [(path, 20)] * 3)
     assert sorted(number for numbers in taken for number in numbers) == list(range(1, 61))
     assert FileStore(path).get("o2/runtime/run_number") == "60"
+
+
+def test_bytes_that_are_not_utf8_stand_as_binary_in_yaml(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    FileStore(path).put("a", "\udcff\udc80 x")
+    assert "!!binary" in path.read_text()
+    assert FileStore(path).get("a") == "\udcff\udc80 x"
+    path.write_text("a: !!binary aGVsbG8=\nb: !!binary 'no base64!'\n")
+    with pytest.raises(ConfigError, match=r"c\.yaml:2:4: !!binary is not base64"):
+        FileStore(path).get("a")
+
+
+def test_a_json_file_is_read_as_it_is_spelled_and_stays_json(tmp_path: Path) -> None:
+    path = tmp_path / "c.json"
+    path.write_text('{\n\t"a": {"n": 1.50, "big": 12345678901234567890, "yes": true, "text": "x", "none": {}}\n}\n')
+    store = FileStore(path)
+    assert store.get_tree("a") == {"n": "1.50", "big": "12345678901234567890", "yes": "true", "text": "x"}
+    store.put("a/new", "é\n")
+    assert json.loads(path.read_text())["a"]["new"] == "é\n"
+    assert FileStore(path).get("a/n") == "1.50"
+    assert FileStore(path).exists("a/none")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"a": [1]}', r"c\.json: at 'a' expected a text or an object, found a list"),
+        ('{"a": null}', r"c\.json: at 'a' expected a text or an object, found null"),
+        ('{"a": 1, "a": 2}', r"c\.json: 'a' stands there twice"),
+        ('{"a/b": 1}', r"c\.json: 'a/b' is no name of a key"),
+        ('{"": 1}', r"c\.json: '' is no name of a key"),
+        ("[1]", r"c\.json: expected an object, found a list"),
+        ("1", r"c\.json: expected an object, found a single value"),
+        ('{"a": 1,\n}', r"c\.json:2:1: "),
+    ],
+)
+def test_a_json_file_of_something_else_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "c.json"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        FileStore(path).get("a")
+
+
+def test_a_lookup_and_a_change_parse_only_a_file_that_is_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[str] = []
+
+    def counted(text: str, name: str) -> Folder:
+        parsed.append(name)
+        return parse(text, name)
+
+    monkeypatch.setattr("server.config.file.parse", counted)
+    store, other = FileStore(tmp_path / "c.yaml"), FileStore(tmp_path / "c.yaml")
+    store.put("a", "1")
+    for number in range(5):
+        store.put("a", str(number))
+        assert store.get("a") == str(number)
+    assert len(parsed) == 0
+    other.put("a", "other")
+    assert len(parsed) == 1
+    assert store.put_if("a", "mine", "other")
+    assert len(parsed) == 2

@@ -105,6 +105,12 @@ def test_every_text_comes_back_as_it_was(store: Store, reopen: Open, value: str)
     assert reopen().get("folder/key") == value
 
 
+def test_half_a_character_is_refused(store: Store) -> None:
+    with pytest.raises(ConfigError, match="folder/key cannot be set: the text has half a character at position 1"):
+        store.put("folder/key", "x\ud800")
+    assert not store.exists("folder/key")
+
+
 @pytest.mark.parametrize("name", ["1", "true", "null", "yes", "0x10", "a b", "é", ":", "#", "<<", "=", "-", "?"])
 def test_names_come_back_as_they_were(store: Store, reopen: Open, name: str) -> None:
     store.put(f"folder/{name}", "v")
