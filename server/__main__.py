@@ -2,6 +2,7 @@
 
 SIGTERM and SIGINT detach: tasks and runs go on and the next core takes them up. With ``--drainOnTerm``, and by
 ``aliecs-server drain`` (SIGUSR1 to the core of a state folder), everything is stopped and destroyed in order first.
+``aliecs-server apricot`` is the configuration service alone: apricot.py.
 """
 
 from __future__ import annotations
@@ -11,31 +12,30 @@ import logging
 import os
 import signal
 import sys
-import time
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from occ.errors import AliecsError, DeadlineError, LinkError
+from server import apricot
 from server.ids import new_id
+from server.process import STOP_GRACE_S, log_to, tell_ready, told_to_end
 from server.settings import ServerSettings, load_settings
 
 log = logging.getLogger("server")
-
-READY_FD = "ALIECS_READY_FD"
-"""Environment variable with the number of an inherited descriptor: the core writes its port there when it serves."""
-STOP_GRACE_S = 1.0
-"""Seconds that calls in progress have when the core stops."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the core, or one of its commands; returns the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    command = arguments.pop(0) if arguments[:1] == ["drain"] else "run"
+    command = arguments.pop(0) if arguments[:1] in (["drain"], ["apricot"]) else "run"
     try:
+        if command == "apricot":
+            return apricot.main(arguments)
         if command == "drain":
             return _drain_other(_settings_to_drain(arguments))
         settings = load_settings(arguments, os.environ)
-        _log_to(settings)
+        log_to(settings.log_file, verbose=settings.verbose)
         return asyncio.run(_serve(settings))
     except AliecsError as error:
         sys.stderr.write(f"aliecs-server: {error}\n")
@@ -44,8 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 async def _serve(settings: ServerSettings) -> int:
     # Deferred: --help and bad settings must not wait for the imports of the whole core.
+    from server.config.serve import ConfigurationServer
     from server.core import Core
-    from server.serve import ControlServer
+    from server.serve import ControlServer, configuration_servers
 
     state = settings.state_directory
     try:
@@ -54,32 +55,28 @@ async def _serve(settings: ServerSettings) -> int:
         raise AliecsError(
             f"state folder {state}: {error.strerror}", hint="name another one with --coreWorkingDir"
         ) from error
-    loop = asyncio.get_running_loop()
-    stop: asyncio.Future[bool] = loop.create_future()
-
-    def end(drain: bool) -> None:
-        if not stop.done():
-            stop.set_result(drain)
-
     instance = _instance(state)
     os.environ["ALIECS_INSTANCE"] = instance
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, end, settings.drain_on_term)
-    loop.add_signal_handler(signal.SIGUSR1, end, True)
+    told = told_to_end()
     async with Core(settings, instance) as core:
-        server = ControlServer(core, settings.bind_address, settings.control_port)
-        await server.start()
-        log.info("serving address=%s port=%d instance=%s", settings.bind_address, server.port, instance)
-        _tell_ready(server.port)
-        drain = await stop
-        if drain:
-            log.info("draining instance=%s", instance)
-            try:
-                async with asyncio.timeout(settings.drain_timeout_s):
-                    await core.drain()
-            except TimeoutError:
-                log.error("draining took longer than %g s: some tasks may be left", settings.drain_timeout_s)
-        await server.stop(STOP_GRACE_S)
+        servers: list[ControlServer | ConfigurationServer] = [
+            ControlServer(core, settings.bind_address, settings.control_port),
+            *configuration_servers(core),
+        ]
+        async with AsyncExitStack() as stack:
+            for server in servers:
+                await server.start()
+                stack.push_async_callback(server.stop, STOP_GRACE_S)
+            control = servers[0].port
+            log.info("serving address=%s port=%d instance=%s", settings.bind_address, control, instance)
+            tell_ready(control)
+            if await told == signal.SIGUSR1 or settings.drain_on_term:
+                log.info("draining instance=%s", instance)
+                try:
+                    async with asyncio.timeout(settings.drain_timeout_s):
+                        await core.drain()
+                except TimeoutError:
+                    log.error("draining took longer than %g s: some tasks may be left", settings.drain_timeout_s)
     return 0
 
 
@@ -115,24 +112,6 @@ def _drain_other(settings: ServerSettings) -> int:
         ) from None
     sys.stdout.write(f"core with pid {pid} is draining\n")
     return 0
-
-
-def _tell_ready(port: int) -> None:
-    number = os.environ.pop(READY_FD, "")
-    if number.isdecimal():
-        with os.fdopen(int(number), "w") as pipe:
-            pipe.write(f"{port}\n")
-
-
-def _log_to(settings: ServerSettings) -> None:
-    level = logging.DEBUG if settings.verbose else logging.INFO
-    form = "%(asctime)s.%(msecs)03dZ level=%(levelname)s logger=%(name)s %(message)s"
-    logging.Formatter.converter = time.gmtime
-    logging.getLogger("transitions").setLevel(logging.WARNING)
-    if settings.log_file:
-        logging.basicConfig(level=level, filename=settings.log_file, format=form, datefmt="%Y-%m-%dT%H:%M:%S")
-    else:
-        logging.basicConfig(level=level, stream=sys.stderr, format=form, datefmt="%Y-%m-%dT%H:%M:%S")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The gRPC face of a core: Control, Live, health and reflection on one port."""
+"""The gRPC face of a core: Control, Live, health and reflection on one port; and its configuration service on others."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from grpc_health.v1.health import aio as health
 from grpc_reflection.v1alpha import reflection
 
 from server.api import live_pb2, o2control_pb2_grpc
+from server.config.serve import ConfigurationServer
+from server.config.stored import StoreConfiguration
 from server.core import Core
 from server.listening import OPTIONS, open_port
 from server.live import SERVICE as LIVE
@@ -51,3 +53,19 @@ class ControlServer:
         """Take no more calls; those in progress have ``grace_s`` seconds."""
         await self._health.enter_graceful_shutdown()
         await self._server.stop(grace_s)
+
+
+def configuration_servers(core: Core) -> list[ConfigurationServer]:
+    """Return the configuration service of a core; none where its configuration is itself that of a service."""
+    if not isinstance(core.configuration, StoreConfiguration):
+        return []
+    settings = core.settings
+    return [
+        ConfigurationServer(
+            core.configuration,
+            address=settings.bind_address,
+            port=settings.config_service_port,
+            http_port=settings.config_service_http_port,
+            settings=("configServicePort", "configServiceHttpPort"),
+        )
+    ]

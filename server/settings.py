@@ -6,9 +6,7 @@ Keys that AliECS has keep their names and meaning (core.md 7.2); the rest is our
 from __future__ import annotations
 
 import argparse
-import typing
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,17 +15,14 @@ import yaml
 
 from occ.errors import ConfigError
 from server.config.address import parse_address
-from server.template.duration import parse_duration
-
-Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
-Seconds = Annotated[float, msgspec.Meta(ge=0)]
+from server.flags import Port, Seconds, add_flags, converted, given_by, keys_of
 
 
 class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """All settings, typed. The name of a key is the field's in camelCase, durations without their ``_s``."""
+    """All settings, typed; their keys: flags.py."""
 
     control_port: Annotated[Port, msgspec.Meta(description="port of o2control.Control; 0 = any free one")] = 32102
-    bind_address: Annotated[str, msgspec.Meta(description="address that the control port listens on")] = "0.0.0.0"
+    bind_address: Annotated[str, msgspec.Meta(description="address that all ports listen on")] = "0.0.0.0"
     core_working_dir: Annotated[str, msgspec.Meta(description="folder of the journal, logs and task sandboxes")] = (
         "/var/lib/o2/aliecs"
     )
@@ -43,6 +38,12 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
             description="file:///path or consul://host:port of the configuration; empty = configuration.yaml in coreWorkingDir"
         ),
     ] = ""
+    config_service_port: Annotated[
+        Port, msgspec.Meta(description="port of apricot.Apricot, the configuration for others; 0 = any free one")
+    ] = 32101
+    config_service_http_port: Annotated[
+        Port, msgspec.Meta(description="port of the same over HTTP; 0 = any free one")
+    ] = 32188
     instance_name: Annotated[str, msgspec.Meta(description="name shown to clients")] = "AliECS instance"
     default_repo: Annotated[str, msgspec.Meta(description="first default repository of workflows; empty = none")] = ""
     global_default_revision: Annotated[str, msgspec.Meta(description="revision of repositories without their own")] = (
@@ -121,12 +122,7 @@ def build_parser(prog: str = "aliecs-server") -> argparse.ArgumentParser:
         "configuration store (aliecs/ANY/any/settings) and in the file of coreConfigurationUri.",
         allow_abbrev=False,
     )
-    for key, field, _ in _settings():
-        optional: dict[str, Any] = {"nargs": "?", "const": "true"} if _plain(field.type) is bool else {}
-        about = f"{_description(field.type)} ({_allowed(field.type)}; default {_default_text(field) or 'empty'})"
-        parser.add_argument(
-            f"--{key}", dest=field.name, metavar="VALUE", default=None, help=about.replace("%", "%%"), **optional
-        )
+    add_flags(parser, ServerSettings)
     return parser
 
 
@@ -142,18 +138,11 @@ def load_settings(argv: Sequence[str], environ: Mapping[str, str]) -> ServerSett
 
 def settings_from(flags: argparse.Namespace, environ: Mapping[str, str]) -> ServerSettings:
     """Return the settings of parsed flags and an environment. Reads the settings file and the store."""
-    given: dict[str, tuple[Any, str]] = {}
-    for key, field, variable in _settings():
-        if (value := getattr(flags, field.name, None)) is not None:
-            given[field.name] = (value, f"flag --{key}")
-        elif variable in environ:
-            given[field.name] = (environ[variable], f"environment variable {variable}")
+    given = given_by(ServerSettings, "ALIECS_", flags, environ)
     for source, values in _files(given):
         for name, value in values.items():
             given.setdefault(name, (value, source))
-    fields = {field.name: (key, field) for key, field, _ in _settings()}
-    values = {name: _convert(*fields[name], value, source) for name, (value, source) in given.items()}
-    settings = ServerSettings(**values)
+    settings = ServerSettings(**converted(ServerSettings, given))
     _ = settings.configuration_uri  # raises for schemes that are not supported
     return settings
 
@@ -176,13 +165,12 @@ def _files(given: Mapping[str, tuple[Any, str]]) -> Iterator[tuple[str, dict[str
     named: dict[str, Any] = {name: str(merged[name]) for name in names if name in merged}
     store = ServerSettings(**named)
     # Deferred: the store's room is needed only here.
-    from server.config.open import open_store
+    from server.config.open import read_payload
 
-    entry = f"o2/components/aliecs/ANY/any/{store.core_config_entry}"
-    with closing(open_store(store.configuration_uri)) as opened:
-        payload = opened.get(entry)
+    entry = f"aliecs/ANY/any/{store.core_config_entry}"
+    payload = read_payload(store.configuration_uri, entry)
     if payload:
-        source_of_store = f"{entry} in {store.configuration_uri}"
+        source_of_store = f"o2/components/{entry} in {store.configuration_uri}"
         yield source_of_store, _payload(payload, source_of_store)
     if file:
         yield source, file
@@ -212,82 +200,8 @@ def _payload(text: str, source: str) -> dict[str, Any]:
         return {}
     if not isinstance(document, dict):
         raise ConfigError(f"settings in {source}: expected a mapping of keys to values")
-    fields = {key: field.name for key, field, _ in _settings()}
+    fields = {key: field.name for key, field in keys_of(ServerSettings)}
     unknown = sorted(set(document) - set(fields))
     if unknown:
         raise ConfigError(f"settings in {source}: unknown key {unknown[0]}", hint="known keys: aliecs-server --help")
     return {fields[key]: value for key, value in document.items()}
-
-
-def _settings() -> Iterator[tuple[str, msgspec.structs.FieldInfo, str]]:
-    """Yield key, field and environment variable of every setting."""
-    for field in msgspec.structs.fields(ServerSettings):
-        head, *tail = field.name.removesuffix("_s").split("_")
-        key = head + "".join(word.capitalize() for word in tail)
-        yield key, field, f"ALIECS_{key.upper()}"
-
-
-def _convert(key: str, field: msgspec.structs.FieldInfo, value: Any, source: str) -> Any:
-    """Return the value in the type of the field."""
-    plain = _plain(field.type)
-    text = str(value).strip()
-    parsed: Any = value
-    if field.name.endswith("_s"):
-        seconds = parse_duration(text)
-        parsed = seconds if seconds is not None else text
-    elif plain is bool:
-        parsed = {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)
-    elif plain is int:
-        parsed = int(text) if text.removeprefix("-").isdecimal() else text
-    elif typing.get_origin(plain) is tuple:
-        items = value if isinstance(value, list) else text.strip("[]").split(",")
-        parsed = [str(item).strip() for item in items if str(item).strip()]
-    elif plain is str:
-        parsed = value if isinstance(value, str) else None
-    try:
-        return msgspec.convert(parsed, field.type)
-    except msgspec.ValidationError:
-        message = f"setting {key}: {value!r} from {source} is not valid"
-        raise ConfigError(message, hint=f"expected {_allowed(field.type)}") from None
-
-
-def _plain(annotation: Any) -> Any:
-    """Return a type without its annotations."""
-    return _plain(typing.get_args(annotation)[0]) if typing.get_origin(annotation) is Annotated else annotation
-
-
-def _metas(annotation: Any) -> list[msgspec.Meta]:
-    return [meta for meta in getattr(annotation, "__metadata__", ()) if isinstance(meta, msgspec.Meta)]
-
-
-def _description(annotation: Any) -> str:
-    return next(meta.description for meta in _metas(annotation) if meta.description)
-
-
-def _allowed(annotation: Any) -> str:
-    """Say in words what values a type takes."""
-    plain = _plain(annotation)
-    if plain is bool:
-        return "true or false"
-    if plain is int:
-        return "a whole number from 0 to 65535"
-    if plain is float:
-        positive = any(meta.gt is not None for meta in _metas(annotation))
-        return "a duration like 90s or 500ms, " + ("more than 0" if positive else "0 or more")
-    if typing.get_origin(plain) is Literal:
-        return "one of " + ", ".join(typing.get_args(plain))
-    if typing.get_origin(plain) is tuple:
-        return "a list of " + ", ".join(typing.get_args(typing.get_args(plain)[0]))
-    return "text"
-
-
-def _default_text(field: msgspec.structs.FieldInfo) -> str:
-    match field.default:
-        case bool():
-            return str(field.default).lower()
-        case float():
-            return f"{field.default:g}s"
-        case tuple():
-            return ",".join(field.default)
-        case _:
-            return str(field.default)

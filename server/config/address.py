@@ -8,7 +8,12 @@ from urllib.parse import urlsplit
 
 from occ.errors import ConfigError
 
-EXPECTED = "expected file:///path of a YAML or JSON file, consul://host:port, or mock:// for an empty store"
+EXPECTED = (
+    "expected file:///path of a YAML or JSON file, consul://host:port, apricot://host:port of a configuration service, "
+    "or mock:// for an empty store"
+)
+SERVICE_PORT = 32101
+"""Of a configuration service whose address names none."""
 CONSUL_PORT = 8500
 """Of a Consul agent whose address names none."""
 
@@ -51,6 +56,8 @@ def parse_address(uri: str) -> Address:
         return Address("file", path=Path(rest))
     if scheme == "consul" and (agent := _host_and_port(text, CONSUL_PORT)):
         return Address("consul", host=agent[0], port=agent[1])
+    if scheme == "apricot" and (service := _host_and_port(text, SERVICE_PORT)):
+        return Address("apricot", host=service[0], port=service[1])
     raise ConfigError(f"address of the configuration {uri!r} is not supported", hint=EXPECTED)
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 
 from server.config.store import Store, segments
-
-Node = dict[str, "str | Node"]
+from server.config.tree import Folder
 
 _ESCAPED = str.maketrans({character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"})
 """Go escapes these, which stand only inside of texts."""
@@ -25,7 +24,7 @@ def subtree(store: Store, path: str) -> str:
     found = store.get_tree(path)
     if not found and segments(path) and (text := store.get(path)) is not None:
         return indented(text)
-    root: Node = {}
+    root: Folder = {}
     for key, value in found.items():
         *above, name = segments(key)
         folder = root

@@ -157,10 +157,19 @@ def host_entries(store: Store) -> list[HostEntry]:
         ConfigError: a number that is none; names the key.
     """
     read = store.snapshot(HARDWARE)
-    by_host: dict[str, str] = dict.fromkeys(hosts_of(read), "")
-    for detector, hosts in reversed(detector_inventory(read).items()):
-        by_host.update(dict.fromkeys(hosts, detector))
-    return [_host_entry(read, host, detector) for host, detector in by_host.items()]
+    return entries_of(read, hosts_of(read), detector_inventory(read))
+
+
+def entries_of(store: Store, hosts: Sequence[str], by_detector: Mapping[str, Sequence[str]]) -> list[HostEntry]:
+    """Return the hosts and those of the detectors, with the facts that a store has about them.
+
+    Raises:
+        ConfigError: a number that is none; names the key.
+    """
+    by_host: dict[str, str] = dict.fromkeys(hosts, "")
+    for detector, members in reversed(list(by_detector.items())):
+        by_host.update(dict.fromkeys(members, detector))
+    return [_host_entry(store, host, detector) for host, detector in by_host.items()]
 
 
 def _host_entry(store: Store, host: str, detector: str) -> HostEntry:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 
+from occ.errors import ConfigError
 from server.config.address import parse_address
+from server.config.components import parse_query
 from server.config.configuration import Configuration
 from server.config.file import FileStore
 from server.config.memory import MemoryStore
+from server.config.remote import RemoteConfiguration
+from server.config.remote_services import RemoteServices
 from server.config.services import StoreServices
 from server.config.store import Store
 from server.config.stored import REQUESTS_OF_A_CALL, StoreConfiguration
@@ -29,6 +34,10 @@ def open_store(uri: str, *, request_s: float = REQUEST_S) -> Store:
         ConfigError: a bad address.
     """
     address = parse_address(uri)
+    if address.scheme == "apricot":
+        raise ConfigError(
+            f"{address.uri} is a configuration service, not a store", hint="name the store that it serves"
+        )
     if address.scheme == "consul":
         # Deferred: its client takes longer to import than all else; only who has a Consul needs it.
         from server.config.consul import ConsulStore
@@ -47,9 +56,38 @@ async def open_configuration(uri: str, *, deadline_s: float, framework_id: str =
     Raises:
         ConfigError: a bad address, or broken or not accessible; of a file names file, line and column.
     """
+    address = parse_address(uri)
+    if address.scheme != "apricot":
+        return await open_store_configuration(uri, deadline_s=deadline_s, framework_id=framework_id)
+    remote = RemoteConfiguration(address.endpoint, deadline_s=deadline_s, framework_id=framework_id)
+    try:
+        await remote.prepare()
+    except BaseException:
+        await remote.close()
+        raise
+    return remote
+
+
+async def open_store_configuration(
+    uri: str, *, deadline_s: float, framework_id: str = "", trim: bool = True
+) -> StoreConfiguration:
+    """Return the configuration of the store at an address; a file that is missing is made.
+
+    Args:
+        deadline_s: longest wait for one call.
+        framework_id: see StoreConfiguration.
+        trim: the same.
+
+    Raises:
+        ConfigError: a bad address, or broken or not accessible; of a file names file, line and column.
+    """
     store = open_store(uri, request_s=deadline_s / REQUESTS_OF_A_CALL)
-    configuration = StoreConfiguration(store, deadline_s=deadline_s, framework_id=framework_id)
-    await configuration.prepare()
+    configuration = StoreConfiguration(store, deadline_s=deadline_s, framework_id=framework_id, trim=trim)
+    try:
+        await configuration.prepare()
+    except BaseException:
+        await configuration.close()
+        raise
     return configuration
 
 
@@ -59,4 +97,21 @@ def open_services(uri: str, *, framework_id: str = "") -> Services:
     Raises:
         ConfigError: a bad address.
     """
+    address = parse_address(uri)
+    if address.scheme == "apricot":
+        return RemoteServices(address.endpoint, deadline_s=REQUEST_S, framework_id=framework_id)
     return StoreServices(open_store(uri), framework_id=framework_id)
+
+
+def read_payload(uri: str, path: str) -> str | None:
+    """Return one payload of the configuration at an address as it is, None if there is none.
+
+    Raises:
+        ConfigError: a bad address or path, or the configuration cannot be read.
+    """
+    address = parse_address(uri)
+    if address.scheme == "apricot":
+        with closing(RemoteServices(address.endpoint, deadline_s=REQUEST_S)) as services:
+            return services.find_component(path)
+    with closing(open_store(uri)) as store:
+        return store.get(parse_query(path).key)

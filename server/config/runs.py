@@ -27,6 +27,15 @@ def new_run_number(store: Store, *, attempts: int = ATTEMPTS) -> int:
     raise RefusedError(f"no run number: {attempts} attempts lost against other cores", hint="try again")
 
 
+def take_over(store: Store, last: str) -> bool:
+    """Go on after a run number that was counted elsewhere; tell whether: a store that has one keeps its own.
+
+    Raises:
+        ConfigError: it is not a number.
+    """
+    return store.get(RUN_NUMBER) is None and store.put_if(RUN_NUMBER, str(_parse(last)), None)
+
+
 def _parse(text: str) -> int:
     if not text.strip().isascii() or not text.strip().isdecimal():
         raise ConfigError(f"{RUN_NUMBER}: {text!r} is not a run number", hint="expected decimal digits")

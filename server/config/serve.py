@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
@@ -12,6 +14,8 @@ from server.config.http import HttpServer
 from server.config.service import SERVICE, ConfigurationService
 from server.config.stored import StoreConfiguration
 from server.listening import OPTIONS, open_port
+
+log = logging.getLogger(__name__)
 
 
 class ConfigurationServer:
@@ -65,6 +69,7 @@ class ConfigurationServer:
             raise
         for name in ("", SERVICE):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        log.info("configuration served address=%s port=%d http_port=%d", self._address, self.port, self.http_port)
 
     async def stop(self, grace_s: float) -> None:
         """Take no more calls; those in progress have ``grace_s`` seconds."""

@@ -71,6 +71,8 @@ def plan_of(arguments: argparse.Namespace, facility: Facility) -> Plan:
             str(programs / "aliecs-server"),
             "--drainOnTerm",
             "--bindAddress=127.0.0.1",
+            "--configServicePort=0",
+            "--configServiceHttpPort=0",
             f"--coreWorkingDir={facility.state}",
             f"--configServiceUri=file://{facility.configuration}",
             f"--defaultRepo={facility.repository}",

@@ -1,9 +1,14 @@
-"""A configuration service in the loop of a test, on a store with a small tree."""
+"""A configuration service, in the loop of a test or as a process, and a small tree to serve."""
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import grpc
 
@@ -99,3 +104,67 @@ async def serving(configuration: StoreConfiguration) -> AsyncIterator[Served]:
             yield Served(server, apricot_pb2_grpc.ApricotStub(channel))  # type: ignore[arg-type]
     finally:
         await server.stop(1.0)
+
+
+class ServiceProcess:
+    """``aliecs-server apricot`` as a process on loopback; ``async with`` runs it.
+
+    Attributes:
+        port, http_port: that it listens on; the same ones again after a restart.
+    """
+
+    def __init__(self, uri: str, folder: Path, *, instance: str = "", **settings: str) -> None:
+        self._uri = uri
+        self._folder = folder
+        self._instance = instance
+        self._settings = settings
+        self.port = self.http_port = 0
+        self.process: asyncio.subprocess.Process | None = None
+
+    @property
+    def endpoint(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    async def __aenter__(self) -> ServiceProcess:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.kill()
+
+    async def start(self) -> None:
+        """Start it and wait until it serves."""
+        reader, writer = os.pipe()
+        flags = {
+            "backendUri": self._uri,
+            "listenPort": str(self.port),
+            "httpListenPort": str(self.http_port),
+            "workingDir": str(self._folder),
+            "bindAddress": "127.0.0.1",
+        } | self._settings
+        self.process = await asyncio.create_subprocess_exec(
+            str(Path(sys.executable).parent / "aliecs-server"), "apricot",
+            *(f"--{key}={value}" for key, value in flags.items()),
+            env=dict(os.environ) | {"ALIECS_READY_FD": str(writer), "ALIECS_INSTANCE": self._instance},
+            pass_fds=(writer,), stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        os.close(writer)
+        line = await asyncio.wait_for(asyncio.to_thread(os.read, reader, 64), 30)
+        os.close(reader)
+        if not line:
+            _, said = await self.process.communicate()
+            raise AssertionError(f"the service did not start:\n{said.decode()}")
+        self.port, self.http_port = map(int, line.split())
+
+    async def end(self, number: signal.Signals) -> tuple[int, str]:
+        """Send a signal; return the exit code and what it wrote."""
+        assert self.process
+        self.process.send_signal(number)
+        _, said = await asyncio.wait_for(self.process.communicate(), 20)
+        return self.process.returncode or 0, said.decode()
+
+    async def kill(self) -> None:
+        """Kill it as a crash does; nothing happens if it has ended."""
+        if self.process and self.process.returncode is None:
+            self.process.kill()
+            await self.process.communicate()

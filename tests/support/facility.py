@@ -85,6 +85,8 @@ class Facility:
         flags = {
             "controlPort": str(self.port),
             "bindAddress": "127.0.0.1",
+            "configServicePort": "0",
+            "configServiceHttpPort": "0",
             "coreWorkingDir": str(self.state),
             "defaultRepo": str(self.repository),
             "integrationPlugins": "testplugin",
