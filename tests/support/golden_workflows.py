@@ -1,8 +1,7 @@
-"""The stand-ins that the recorded workflows were made with, and the comparison of a tree with a recorded one."""
+"""The stand-ins that the recorded workflows were made with, and a loaded tree shown as they are. Compared: tree_diff.py."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -206,24 +205,3 @@ def without_ids(value: Any, recorded: Any) -> Any:
         pattern = re.escape(recorded).replace("<UID>", "[1-9A-HJ-NP-Za-km-z]{9,12}")
         return recorded if re.fullmatch(pattern, value) else value
     return value
-
-
-def differences(found: Any, expected: Any, where: str = "") -> list[str]:
-    """Return in words where two trees differ."""
-    if isinstance(found, dict) and isinstance(expected, dict):
-        lines = [f"{where}.{key}: only found: {found[key]!r}" for key in found.keys() - expected.keys()]
-        lines += [f"{where}.{key}: missing: {expected[key]!r}" for key in expected.keys() - found.keys()]
-        for key in found.keys() & expected.keys():
-            lines += differences(found[key], expected[key], f"{where}.{key}")
-        return lines
-    if isinstance(found, list) and isinstance(expected, list) and len(found) == len(expected):
-        pairs = zip(found, expected, strict=True)
-        return [
-            line for index, (one, other) in enumerate(pairs) for line in differences(one, other, f"{where}[{index}]")
-        ]
-    return [] if found == expected else [f"{where}: found {_short(found)}, expected {_short(expected)}"]
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) < 300 else text[:300] + "…"

@@ -12,7 +12,6 @@ import pytest
 from golden_workflows import (
     OBJECTS,
     RecordedServices,
-    differences,
     load_recorded,
     loads_of,
     make_repository,
@@ -21,6 +20,7 @@ from golden_workflows import (
     without_ids,
     without_iterators,
 )
+from tree_diff import differences
 
 from occ.errors import AliecsError
 from server.template.access import service_objects
@@ -120,7 +120,7 @@ def compare(
     workflow = load_recorded(case, name, repositories)
     expected = without_iterators(case["result"]["tree"])
     found = without_ids(shown_tree(workflow, expected, case), expected)
-    assert differences(found, expected) == []
+    assert found == expected, differences(found, expected)
     assert loads_of(workflow.root) == set(case["result"]["classes"])
 
 
