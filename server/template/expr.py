@@ -60,8 +60,9 @@ class Expression:
             raise ExpressionError("nested too deeply", expression=self.text) from None
 
     def _compiled(self, scope: Scope) -> Run:
-        overridden = frozenset(name for name in self._builtins if scope.kind(name) is not None)
-        key = (overridden, *(scope.kind(name) for name in self._names))
+        builtins = self._builtins
+        overridden = frozenset([name for name in builtins if scope.kind(name) is not None]) if builtins else builtins
+        key = (overridden, *map(scope.kind, self._names))
         run = self._runs.get(key)
         if run is None:
             node = parse(self.text, overridden) if overridden else self._node

@@ -60,7 +60,7 @@ def resolve(template: WorkflowTemplate, library: Library, environment: Lineage, 
     return resolver.aggregator(template.root, environment, {})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Own:
     """What a role has once its stages 0 to 4 are done."""
 
@@ -70,7 +70,16 @@ class _Own:
     stack: Mapping[str, str]
     defaults: Mapping[str, str]
     vars: Mapping[str, str]
+    objects: Mapping[str, object]
     enabled: bool = True
+    _scope: Scope | None = None
+
+    @property
+    def scope(self) -> Scope:
+        """What stages 4 and 5 see."""
+        if self._scope is None:
+            self._scope = Scope(self.stack, {**self.objects, "This": _this(self.name, self.path)})
+        return self._scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,21 +154,21 @@ class _Resolver:
     def _action(self, role: RoleTemplate, own: _Own) -> LoadedRole | None:
         """Resolve a task or call role."""
         assert role.action is not None
-        action, scope = role.action, self._own_scope(own)
-        trigger = self._render(action.trigger, scope, own.path)
-        await_ = self._render(action.await_, scope, own.path)
+        action = role.action
+        trigger = self._own_text(action.trigger, own)
+        await_ = self._own_text(action.await_, own)
         traits = Traits(
             trigger=trigger,
             await_=(await_ or trigger) if trigger else "",
-            timeout=self._render(action.timeout, scope, own.path) or ("30s" if trigger else "0s"),
+            timeout=self._own_text(action.timeout, own) or ("30s" if trigger else "0s"),
             critical=action.critical,
         )
         if role.body is Body.CALL:
             return self._loaded(
-                role, own, RoleKind.CALL, traits=traits, func=self._render(action.func, scope, own.path),
-                return_var=self._render(action.return_var, scope, own.path),
+                role, own, RoleKind.CALL, traits=traits, func=self._own_text(action.func, own),
+                return_var=self._own_text(action.return_var, own),
             )  # fmt: skip
-        load = self._render(action.load, scope, own.path)
+        load = self._own_text(action.load, own)
         if UNKNOWN in load:
             return None
         if not load:
@@ -177,7 +186,7 @@ class _Resolver:
 
     def _include(self, role: RoleTemplate, own: _Own) -> LoadedRole | None:
         """Replace an include role by the root that it names, in its repository (workflows-config.md 2.7)."""
-        expression = self._render(role.include, self._own_scope(own), own.path)
+        expression = self._own_text(role.include, own)
         opaque = self._loaded(role, own, RoleKind.AGGREGATOR)  # its constraints and channels are rendered, and lost
         if UNKNOWN in expression:
             return msgspec.structs.replace(opaque, include=expression)
@@ -209,32 +218,26 @@ class _Resolver:
         """
         raw = role.name.value if name is None else name
         path = parent.child_path(raw)
-        objects = {**self.library.objects, **parent.relatives}
+        objects = parent.objects(self.library.objects)
         above = {**parent.stack, **local} if local else parent.stack
         scope = Scope(above, objects)
         if not self._enabled(role, scope, path):
             defaults, variables = _raw(role.defaults), {**_raw(role.vars), **local}
-            return _Own(raw, path, parent, above, defaults, variables, enabled=False)
+            return _Own(raw, path, parent, above, defaults, variables, objects, enabled=False)
         defaults = self._section(role.defaults, scope, path)
         flat_defaults = inherit(parent.defaults, defaults, cut=role.defaults.cut)
-        if flat_defaults is not parent.defaults:
+        if flat_defaults is not parent.defaults and role.vars.values:
             scope = Scope({**flat_defaults, **parent.vars, **parent.user_vars, **local}, objects)
         variables = {**self._section(role.vars, scope, path), **local}
         flat_vars = inherit(parent.vars, variables, cut=role.vars.cut)
-        lineage = Lineage("", path, parent, flat_defaults, flat_vars, parent.user_vars)
+        lineage = Lineage(raw, path, parent, flat_defaults, flat_vars, parent.user_vars)
         stack = {**lineage.stack, **local} if local else lineage.stack
-        if name is None:
-            name = self._render(role.name, Scope(stack, {**objects, "This": _this(raw, path)}), path)
+        own = _Own(raw, path, lineage, stack, defaults, variables, objects)
+        if name is not None or OPEN not in role.name.value:
+            return own
+        name = self._render(role.name, own.scope, path)
         path = parent.child_path(name)
-        lineage = Lineage(name, path, parent, flat_defaults, flat_vars, parent.user_vars)
-        return _Own(name, path, lineage, stack, defaults, variables)
-
-    def _own_scope(self, own: _Own) -> Scope:
-        """Return what stages 4 and 5 see."""
-        parent = own.lineage.parent
-        assert parent is not None
-        objects = {**self.library.objects, **parent.relatives, "This": _this(own.name, own.path)}
-        return Scope(own.stack, objects)
+        return _Own(name, path, lineage.renamed(name, path), stack, defaults, variables, objects)
 
     def _enabled(self, role: RoleTemplate, scope: Scope, path: str) -> bool:
         """An ``enabled`` that cannot be evaluated disables the role (workflows-config.md 3.3)."""
@@ -259,11 +262,9 @@ class _Resolver:
         func: str = "", return_var: str = "", roles: tuple[LoadedRole, ...] = (), enabled: bool = True,
     ) -> LoadedRole:  # fmt: skip
         """Evaluate stage 5 and make the role; a disabled one keeps its channels and constraints unevaluated."""
-        wired = role.constraints or role.bind or role.connect
-        scope = self._own_scope(own) if wired and own.enabled else None
 
         def rendered(text: Text) -> str:
-            return self._render(text, scope, own.path) if scope else text.value
+            return self._own_text(text, own) if own.enabled else text.value
 
         replace = msgspec.structs.replace
         return LoadedRole(
@@ -316,6 +317,10 @@ class _Resolver:
         yield from (str(number) for number in range(bounds[0], bounds[1] + 1))
 
     # ---- errors --------------------------------------------------------------------------------
+
+    def _own_text(self, text: Text, own: _Own) -> str:
+        """Render a text of stage 4 or 5."""
+        return self._render(text, own.scope, own.path) if OPEN in text.value else text.value
 
     def _render(self, text: Text, scope: Scope, path: str) -> str:
         if OPEN not in text.value:

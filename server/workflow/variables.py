@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
-from functools import cached_property
 
 from server.template.scope import Function
 
@@ -21,38 +21,48 @@ class RoleObject:
         return {"Name": self.name, "Path": self.path}
 
 
-@dataclass(frozen=True)
 class Lineage:
-    """A role as its children see it.
+    """A role as its children see it; shared by all of them, hence never changed.
 
     Attributes:
-        defaults, vars: flattened along the chain of ancestors. Shared between roles, hence never changed.
+        defaults, vars: flattened along the chain of ancestors.
         user_vars: the same for all roles while a workflow loads.
+        stack: the consolidated stack, user variables over vars over defaults.
         path: "" for the environment, which stands above the root.
     """
 
-    name: str
-    path: str
-    parent: Lineage | None
-    defaults: Mapping[str, str]
-    vars: Mapping[str, str]
-    user_vars: Mapping[str, str]
+    __slots__ = ("_objects", "_standing", "defaults", "name", "parent", "path", "stack", "user_vars", "vars")
 
-    @cached_property
-    def stack(self) -> Mapping[str, str]:
-        """The consolidated stack: user variables over vars over defaults."""
-        above = self.parent
-        if above is not None and above.defaults is self.defaults and above.vars is self.vars:
-            return above.stack
-        return {**self.defaults, **self.vars, **self.user_vars}
+    def __init__(
+        self, name: str, path: str, parent: Lineage | None, defaults: Mapping[str, str], vars: Mapping[str, str],
+        user_vars: Mapping[str, str],
+    ) -> None:  # fmt: skip
+        self.name = name
+        self.path = path
+        self.parent = parent
+        self.defaults = defaults
+        self.vars = vars
+        self.user_vars = user_vars
+        same = parent is not None and parent.defaults is defaults and parent.vars is vars
+        self.stack: Mapping[str, str] = parent.stack if same and parent else {**defaults, **vars, **user_vars}
+        self._standing: Mapping[str, object] | None = None
+        self._objects: Mapping[str, object] = {}
 
-    @cached_property
-    def relatives(self) -> dict[str, object]:
-        """``Parent()`` and ``Up(n)`` of the children of this role."""
-        return {
-            "Parent": Function((), lambda: self._up(1), "role"),
-            "Up": Function(("int",), self._up, "role"),
-        }
+    def renamed(self, name: str, path: str) -> Lineage:
+        """Return the same role under its rendered name."""
+        if name == self.name and path == self.path:
+            return self
+        other = copy(self)
+        other.name, other.path = name, path
+        return other
+
+    def objects(self, standing: Mapping[str, object]) -> Mapping[str, object]:
+        """Return what expressions of the children may call: the standing functions, and ``Parent()`` and ``Up(n)``."""
+        if self._standing is not standing:
+            up = Function(("int",), self._up, "role")
+            self._objects = {**standing, "Parent": Function((), lambda: self._up(1), "role"), "Up": up}
+            self._standing = standing
+        return self._objects
 
     def child_path(self, name: str) -> str:
         return f"{self.path}.{name}" if self.path else name

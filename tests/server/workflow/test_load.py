@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from server.api.errors import CoreError, Reason
+from server.template.expr import expression
 from server.template.model import LoadedRole, LoadedWorkflow, RoleKind
 from server.workflow.findings import UNKNOWN, Findings
 from server.workflow.jit import DplCommand, Generate
@@ -428,6 +429,21 @@ roles:
         return len(paths(workflow.root))
 
     assert calls(300) == 1 + 300 * 4
+
+
+def test_an_expression_is_parsed_once_for_all_hosts(repository: Repository) -> None:
+    text = """
+name: w
+roles:
+  - name: "one-of-many-{{ it }}"
+    for: {range: "{{ hosts_of_this_test }}", var: it}
+    enabled: "true"
+    vars: {a: "{{ it + '-unlike-any-other' }}"}
+    roles: [{name: "{{ a + it + 'once' }}", task: {load: x}}]
+"""
+    before = expression.cache_info().misses
+    repository.load(text, user_vars={"hosts_of_this_test": json.dumps([str(number) for number in range(50)])})
+    assert expression.cache_info().misses - before <= 4
 
 
 # ---- anything --------------------------------------------------------------------------------------
