@@ -121,11 +121,12 @@ def aliased_link_ids(store: Store, detector: str, *, only_enabled: bool = False)
         ConfigError: a card, a configuration or an alias is missing anywhere; names it.
     """
     found = []
-    for host in hosts_of(store, detector) if detector else []:
-        aliases = _Aliases(store, f"{DETECTORS}/{detector}/flps/{host}/aliases")
-        for serial in cru_cards(store, host):
-            for endpoint in endpoints_of_card(store, host, serial):
-                links = link_ids(store, host, serial, endpoint, only_enabled=only_enabled)
+    hardware, configured = store.snapshot(HARDWARE), store.snapshot(READOUT_CARDS)
+    for host in hosts_of(hardware, detector) if detector else []:
+        aliases = _Aliases(hardware, f"{DETECTORS}/{detector}/flps/{host}/aliases")
+        for serial in cru_cards(hardware, host):
+            for endpoint in endpoints_of_card(hardware, host, serial):
+                links = link_ids(configured, host, serial, endpoint, only_enabled=only_enabled)
                 found += [aliases.of(f"{serial}:{endpoint}", link) for link in links]
     return sorted(found)
 

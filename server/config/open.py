@@ -11,8 +11,6 @@ from server.config.components import parse_query
 from server.config.configuration import Configuration
 from server.config.file import FileStore
 from server.config.memory import MemoryStore
-from server.config.remote import RemoteConfiguration
-from server.config.remote_services import RemoteServices
 from server.config.services import StoreServices
 from server.config.store import Store
 from server.config.stored import REQUESTS_OF_A_CALL, StoreConfiguration
@@ -59,6 +57,9 @@ async def open_configuration(uri: str, *, deadline_s: float, framework_id: str =
     address = parse_address(uri)
     if address.scheme != "apricot":
         return await open_store_configuration(uri, deadline_s=deadline_s, framework_id=framework_id)
+    # Deferred, here and below: gRPC takes longer to import than all else; the loader and the linter seldom need it.
+    from server.config.remote import RemoteConfiguration
+
     remote = RemoteConfiguration(address.endpoint, deadline_s=deadline_s, framework_id=framework_id)
     try:
         await remote.prepare()
@@ -99,6 +100,8 @@ def open_services(uri: str, *, framework_id: str = "") -> Services:
     """
     address = parse_address(uri)
     if address.scheme == "apricot":
+        from server.config.remote_services import RemoteServices
+
         return RemoteServices(address.endpoint, deadline_s=REQUEST_S, framework_id=framework_id)
     return StoreServices(open_store(uri), framework_id=framework_id)
 
@@ -111,6 +114,8 @@ def read_payload(uri: str, path: str) -> str | None:
     """
     address = parse_address(uri)
     if address.scheme == "apricot":
+        from server.config.remote_services import RemoteServices
+
         with closing(RemoteServices(address.endpoint, deadline_s=REQUEST_S)) as services:
             return services.find_component(path)
     with closing(open_store(uri)) as store:

@@ -15,6 +15,7 @@ from occ.errors import ConfigError
 from server.config import components, inventory
 from server.config.components import Query
 from server.config.documents import indented
+from server.config.store import HARDWARE
 from server.config.stored import StoreConfiguration
 from server.template.queries import RUN_TYPES
 
@@ -122,7 +123,7 @@ class Routes:
         return _list(await self._configuration.ask(inventory.hosts_of), request.match_info.get("format", "text"))
 
     async def _detectors(self, request: web.Request) -> web.Response:
-        found = await self._configuration.ask(inventory.detector_inventory)
+        found = await self._configuration.ask(lambda store: inventory.detector_inventory(store.snapshot(HARDWARE)))
         if request.match_info.get("format") == "json":
             return _json(found)
         return _text("".join(f"{name}\n" + "".join(f"\t{host}\n" for host in found[name]) for name in sorted(found)))

@@ -18,7 +18,7 @@ from server.api import apricot_pb2_grpc
 from server.api.errors import CoreError, Reason
 from server.config import components, documents, inventory, runtime
 from server.config.components import Query
-from server.config.store import Store
+from server.config.store import HARDWARE, Store
 from server.config.stored import StoreConfiguration
 from server.status import answer, refuse
 from server.template.gojson import dumps
@@ -64,16 +64,16 @@ class ConfigurationService(apricot_pb2_grpc.ApricotServicer):
         return pb.DetectorsResponse(detectors=found)
 
     async def GetHostInventory(self, request: pb.HostGetRequest, context: Context) -> pb.HostEntriesResponse:
-        hosts = await self._ask(context, lambda store: inventory.hosts_of(store, request.detector))
+        hosts = await self._look(context, lambda store: inventory.hosts_of(store, request.detector))
         return pb.HostEntriesResponse(hosts=hosts)
 
     async def GetDetectorsInventory(self, request: pb.Empty, context: Context) -> pb.DetectorEntriesResponse:
-        found = await self._ask(context, inventory.detector_inventory)
+        found = await self._look(context, inventory.detector_inventory)
         entries = {detector: pb.DetectorInventoryResponse(flps=hosts) for detector, hosts in found.items()}
         return pb.DetectorEntriesResponse(detectorEntries=entries)
 
     async def GetDetectorForHost(self, request: pb.HostRequest, context: Context) -> pb.DetectorResponse:
-        detector = await self._ask(context, lambda store: inventory.detector_for_host(store, request.hostname))
+        detector = await self._look(context, lambda store: inventory.detector_for_host(store, request.hostname))
         return pb.DetectorResponse(payload=detector)
 
     async def GetDetectorsForHosts(self, request: pb.HostsRequest, context: Context) -> pb.DetectorsResponse:
@@ -81,12 +81,12 @@ class ConfigurationService(apricot_pb2_grpc.ApricotServicer):
         return pb.DetectorsResponse(detectors=found)
 
     async def GetCRUCardsForHost(self, request: pb.HostRequest, context: Context) -> pb.CRUCardsResponse:
-        cards = await self._ask(context, lambda store: inventory.cru_cards(store, request.hostname))
+        cards = await self._look(context, lambda store: inventory.cru_cards(store, request.hostname))
         return pb.CRUCardsResponse(cards=dumps(cards))
 
     async def GetEndpointsForCRUCard(self, request: pb.CardRequest, context: Context) -> pb.CRUCardEndpointResponse:
         host, serial = request.hostname, request.cardSerial
-        found = await self._ask(context, lambda store: inventory.endpoints_of_card(store, host, serial))
+        found = await self._look(context, lambda store: inventory.endpoints_of_card(store, host, serial))
         return pb.CRUCardEndpointResponse(endpoints=" ".join(found))
 
     async def GetLinkIDsForCRUEndpoint(self, request: pb.LinkIDsRequest, context: Context) -> pb.LinkIDsResponse:
@@ -183,6 +183,10 @@ class ConfigurationService(apricot_pb2_grpc.ApricotServicer):
     async def InvalidateComponentTemplateCache(self, request: pb.Empty, context: Context) -> pb.Empty:
         self._configuration.invalidate_templates()
         return pb.Empty()
+
+    async def _look(self, context: Context, question: Callable[[Store], _T]) -> _T:
+        """Ask the hardware, read at once: a store elsewhere is not asked host by host."""
+        return await self._ask(context, lambda store: question(store.snapshot(HARDWARE)))
 
     async def _ask(self, context: Context, question: Callable[[Store], _T]) -> _T:
         return await _found(context, self._configuration.ask(question))

@@ -11,13 +11,15 @@ from pathlib import Path
 
 import grpc
 import pytest
-from configuration_service import Served, serving
+from configuration_service import Served, fill, serving
+from consul_agent import ConsulAgent
 from facility import error_info
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from server.api import apricot_pb2 as pb
 from server.config.file import FileStore
+from server.config.open import open_store_configuration
 from server.config.store import Store
 from server.config.stored import StoreConfiguration
 from server.template.queries import RUN_TYPES
@@ -392,3 +394,25 @@ async def test_a_file_that_is_broken_is_named_in_every_answer_until_it_is_whole(
         await refused(served.stub.GetVars(pb.Empty()), Code.UNKNOWN, "configuration.yaml:2:1")
         file.write_text("o2: {runtime: {aliecs: {vars: {a: b}}}}\n")
         assert (await served.stub.GetVars(pb.Empty())).stringMap == {"a": "b"}
+
+
+async def test_a_consul_that_goes_away_is_unavailable_at_once_and_used_again_when_it_is_back(
+    own_consul: ConsulAgent,
+) -> None:
+    configuration = await open_store_configuration(own_consul.uri, deadline_s=3)
+    await asyncio.to_thread(fill, configuration.store)
+    greeting = path("qc/ANY/any/greeting", process=True, who="you", what="me")
+    async with serving(configuration) as served:
+        assert (await served.stub.GetComponentConfiguration(greeting)).payload == "you & me"
+        await asyncio.to_thread(own_consul.kill)
+        for call in (
+            served.stub.GetVars(pb.Empty(), timeout=10),
+            served.stub.NewRunNumber(pb.Empty(), timeout=10),
+            served.stub.GetComponentConfiguration(greeting, timeout=10),
+            served.stub.GetDetectorsInventory(pb.Empty(), timeout=10),
+        ):
+            await refused(call, Code.INTERNAL, f"configuration backend unavailable: {own_consul.uri}")
+        await asyncio.to_thread(own_consul.start)
+        assert (await served.stub.NewRunNumber(pb.Empty(), timeout=10)).runNumber == 1
+        assert (await served.stub.GetComponentConfiguration(greeting, timeout=10)).payload == "you & me"
+    await configuration.close()
