@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 from occ.errors import ConfigError
-from server.config.store import COMPONENTS, Store, segments
+from server.config.store import COMPONENTS, NotThereError, Store, segments
 from server.template.queries import ENTRIES_QUERY, QUERY, RUN_TYPES
 
 
@@ -86,7 +86,7 @@ def resolve(store: Store, query: Query) -> Query:
         candidate = replace(query, run_type=run_type, role=role)
         if store.exists(candidate.key):
             return candidate
-    raise ConfigError(f"could not resolve configuration path {query.key}")
+    raise NotThereError(f"could not resolve configuration path {query.key}")
 
 
 def payload(store: Store, query: Query) -> str:
@@ -97,7 +97,7 @@ def payload(store: Store, query: Query) -> str:
     """
     text = store.get(query.key)
     if text is None:
-        raise ConfigError(f"no payload at configuration path {query.key}")
+        raise NotThereError(f"no payload at configuration path {query.key}")
     return text
 
 
@@ -120,7 +120,7 @@ def payload_with_index(store: Store, query: Query) -> tuple[str, int]:
         raise ConfigError(f"{store.uri} has no index of changes", hint="only Consul has; ask for the payload alone")
     found = store.get_with_index(query.key)
     if found is None:
-        raise ConfigError(f"no payload at configuration path {query.key}")
+        raise NotThereError(f"no payload at configuration path {query.key}")
     return found
 
 
@@ -138,10 +138,12 @@ def entries(store: Store, component: str) -> list[str]:
     Raises:
         ConfigError: a component without entries, or none of that name.
     """
-    found = store.get_tree(f"{COMPONENTS}/{component}") if segments(component) == [component] else {}
+    folder = f"{COMPONENTS}/{component}"
+    found = store.keys(folder) if segments(component) == [component] else []
     if not found:
-        raise ConfigError(f"no keys found for component {component}", hint=f"known: {', '.join(components(store))}")
-    return sorted(key for key in found if key.count("/") >= 2)
+        raise NotThereError(f"no keys found for component {component}", hint=f"known: {', '.join(components(store))}")
+    paths = (key.removeprefix(f"{folder}/") for key in found)
+    return sorted(path for path in paths if path.count("/") >= 2)
 
 
 @dataclass(frozen=True, slots=True)

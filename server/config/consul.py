@@ -9,13 +9,13 @@ from __future__ import annotations
 import logging
 import secrets
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from occ.errors import ConfigError, DeadlineError
+from occ.errors import AliecsError, ConfigError, DeadlineError
 from server.config.consul_kv import ConsulKv, Item
 from server.config.consul_watch import ConsulWatch
-from server.config.store import RUN_NUMBER, Store, Watch, segments
-from server.config.tree import Folder, SnapshotStore
+from server.config.store import RUN_NUMBER, Store, TextChange, Watch, segments
+from server.config.tree import Folder, SnapshotStore, with_change
 
 log = logging.getLogger(__name__)
 
@@ -83,12 +83,31 @@ class ConsulStore:
             return False
         if before is None:
             self._check_free(path)
-        mark = secrets.randbits(62) + 1
-        try:
-            return self._kv.put(path, value, index=before.index if before else 0, flags=mark)
-        except DeadlineError as error:
-            self._decide(path, before, mark, error)
-            return True
+        return self._set(path, value, before)
+
+    def put_all(self, changes: Sequence[TextChange]) -> list[str]:
+        """Set many texts, one by one, each only if it is as expected now; return the keys where it was not."""
+        paths = {self._path(one.key): one for one in changes}
+        tops = {path.partition("/")[0] for path in paths}
+        there = {item.key: item for item in self._kv.items(tops.pop() if len(tops) == 1 else "")}
+        tree: Folder = {}
+        for item in there.values():
+            _add(tree, item)
+        for path, one in paths.items():
+            if path not in there:
+                tree = with_change(tree, one, self.uri)  # refuses what does not fit
+        others: list[str] = []
+        for count, (path, one) in enumerate(paths.items()):
+            before = there.get(path)
+            try:
+                if one.key.endswith("/"):
+                    self._kv.put(f"{path}/", "")
+                elif (before.text if before else None) != one.expected or not self._set(path, one.value, before):
+                    others.append(one.key)
+            except AliecsError as error:
+                error.message += f"; {count} of {len(paths)} keys were done before"
+                raise
+        return others
 
     def delete(self, key: str) -> bool:
         """Remove the text at the key and the folder with all below it."""
@@ -171,6 +190,15 @@ class ConsulStore:
             if is_folder:
                 return  # what is above a folder was looked at when it was made
             above = above.rpartition("/")[0]
+
+    def _set(self, path: str, value: str, before: Item | None) -> bool:
+        """Set a text if it has not changed since it was read; tell whether it was set."""
+        mark = secrets.randbits(62) + 1
+        try:
+            return self._kv.put(path, value, index=before.index if before else 0, flags=mark)
+        except DeadlineError as error:
+            self._decide(path, before, mark, error)
+            return True
 
     def _decide(self, path: str, before: Item | None, mark: int, error: DeadlineError) -> None:
         """Find out whether a write without an answer happened: our mark stands beside the text then.

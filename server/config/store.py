@@ -6,7 +6,8 @@ the core reaches them through configuration.py. Opened by address: open.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from occ.errors import ConfigError
@@ -17,6 +18,21 @@ HARDWARE = "o2/hardware"
 DETECTORS = f"{HARDWARE}/detectors"
 FLPS = f"{HARDWARE}/flps"
 RUN_NUMBER = f"{RUNTIME}/run_number"
+
+
+class NotThereError(ConfigError):
+    """Nothing is where it was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextChange:
+    """One text to set."""
+
+    key: str
+    """As Store has it; with a slash at its end it is that of a folder, which has no text."""
+    value: str
+    expected: str | None
+    """What must be there now; None for nothing."""
 
 
 class Watch(Protocol):
@@ -69,6 +85,16 @@ class Store(Protocol):
 
     def put_if(self, key: str, value: str, expected: str | None) -> bool:
         """Set the text only if it is ``expected`` now (None: no text yet); tell whether it was set. Atomic."""
+        ...
+
+    def put_all(self, changes: Sequence[TextChange]) -> list[str]:
+        """Set many texts, each only if it is as expected now; return the keys where it was not.
+
+        A folder is made for a key that ends in a slash. Each text is set by itself.
+
+        Raises:
+            ConfigError: as put(); where one cannot be, none is set.
+        """
         ...
 
     def delete(self, key: str) -> bool:

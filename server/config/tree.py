@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from occ.errors import ConfigError
-from server.config.store import Store, Watch, segments, to_bytes
+from server.config.store import Store, TextChange, Watch, segments, to_bytes
 
 Folder = dict[str, "str | Folder"]
 """Texts and folders by name. A tree that was handed out is never changed: changes make a new one."""
@@ -36,7 +36,7 @@ class TreeStore:
 
     def put(self, key: str, value: str) -> None:
         """Set the text at the key."""
-        self._change(lambda root: self._with_text(root, key, value))
+        self._change(lambda root: with_change(root, _text(key, value), self.uri))
 
     def put_if(self, key: str, value: str, expected: str | None) -> bool:
         """Set the text if it is ``expected`` now."""
@@ -44,9 +44,27 @@ class TreeStore:
         def change(root: Folder) -> Folder | None:
             found = find(root, key)
             is_expected = (found if isinstance(found, str) else None) == expected
-            return self._with_text(root, key, value) if is_expected else None
+            return with_change(root, _text(key, value), self.uri) if is_expected else None
 
         return self._change(change)
+
+    def put_all(self, changes: Sequence[TextChange]) -> list[str]:
+        """Set many texts at once, each only if it is as expected now; return the keys where it was not."""
+        others: list[str] = []
+
+        def change(root: Folder) -> Folder | None:
+            others.clear()
+            changed = root
+            for one in changes:
+                found = find(root, one.key)
+                if one.key.endswith("/") or (found if isinstance(found, str) else None) == one.expected:
+                    changed = with_change(changed, one, self.uri)
+                else:
+                    others.append(one.key)
+            return None if changed is root else changed
+
+        self._change(change)
+        return others
 
     def delete(self, key: str) -> bool:
         """Remove the text or the folder at the key; folders that become empty stay."""
@@ -89,21 +107,6 @@ class TreeStore:
     def _change(self, change: Change) -> bool:
         """Replace the tree by what a change makes of it as it is now, alone; tell whether it made something of it."""
         raise NotImplementedError
-
-    def _with_text(self, root: Folder, key: str, value: str) -> Folder:
-        """Return a tree with one text more; what it shares with the old one stays as it is."""
-        to_bytes(key, value)  # refused here rather than where the file is written
-        *above, name = segments(key) or [""]
-        changed = root = dict(root)
-        for part in above:
-            below = root.get(part) or {}  # "name:" without anything is a text in YAML, an empty one
-            if isinstance(below, str):
-                raise ConfigError(f"{key} in {self.uri} cannot be set: {part} is a text, not a folder")
-            root[part] = root = dict(below)
-        if not name or isinstance(root.get(name), dict):
-            raise ConfigError(f"{key!r} in {self.uri} cannot be set: it is a folder")
-        root[name] = value
-        return changed
 
 
 class SnapshotStore(TreeStore):
@@ -153,6 +156,42 @@ def find(root: Folder, key: str) -> str | Folder | None:
     for part in segments(key):
         found = found.get(part) if isinstance(found, dict) else None
     return found
+
+
+def with_change(root: Folder, change: TextChange, uri: str) -> Folder:
+    """Return a tree with one text or one folder more; what it shares with the old one stays as it is.
+
+    Args:
+        uri: of the store, for messages.
+
+    Raises:
+        ConfigError: a folder is where the text would be, or a text where a folder would be needed.
+    """
+    key = change.key
+    to_bytes(key, change.value)  # refused here rather than where the file is written
+    *above, name = segments(key) or [""]
+    if key.endswith("/") and name:
+        return root if isinstance(find(root, key), dict) else _opened(root, key, [*above, name], uri)[0]
+    changed, folder = _opened(root, key, above, uri)
+    if not name or isinstance(folder.get(name), dict):
+        raise ConfigError(f"{key!r} in {uri} cannot be set: it is a folder")
+    folder[name] = change.value
+    return changed
+
+
+def _opened(root: Folder, key: str, above: Sequence[str], uri: str) -> tuple[Folder, Folder]:
+    """Return a new tree that has a folder, and that folder, which may be changed."""
+    changed = folder = dict(root)
+    for part in above:
+        below = folder.get(part) or {}  # "name:" without anything is a text in YAML, an empty one
+        if isinstance(below, str):
+            raise ConfigError(f"{key} in {uri} cannot be set: {part} is a text, not a folder")
+        folder[part] = folder = dict(below)
+    return changed, folder
+
+
+def _text(key: str, value: str) -> TextChange:
+    return TextChange("/".join(segments(key)), value, None)
 
 
 def _without(root: Folder, parts: list[str]) -> Folder | None:

@@ -19,8 +19,9 @@ from server.config import inventory
 from server.config.consul import ConsulStore
 from server.config.open import open_services, open_store
 from server.config.runs import new_run_number
-from server.config.store import RUN_NUMBER, Store
+from server.config.store import RUN_NUMBER, Store, TextChange
 from server.config.stored import StoreConfiguration
+from server.config.transfer import content
 
 DEADLINE_S = 0.5
 
@@ -119,6 +120,27 @@ def test_what_the_token_does_not_permit_is_refused_with_the_key_and_what_to_do(
         with closing(open_store(agent.uri)) as friend:
             friend.prepare()
             assert new_run_number(friend) == 1
+
+
+def test_a_token_for_what_is_aliecs_own_is_enough(
+    consul_program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ConsulAgent(consul_program, tmp_path / "acl", token="7d1b3d2e-0001-4c53-a2a1-5d0c6a4ad0aa") as agent:
+        policy = {"Name": "aliecs", "Rules": 'key_prefix "o2/" { policy = "write" }'}
+        agent.request("PUT", "/v1/acl/policy", json.dumps(policy))
+        token = json.loads(agent.request("PUT", "/v1/acl/token", json.dumps({"Policies": [{"Name": "aliecs"}]})))
+        monkeypatch.setenv("CONSUL_HTTP_TOKEN", token["SecretID"])
+        with closing(open_store(agent.uri)) as store:
+            store.prepare()
+            assert new_run_number(store) == 1
+            store.put("o2/components/qc/ANY/any/a", "1")
+            assert store.put_all([TextChange("o2/hardware/detectors/ITS/flps/flp1/", "", None)]) == []
+            assert content(store) == {
+                "o2/components/qc/ANY/any/a": "1",
+                "o2/hardware/detectors/ITS/flps/flp1/": "",
+                "o2/runtime/run_number": "1",
+            }
+            assert store.delete("o2/components")
 
 
 # ---- silence and absence ---------------------------------------------------------------------

@@ -16,7 +16,7 @@ from occ.errors import ConfigError
 from server.config.memory import MemoryStore
 from server.config.open import open_store
 from server.config.runs import new_run_number
-from server.config.store import Store
+from server.config.store import Store, TextChange
 
 Open = Callable[[], Store]
 
@@ -163,6 +163,36 @@ def test_compare_and_set_writes_only_over_what_is_expected(store: Store) -> None
     assert not store.put_if("k", "2", "0")
     assert store.put_if("k", "2", "1")
     assert store.get("k") == "2"
+
+
+def test_many_texts_are_set_where_they_are_as_expected(store: Store) -> None:
+    store.put("o2/a", "1")
+    store.put("o2/b", "1")
+    changes = [
+        TextChange("o2/a", "2", "1"),
+        TextChange("o2/b", "2", "other"),
+        TextChange("o2/new", "2", None),
+        TextChange("o2/deep/er/new", "2", None),
+        TextChange("o2/gone", "2", "was here"),
+        TextChange("o2/empty/", "", None),
+        TextChange("o2/deep/", "", None),
+    ]
+    assert store.put_all(changes) == ["o2/b", "o2/gone"]
+    assert store.get_tree("o2") == {"a": "2", "b": "1", "new": "2", "deep/er/new": "2"}
+    assert store.exists("o2/empty")
+    assert store.names("o2/empty") == []
+    assert sorted(store.snapshot("o2").names("o2")) == ["a", "b", "deep", "empty", "new"]
+    assert store.put_all([]) == []
+
+
+@pytest.mark.parametrize("key", ["o2/text/below", "o2/text/below/", "o2/folder", "new/text/x"])
+def test_of_many_texts_none_is_set_where_one_does_not_fit(store: Store, key: str) -> None:
+    store.put("o2/text", "1")
+    store.put("o2/folder/x", "1")
+    changes = [TextChange("o2/fine", "1", None), TextChange("new/text", "1", None), TextChange(key, "1", None)]
+    with pytest.raises(ConfigError, match="cannot be set"):
+        store.put_all(changes)
+    assert not store.exists("o2/fine")
 
 
 def test_a_snapshot_shows_the_folder_as_it_was(store: Store) -> None:
