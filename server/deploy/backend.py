@@ -122,7 +122,24 @@ class Listener(Protocol):
         """Anything but Hello and Pong."""
 
 
-class Backend(Protocol):
+class Room(Protocol):
+    """What placing tasks needs of a backend."""
+
+    async def offers(self) -> Sequence[Offer]:
+        """Return what is free now."""
+
+    def reserve(self, host: str, task_id: str, demand: Demand) -> Reservation:
+        """Take resources and ports for a task, and fix the executor that will run it.
+
+        Raises:
+            RefusedError: something is not free any more.
+        """
+
+    def release(self, task_ids: Iterable[str]) -> None:
+        """Give back what these tasks had."""
+
+
+class Backend(Room, Protocol):
     """Places executors and talks to them.
 
     Attributes:
@@ -143,16 +160,6 @@ class Backend(Protocol):
     def hosts(self) -> Sequence[HostInfo]:
         """Return the inventory and its executors, by name of the host."""
 
-    async def offers(self) -> Sequence[Offer]:
-        """Return what is free now."""
-
-    def reserve(self, host: str, task_id: str, demand: Demand) -> Reservation:
-        """Take resources and ports for a task, and fix the executor that will run it.
-
-        Raises:
-            RefusedError: something is not free any more.
-        """
-
     def occupy(self, host: str, task_id: str, demand: Demand, ports: Iterable[int]) -> None:
         """Account for a task that was restored: it holds these ports already."""
 
@@ -167,9 +174,6 @@ class Backend(Protocol):
 
     def send(self, host: str, command: Command) -> bool:
         """Send to the executor of the host; False if there is no link now, and nothing is kept."""
-
-    def release(self, task_ids: Iterable[str]) -> None:
-        """Give back what these tasks had."""
 
     def stdout_url(self, task_id: str) -> str:
         """Return where the standard output of the task can be read."""

@@ -25,7 +25,12 @@ async def task_properties(
         ConfigError: an outbound channel names no channel of this environment, two channels share an alias, or a value
             cannot be rendered.
     """
-    unrendered = _unrendered(environment, roster, task_ids)
+    wanted, wiring = set(task_ids), Wiring(environment, roster)
+    unrendered = {
+        task.task_id: one
+        for task in wiring.tasks
+        if task.task_id in wanted and (one := wiring.properties(task)) is not None
+    }
     asking = {task_id: one for task_id, one in unrendered.items() if one.asks_services}
     maps = {task_id: one.render(objects) for task_id, one in unrendered.items() if task_id not in asking}
     if asking:
@@ -33,20 +38,32 @@ async def task_properties(
     return maps
 
 
-def _unrendered(environment: Environment, roster: Roster, task_ids: Sequence[str]) -> dict[str, UnrenderedProperties]:
-    tasks: list[Task] = [task for task_id in environment.tasks if (task := roster.get(task_id))]
-    endpoints = environment_endpoints(tasks)
-    transports = _transports(environment, tasks)
-    wanted = set(task_ids)
-    maps: dict[str, UnrenderedProperties] = {}
-    for task in tasks:
-        if task.task_id not in wanted or task.mode.value in ("basic", "hook"):
-            continue
+class Wiring:
+    """How the tasks of an environment find each other, once they are placed.
+
+    Raises:
+        ConfigError: two channels share an alias.
+    """
+
+    def __init__(self, environment: Environment, roster: Roster) -> None:
+        self._environment = environment
+        self.tasks: list[Task] = [task for task_id in environment.tasks if (task := roster.get(task_id))]
+        self._endpoints = environment_endpoints(self.tasks)
+        self._transports = _transports(environment, self.tasks)
+
+    def properties(self, task: Task) -> UnrenderedProperties | None:
+        """Return the property map of a task, None for one that gets none.
+
+        Raises:
+            ConfigError: an outbound channel names no channel of this environment.
+        """
+        if task.mode.value in ("basic", "hook"):
+            return None
+        environment = self._environment
         role = environment.role_of(task.task_id)
         inbound, outbound = environment.tree.channels(role)
-        task_class = environment.created.workflow.classes[role.loaded.load]
-        maps[task.task_id] = build_properties(
-            task_class,
+        return build_properties(
+            environment.created.workflow.classes[role.loaded.load],
             environment.tree.stack(role),
             task_id=task.task_id,
             task_name=task.name,
@@ -56,10 +73,9 @@ def _unrendered(environment: Environment, roster: Roster, task_ids: Sequence[str
             inbound=inbound,
             outbound=outbound,
             local_endpoints=task.endpoints,
-            endpoints=endpoints,
-            transports=transports,
+            endpoints=self._endpoints,
+            transports=self._transports,
         )
-    return maps
 
 
 def _transports(environment: Environment, tasks: Sequence[Task]) -> dict[str, str]:

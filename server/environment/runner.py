@@ -36,8 +36,8 @@ from server.environment.stimuli import (
     VariablesWritten,
     encode,
 )
+from server.environment.wanted import assignment, wanted_tasks
 from server.journal import Record, Stimulus
-from server.task.acquire import TaskDescriptor
 
 log = logging.getLogger(__name__)
 
@@ -263,32 +263,7 @@ class EnvironmentRunner:
 
     async def _acquire(self, asked: do.Acquire) -> None:
         environment = self.environment
-        tree = environment.tree
-        descriptors: list[TaskDescriptor] = []
-        undeployable: dict[int, str] = {}
-        for order in asked.roles:
-            role = tree[order]
-            task_class = environment.created.workflow.classes.get(role.loaded.load)
-            if task_class is None:
-                undeployable[order] = f"task class {role.loaded.load} was not loaded"
-                continue
-            inbound, outbound = tree.channels(role)
-            stack = tree.stack(role)
-            descriptors.append(
-                TaskDescriptor(
-                    key=order,
-                    role_path=role.path,
-                    task_class=task_class,
-                    constraints=tree.constraints(role),
-                    stack=stack,
-                    inbound=inbound,
-                    outbound=outbound,
-                    traits=role.traits,
-                    detector=stack.get("detector", ""),
-                    critical=role.critical,
-                    environment_id=environment.id,
-                )
-            )
+        descriptors, undeployable = wanted_tasks(environment, asked.roles)
         assignments: tuple[Assignment, ...] = ()
         try:
             acquired = await self._parts.acquirer.acquire(
@@ -298,22 +273,18 @@ class EnvironmentRunner:
             undeployable |= {descriptor.key: str(error) for descriptor in descriptors}
         else:
             undeployable |= acquired.undeployable
-            assignments = tuple(self._assignment(key, task_id) for key, task_id in acquired.assigned.items())
+            tasks = ((key, self._parts.roster.get(task_id)) for key, task_id in acquired.assigned.items())
+            assignments = tuple(assignment(key, task) for key, task in tasks if task)
         self.post(Acquired(at_ms=now_ms(), token=asked.token, assignments=assignments, undeployable=undeployable))
         # A task may have come up before it was known here.
-        for assignment in assignments:
-            if task := self._parts.roster.get(assignment.task_id):
+        for one in assignments:
+            if task := self._parts.roster.get(one.task_id):
                 self.task_changed(
                     TaskChange(
                         task_id=task.task_id, state=task.state.value, status=task.status.value, error=task.error,
                         exit_code=task.exit_code, signal=task.signal,
                     )
                 )  # fmt: skip
-
-    def _assignment(self, key: int, task_id: str) -> Assignment:
-        task = self._parts.roster.get(task_id)
-        assert task is not None, "an assigned task stands in the roster"
-        return Assignment(role=key, task_id=task_id, host=task.host, class_name=task.class_name, mode=task.mode.value)
 
     async def _command(self, asked: do.Command) -> None:
         environment = self.environment

@@ -24,8 +24,9 @@ from server.deploy.backend import Demand, KnownExecutor
 from server.deploy.executors import LocalParts, LocalSettings
 from server.deploy.local import LocalBackend
 from server.ids import new_id
-from server.task.acquire import Acquired, Acquirer, TaskDescriptor
+from server.task.acquire import Acquired, Acquirer
 from server.task.commander import Commander
+from server.task.placement import TaskDescriptor
 from server.task.reception import Reception
 from server.task.roster import Roster, TaskChange
 from server.task.task import Task, from_record
