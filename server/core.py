@@ -22,9 +22,10 @@ from server.deploy.backend import Demand, KnownExecutor
 from server.deploy.executors import LocalParts, LocalSettings
 from server.deploy.local import LocalBackend
 from server.display import Display
+from server.environment.creation import Creation
 from server.environment.durations import Durations
 from server.environment.instructions import AnyInstruction
-from server.environment.manager import Creation, EnvironmentManager
+from server.environment.manager import EnvironmentManager
 from server.environment.parts import Parts
 from server.environment.recording import StimulusRecorder
 from server.environment.runner import now_ms

@@ -19,8 +19,8 @@ from server.api.errors import CoreError, Reason
 from server.api.states import EnvironmentEvent
 from server.bus import Resync
 from server.core import Core
+from server.environment.creation import Creation
 from server.environment.globs import GlobError, path_matcher
-from server.environment.manager import Creation
 from server.environment.stimuli import Requester
 from server.ids import new_id
 from server.integration.registry import REGISTERED

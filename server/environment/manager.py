@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
-
-import msgspec
 
 from occ.errors import AliecsError
 from server.api.errors import CoreError, Reason
@@ -17,7 +13,7 @@ from server.api.model import OpStatus, TemplateReference
 from server.api.states import OPERATOR_EVENTS, EnvironmentEvent, EnvironmentState
 from server.config.configuration import Configuration
 from server.environment.advance import advance
-from server.environment.detectors import held_detectors, json_strings
+from server.environment.creation import Creation, Drafts
 from server.environment.environment import Environment
 from server.environment.parts import Answer, Parts
 from server.environment.runner import EnvironmentRunner, now_ms
@@ -26,7 +22,6 @@ from server.environment.turn import to_user
 from server.ids import is_valid_id
 from server.task.commander import Commander
 from server.task.roster import Roster
-from server.template.model import LoadedWorkflow
 from server.workflow.loader import WorkflowLoader
 from server.workflow.repos import Repositories
 
@@ -36,18 +31,6 @@ MAX_WARNINGS = 50
 """Lines of the log about one template."""
 MAX_CAUSE = 6000
 """Characters of a creation error that reach the client (core.md 1.7)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Creation:
-    """What a client asks for."""
-
-    template: str
-    user_vars: Mapping[str, str]
-    requester: Requester
-    is_auto: bool = False
-    environment_id: str = ""
-    """Given by NewEnvironmentAsync, which has answered with it already."""
 
 
 class EnvironmentManager:
@@ -60,7 +43,7 @@ class EnvironmentManager:
     ) -> None:  # fmt: skip
         self._parts = parts
         self._loader = loader
-        self._configuration = configuration
+        self._drafts = Drafts(configuration, timings)
         self._commander = commander
         self._roster = roster
         self._timings = timings
@@ -142,45 +125,19 @@ class EnvironmentManager:
     async def _load(self, environment_id: str, asked: Creation) -> tuple[EnvironmentRunner, str]:
         await self._clean_unlocked()
         self._announce(environment_id, asked, "instantiating", OpStatus.STARTED, step="before_CREATE")
-        defaults = await self._configuration.defaults()
-        variables = await self._configuration.vars()
-        user_vars = {key: value for key, value in asked.user_vars.items() if ":" not in key}
-        if dropped := sorted(asked.user_vars.keys() - user_vars.keys()):
-            log.warning("variables with a colon are not used env=%s names=%s", environment_id, ",".join(dropped))
+        layers = await self._drafts.layers(environment_id, asked)
         self._announce(environment_id, asked, "running hooks", OpStatus.ONGOING, step="before_CREATE")
         self._announce(environment_id, asked, "loading workflow", OpStatus.ONGOING, step="CREATE")
-        created_ms = now_ms()
-        known = user_vars | {
-            "environment_id": environment_id,
-            "enter_state_time_ms": str(created_ms),
-            "last_request_user": asked.requester.to_variable(),
-        }
         workflow = await self._loader.load(
             asked.template,
-            user_vars=known,
-            defaults=defaults,
-            vars=variables | {"__fmq_cleanup_count": "0"},
+            user_vars=layers.known,
+            defaults=layers.defaults,
+            vars=layers.for_loading,
             repos=self._repositories.describe(),
         )
         for warning in workflow.warnings[:MAX_WARNINGS]:
             log.warning("template env=%s: %s", environment_id, warning)
-        defaults = defaults | await self._detectors_default(workflow, defaults, variables, known)
-        draft = Created(
-            at_ms=created_ms,
-            environment_id=environment_id,
-            workflow=workflow,
-            defaults=defaults,
-            vars=variables,
-            user_vars=user_vars,
-            detectors=(),
-            requester=asked.requester,
-            timings=self._timings,
-            created_ms=created_ms,
-            is_auto=asked.is_auto,
-            request_id=f"{environment_id}/create",
-        )
-        tree = Environment.begin(draft).tree
-        created = msgspec.structs.replace(draft, detectors=held_detectors(tree.stack(tree.root)))
+        created = await self._drafts.created(environment_id, asked, layers, workflow)
         self._reserve(environment_id, created.detectors)
         runner = self._add(Environment.begin(created))
         assert self._group is not None, "the manager is started"
@@ -197,25 +154,6 @@ class EnvironmentManager:
             if remaining:
                 log.warning("unlocked tasks could not be killed tasks=%s", ",".join(remaining))
 
-    async def _detectors_default(
-        self, workflow: LoadedWorkflow, defaults: dict[str, str], variables: dict[str, str], user_vars: dict[str, str]
-    ) -> dict[str, str]:
-        """Return the default of ``detectors``: those of the hosts (core.md 2.9, step 9).
-
-        Raises:
-            CoreError: a host has no detector.
-        """
-        stack = defaults | workflow.root.defaults | variables | workflow.root.vars | user_vars
-        hosts = json_strings(stack.get("hosts", ""))
-        if not hosts:
-            return {}
-        try:
-            detectors = await self._configuration.detectors_for_hosts(hosts)
-        except AliecsError as error:
-            message = f"cannot acquire detectors in loaded workflow template: {error.message}"
-            raise CoreError(Reason.HOST_UNKNOWN, message, hint=error.hint, host=_unknown_host(error, hosts)) from error
-        return {"detectors": json.dumps(detectors, separators=(",", ":"))}
-
     def _reserve(self, environment_id: str, detectors: tuple[str, ...]) -> None:
         """Take all detectors or none: two creations at once cannot share one (core.md 9, 21).
 
@@ -229,6 +167,10 @@ class EnvironmentManager:
                     hint=f"environment {holder} holds it: destroy that one first or leave {detector} out",
                 )  # fmt: skip
         self._reserved |= dict.fromkeys(detectors, environment_id)
+
+    def holder(self, detector: str) -> str:
+        """Return the environment that holds a detector, "" if none does."""
+        return self._reserved.get(detector, "")
 
     def _free(self, environment_id: str) -> None:
         self._reserved = {d: holder for d, holder in self._reserved.items() if holder != environment_id}
@@ -373,7 +315,3 @@ def _deployment_error(runner: EnvironmentRunner, answer: Answer) -> CoreError:
     where = {key: value for key, value in where_of(runner).items() if key != "hint"}
     hint = fault.cause if fault and fault.cause not in message else ""
     return CoreError(reason, message, hint=hint, code="INTERNAL", environment=runner.environment.id, **where)
-
-
-def _unknown_host(error: AliecsError, hosts: list[str]) -> str:
-    return next((host for host in hosts if host in error.message), "")

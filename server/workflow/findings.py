@@ -28,6 +28,8 @@ class Findings:
 
     errors: list[CoreError] | None = None
     """A list to gather errors in; None: the first one is raised."""
+    disabled: list[str] | None = None
+    """A list to gather the paths of roles in that are not enabled; what is below them is not looked at."""
     remarks: dict[Remark, None] = field(default_factory=dict)
     loads: dict[str, Mapping[str, str]] = field(default_factory=dict)
     """Identifier of a task class to where it is first named: file, line, column, role."""
@@ -38,6 +40,10 @@ class Findings:
     def remark(self, *remarks: Remark) -> None:
         for remark in remarks if len(self.remarks) < MAX_REMARKS else ():
             self.remarks[remark] = None
+
+    def disable(self, path: str) -> None:
+        if self.disabled is not None:
+            self.disabled.append(path)
 
     def fail(self, error: CoreError, cause: Exception | None = None) -> None:
         """Raise an error, or keep it and go on."""

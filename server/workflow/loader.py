@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import msgspec
 
@@ -19,12 +20,26 @@ from server.template.model import LoadedWorkflow
 from server.workflow.generator import GenerationSettings
 from server.workflow.listing import TemplateListing
 from server.workflow.repos import LOCAL, RepositorySet
-from server.workflow.worker import REPLIES, Failure, Listed, ListRequest, Loaded, LoadRequest, Reply, Request
+from server.workflow.worker import REPLIES, Failure, Listed, ListRequest, Loaded, LoadRequest, Reply, Request, to_error
 
 log = logging.getLogger(__name__)
 
 MAX_FRAME = 512 * 1024 * 1024
 """Bytes of one reply."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """A workflow that is not to be used.
+
+    Attributes:
+        errors: where there are any, the workflow is not what it should be.
+        disabled: paths of roles that are not enabled.
+    """
+
+    workflow: LoadedWorkflow
+    errors: Sequence[CoreError]
+    disabled: Sequence[str]
 
 
 class WorkflowLoader:
@@ -84,9 +99,32 @@ class WorkflowLoader:
             vars=dict(vars),
             repositories=repos,
         )
-        reply = await self._ask(request, f"loading {expression}")
+        return (await self._load(request)).workflow
+
+    async def rehearse(
+        self, expression: str, *, user_vars: Mapping[str, str], defaults: Mapping[str, str], vars: Mapping[str, str],
+        repos: RepositorySet,
+    ) -> Rehearsed:  # fmt: skip
+        """Load a workflow without changing anything, and tell all errors at once.
+
+        Raises:
+            CoreError: REPOSITORY, TEMPLATE_NOT_FOUND, or so broken that nothing can be said of it; DEADLINE.
+        """
+        request = LoadRequest(
+            expression=expression,
+            user_vars=dict(user_vars),
+            defaults=dict(defaults),
+            vars=dict(vars),
+            repositories=repos,
+            rehearsal=True,
+        )
+        loaded = await self._load(request)
+        return Rehearsed(loaded.workflow, [to_error(one) for one in loaded.errors], loaded.disabled)
+
+    async def _load(self, request: LoadRequest) -> Loaded:
+        reply = await self._ask(request, f"loading {request.expression}")
         assert isinstance(reply, Loaded)
-        return reply.workflow
+        return reply
 
     async def templates(
         self, repos: RepositorySet, *, repo_pattern: str, revision_pattern: str, all_branches: bool, all_tags: bool,
@@ -129,7 +167,7 @@ class WorkflowLoader:
                 await self.close()  # its answer would be taken for that of the next request
                 raise
         if isinstance(reply, Failure):
-            raise CoreError(reply.reason, reply.message, hint=reply.hint, code=reply.code, **reply.where)
+            raise to_error(reply)
         return reply
 
     async def _exchange(self, data: bytes) -> bytes:

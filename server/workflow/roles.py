@@ -145,9 +145,12 @@ class _Resolver:
     def _enter(self, role: RoleTemplate, parent: Lineage, local: Mapping[str, str]) -> LoadedRole | None:
         if role.body is Body.ROLES:
             loaded = self.aggregator(role, parent, local)
+            if not loaded.enabled:
+                self.findings.disable(parent.child_path(loaded.name))
             return loaded if loaded.enabled else None
         own = self._stages(role, parent, local)
         if not own.enabled:
+            self.findings.disable(own.path)
             return None
         return self._include(role, own) if role.body is Body.INCLUDE else self._action(role, own)
 
@@ -205,7 +208,10 @@ class _Resolver:
         loaded = _Resolver(template, library, self.findings, self.depth).aggregator(
             template.root, parent, {}, include=own
         )
-        return msgspec.structs.replace(loaded, include=expression) if loaded.enabled else None
+        if not loaded.enabled:
+            self.findings.disable(own.path)
+            return None
+        return msgspec.structs.replace(loaded, include=expression)
 
     # ---- stages --------------------------------------------------------------------------------
 

@@ -17,10 +17,12 @@ from occ.errors import AliecsError
 from server.api.errors import CoreError, Reason
 from server.config.open import open_services
 from server.template.model import LoadedWorkflow
+from server.template.rehearsal import rehearsed_objects
 from server.template.services import Services
+from server.workflow.findings import Findings
 from server.workflow.generator import GenerationSettings, open_generator
 from server.workflow.listing import TemplateListing, list_templates
-from server.workflow.load import load_workflow
+from server.workflow.load import STANDING_OBJECTS, load_workflow
 from server.workflow.repos import RepositorySet
 
 _PR_SET_PDEATHSIG = 1
@@ -34,6 +36,8 @@ class LoadRequest(msgspec.Struct, frozen=True, tag="load", kw_only=True):
     defaults: dict[str, str]
     vars: dict[str, str]
     repositories: RepositorySet
+    rehearsal: bool = False
+    """Change nothing, and tell all errors at once instead of the first."""
 
 
 class ListRequest(msgspec.Struct, frozen=True, tag="list", kw_only=True):
@@ -56,6 +60,10 @@ class Failure(msgspec.Struct, frozen=True, tag="failure", kw_only=True):
 
 class Loaded(msgspec.Struct, frozen=True, tag="loaded", kw_only=True):
     workflow: LoadedWorkflow
+    errors: tuple[Failure, ...] = ()
+    """Of a rehearsal; where there are any the workflow is of no use."""
+    disabled: tuple[str, ...] = ()
+    """Of a rehearsal: paths of roles that are not enabled."""
 
 
 class Listed(msgspec.Struct, frozen=True, tag="listed", kw_only=True):
@@ -78,6 +86,8 @@ def answer(request: Request, services: Services, generation: GenerationSettings 
                 listed += list_templates(Path(repo), repo, request.revision, every=request.every)
             return Listed(templates=tuple(listed))
         generate, generated = open_generator(generation, services) if generation else (None, None)
+        findings = Findings(errors=[], disabled=[]) if request.rehearsal else Findings()
+        rehearsed = rehearsed_objects(services) if request.rehearsal else {}
         workflow = load_workflow(
             request.expression,
             user_vars=request.user_vars,
@@ -87,15 +97,28 @@ def answer(request: Request, services: Services, generation: GenerationSettings 
             services=services,
             generate=generate,
             generated=generated,
+            objects={**STANDING_OBJECTS, **rehearsed},
+            findings=findings,
         )
-        return Loaded(workflow=workflow)
-    except CoreError as error:
-        return Failure(reason=error.reason, message=error.message, hint=error.hint, code=error.code, where=error.where)
+        errors = tuple(map(to_failure, findings.errors or ()))
+        return Loaded(workflow=workflow, errors=errors, disabled=tuple(findings.disabled or ()))
     except AliecsError as error:
-        return Failure(reason=Reason.TEMPLATE_BROKEN, message=error.message, hint=error.hint, code="", where={})
+        return to_failure(error)
     except RecursionError:
         message = "the workflow is nested too deeply"
         return Failure(reason=Reason.TEMPLATE_BROKEN, message=message, hint="", code="", where={})
+
+
+def to_failure(error: AliecsError) -> Failure:
+    """Return an error as an answer."""
+    if isinstance(error, CoreError):
+        return Failure(reason=error.reason, message=error.message, hint=error.hint, code=error.code, where=error.where)
+    return Failure(reason=Reason.TEMPLATE_BROKEN, message=error.message, hint=error.hint, code="", where={})
+
+
+def to_error(failure: Failure) -> CoreError:
+    """Return an answer as the error that it was."""
+    return CoreError(failure.reason, failure.message, hint=failure.hint, code=failure.code, **failure.where)
 
 
 def main(configuration: str, generation: GenerationSettings | None) -> None:
