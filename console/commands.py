@@ -85,6 +85,25 @@ _TEMPLATE = Arg("template", "NAME[@REVISION] or HOST/ORG/REPO/workflows/NAME[@RE
 _TIMEOUT = Arg("--timeout", "give up waiting after so long (3s, 2m)", SECONDS)
 _QUIET = Arg("--quiet", "no progress on stderr", FLAG, short="-q")
 _DONE = (_ENV, _TIMEOUT, _QUIET)
+_CREATION = (
+    Arg("--workflow-template", f"template: {_TEMPLATE.help}", short="-w", metavar="TEMPLATE", completes="template"),
+    _TEMPLATE._replace(help="the same, without -w", optional=True),
+    Arg(
+        "--extra-vars",
+        "variables: k=v, k=v,k2=v2, or JSON; may be repeated",
+        LIST,
+        short="-e",
+        metavar="VARS",
+        completes="variable",
+    ),
+    Arg("--hosts", "hosts, separated by commas: sets the variable hosts", metavar="H1,H2", completes="host"),
+    Arg(
+        "--detectors",
+        "detectors, separated by commas: sets the variable detectors",
+        metavar="D1,D2",
+        completes="detector",
+    ),
+)
 
 COMMANDS: tuple[Command, ...] = (
     Command(
@@ -113,13 +132,7 @@ COMMANDS: tuple[Command, ...] = (
         "create an environment from a workflow template and wait until it is CONFIGURED",
         "lifecycle:create",
         (
-            Arg("--workflow-template", f"template: {_TEMPLATE.help}", short="-w", metavar="TEMPLATE", completes="template"),
-            _TEMPLATE._replace(help="the same, without -w", optional=True),
-            Arg("--extra-vars", "variables: k=v, k=v,k2=v2, or JSON; may be repeated", LIST, short="-e", metavar="VARS",
-                completes="variable"),
-            Arg("--hosts", "hosts, separated by commas: sets the variable hosts", metavar="H1,H2", completes="host"),
-            Arg("--detectors", "detectors, separated by commas: sets the variable detectors", metavar="D1,D2",
-                completes="detector"),
+            *_CREATION,
             Arg("--public", "accepted for coconut: true or false", short="-p", default="true", choices=("true", "false")),
             Arg("--auto", "start and stop by itself; prints its events until it ends", FLAG, short="-a"),
             Arg("--asynchronous", "return as soon as the core accepted it", FLAG, short="-y"),
@@ -129,6 +142,18 @@ COMMANDS: tuple[Command, ...] = (
         2,
         "NewEnvironment",
         keys="f7",
+    ),
+    Command(
+        "env plan",
+        "show what env create would make: roles, hosts, commands, channels; nothing is deployed",
+        "plan:plan",
+        (
+            *_CREATION,
+            Arg("--commands", "the command line and environment of every task too", FLAG),
+            Arg("--channels", "the channels of every task too", FLAG),
+        ),
+        ("dry-run",),
+        surfaces=(LINE, SCRIPT, REPL),
     ),
     Command("env deploy", "launch the tasks of a STANDBY environment", "lifecycle:control", _DONE, ("/deploy",), 1,
             "ControlEnvironment", "DEPLOY"),

@@ -22,12 +22,13 @@ from server.deploy.backend import Demand, KnownExecutor
 from server.deploy.executors import LocalParts, LocalSettings
 from server.deploy.local import LocalBackend
 from server.display import Display
-from server.environment.creation import Creation
+from server.environment.creation import Creation, Drafts
 from server.environment.durations import Durations
 from server.environment.instructions import AnyInstruction
 from server.environment.manager import EnvironmentManager
 from server.environment.parts import Parts
 from server.environment.recording import StimulusRecorder
+from server.environment.rehearsal import Rehearsal
 from server.environment.runner import now_ms
 from server.environment.stimuli import AnyStimulus, DeviceReported, TaskChange, TaskTerminated, Timings
 from server.ids import new_id
@@ -40,6 +41,7 @@ from server.task.reception import Reception
 from server.task.roster import Roster
 from server.task.roster import TaskChange as RosterChange
 from server.task.task import Task, from_record
+from server.template.rehearsal import rehearsed_objects
 from server.template.services import Services
 from server.template.vocabulary import vocabulary
 from server.workflow.generator import GenerationSettings
@@ -77,6 +79,7 @@ class Core:
         self.repositories: Repositories
         self.loader: WorkflowLoader
         self.environments: EnvironmentManager
+        self.rehearsal: Rehearsal
         self.display: Display
         self._services: Services
         self._recorder = StimulusRecorder.from_environment()
@@ -199,6 +202,17 @@ class Core:
             parts, self.loader, self.configuration, self.commander, self.roster, timings, self.repositories
         )
         self.display.environments = self.environments
+        self.rehearsal = Rehearsal(
+            Drafts(self.configuration, timings),
+            self.loader,
+            self.repositories,
+            self.backend,
+            self.roster,
+            objects=lambda: vocabulary(self._services, {**STANDING_OBJECTS, **rehearsed_objects(self._services)}),
+            plugins=self.plugins,
+            holder=self.environments.holder,
+            timeout_s=settings.load_timeout_s,
+        )
 
     # ---- restart -----------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The gRPC face of a core: Control, Live, health and reflection on one port; and its configuration service on others."""
+"""The gRPC face of a core: Control, Live, Ops, health and reflection on one port; its configuration service on others."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
 from grpc_reflection.v1alpha import reflection
 
-from server.api import live_pb2, o2control_pb2_grpc
+from server.api import live_pb2, o2control_pb2_grpc, ops_pb2, ops_pb2_grpc
 from server.config.serve import ConfigurationServer
 from server.config.stored import StoreConfiguration
 from server.core import Core
 from server.listening import OPTIONS, open_port
 from server.live import SERVICE as LIVE
 from server.live import LiveService
+from server.ops import SERVICE as OPS
+from server.ops import OpsService
 from server.service import ControlService
 
 CONTROL = "o2control.Control"
@@ -33,9 +35,11 @@ class ControlServer:
         self._health = health.HealthServicer()
         o2control_pb2_grpc.add_ControlServicer_to_server(ControlService(core), self._server)
         LiveService(core.display.picture).add_to(self._server)
+        ops_pb2_grpc.add_OpsServicer_to_server(OpsService(core), self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         assert live_pb2.DESCRIPTOR.services_by_name["Live"].full_name == LIVE
-        names = (CONTROL, LIVE, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name)
+        assert ops_pb2.DESCRIPTOR.services_by_name["Ops"].full_name == OPS
+        names = (CONTROL, LIVE, OPS, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name)
         reflection.enable_server_reflection((*names, reflection.SERVICE_NAME), self._server)
 
     async def start(self) -> None:
@@ -46,7 +50,7 @@ class ControlServer:
         """
         self.port = open_port(self._server, self._address, self.port, setting="controlPort")
         await self._server.start()
-        for name in ("", CONTROL, LIVE):
+        for name in ("", CONTROL, LIVE, OPS):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
 
     async def stop(self, grace_s: float) -> None:

@@ -346,7 +346,11 @@ class ControlService(o2control_pb2_grpc.ControlServicer):
 
 def _requester(request: Any) -> Requester:
     """Return who asks; every request of that kind has the field ``requestUser``."""
-    user: User = request.requestUser
+    return requester(request.requestUser)
+
+
+def requester(user: User) -> Requester:
+    """Return a user as the core remembers one."""
     return Requester(
         name=user.name,
         external_id=user.externalId if user.HasField("externalId") else None,

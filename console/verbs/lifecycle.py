@@ -9,13 +9,14 @@ from collections.abc import Awaitable
 from typing import TypeVar
 
 from console import gates, resolve
-from console.exit_codes import FAILED, NOT_NOW, OK, ExitError, usage
+from console.exit_codes import FAILED, NOT_NOW, OK, ExitError
 from console.happenings import event_line
 from console.present import fault_line
 from console.progress import progress
 from console.results import Context, Result
 from console.table import Row
 from console.verbs.environments import first_fault
+from console.verbs.plan import asked
 from server.api.errors import CoreError, DeadlineError
 from server.api.model import Environment, EnvironmentEvent
 from server.api.replies import EnvironmentInfo
@@ -28,15 +29,7 @@ _T = TypeVar("_T")
 async def create(context: Context) -> Result:
     """Create an environment; returns when it is CONFIGURED."""
     args, session = context.args, context.session
-    template = args.workflow_template or args.template
-    if not template:
-        raise usage("env create: no template", hint="aliecs env create -w NAME; templ ls lists them")
-    if args.workflow_template and args.template:
-        raise usage(f"env create: two templates, {args.workflow_template} and {args.template}")
-    variables = resolve.variables(args.extra_vars)
-    for name in ("hosts", "detectors"):
-        if getattr(args, name):
-            variables[name] = resolve.name_list(getattr(args, name))
+    template, variables = asked(context)
     gates.confirm(context, gates.need(context.command, args))
     public = args.public == "true"
     if args.asynchronous:

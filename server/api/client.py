@@ -1,4 +1,4 @@
-"""Client of a core: o2control.Control and aliecs.live.v1.Live as coroutines that take and return plain values.
+"""Client of a core: o2control.Control, aliecs.live.v1 and aliecs.ops.v1 as coroutines that take and return plain values.
 
 Importing this module imports grpc (about 0.1 s); whoever may not need a core imports it late.
 """
@@ -39,6 +39,7 @@ from server.api.states import EnvironmentEvent
 
 if TYPE_CHECKING:
     from server.api.model import Batch, Event
+    from server.api.model_plan import Plan
 
 WRITES = frozenset(
     {
@@ -220,6 +221,12 @@ class Client:
         reply = await self._call("NewEnvironment", request, self.deadlines.create_s)
         return EnvironmentInfo.read(reply.environment)
 
+    async def plan(self, template: str, variables: Mapping[str, str]) -> Plan:
+        """Return what creating an environment would come to; nothing is changed. RESERVED if the core cannot plan."""
+        from server.api.planning import ask  # as in watch
+
+        return await ask(self, self._channel, template, variables)
+
     async def create_async(
         self, template: str, variables: Mapping[str, str], *, public: bool = True, auto: bool = False
     ) -> EnvironmentInfo:
@@ -230,7 +237,7 @@ class Client:
     async def create_auto(self, template: str, variables: Mapping[str, str], feed: str) -> None:
         """Start an environment that runs by itself; follow it with ``subscribe(feed)``."""
         request = pb.NewAutoEnvironmentRequest(
-            workflowTemplate=template, vars=dict(variables), id=feed, requestUser=self._requester()
+            workflowTemplate=template, vars=dict(variables), id=feed, requestUser=self.requester()
         )
         await self._call("NewAutoEnvironment", request)
 
@@ -239,7 +246,7 @@ class Client:
         request = pb.ControlEnvironmentRequest(
             id=environment_id,
             type=pb.ControlEnvironmentRequest.Optype.Value(event.value),
-            requestUser=self._requester(),
+            requestUser=self.requester(),
         )
         return ControlResult.read(await self._call("ControlEnvironment", request, self.deadlines.control_s))
 
@@ -251,7 +258,7 @@ class Client:
             keepTasks=keep_tasks,
             allowInRunningState=allow_running,
             force=force,
-            requestUser=self._requester(),
+            requestUser=self.requester(),
         )
         reply = await self._call("DestroyEnvironment", request, self.deadlines.control_s)
         return CleanupResult.read(reply.cleanupTasksReply)
@@ -330,7 +337,8 @@ class Client:
 
     # ---- calls -------------------------------------------------------------------------------
 
-    def _requester(self) -> common_pb2.User:
+    def requester(self) -> common_pb2.User:
+        """Return who asks, as requests say it."""
         return common_pb2.User(name=self.user)
 
     def _creation(
@@ -341,20 +349,21 @@ class Client:
             vars=dict(variables),
             public=public,
             autoTransition=auto,
-            requestUser=self._requester(),
+            requestUser=self.requester(),
         )
 
     async def raw(self, method: str, request: Any) -> bytes:
         """Return the reply of a reading method as it came; outline.py reads it piece by piece."""
         await self.ready()
         call: Any = self._channel.unary_unary(f"/o2control.Control/{method}", type(request).SerializeToString)
-        return bytes(await self._send(method, call, request, self.deadlines.read_s))
+        return bytes(await self.send(method, call, request, self.deadlines.read_s))
 
     async def _call(self, method: str, request: Any, deadline_s: float | None = None) -> Any:
         """Make one unary call; the reply's type is the method's."""
-        return await self._send(method, getattr(self._control, method), request, deadline_s or self.deadlines.read_s)
+        return await self.send(method, getattr(self._control, method), request, deadline_s or self.deadlines.read_s)
 
-    async def _send(self, method: str, call: Any, request: Any, deadline_s: float) -> Any:
+    async def send(self, method: str, call: Any, request: Any, deadline_s: float) -> Any:
+        """Make a unary call of any service; ``call`` is the method of its stub."""
         if self.read_only and method in WRITES:
             raise RefusedError(f"{method} would change something, and this connection only reads")
         await self.ready()

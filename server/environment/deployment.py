@@ -72,12 +72,17 @@ def deployment_outcome(turn: Turn, cursor: Cursor) -> str | None:
     if root.state is TaskState.ERROR:
         failed = [role for role in environment.tree.leaves() if role.critical and role.state is TaskState.ERROR]
         return "workflow failed while deploying: " + "; ".join(_why(turn, role) for role in failed)
-    silent = [role for role in environment.tree.leaves() if role.critical and _never_acts(role)]
+    silent = silent_calls(environment)
     if silent:
         return "critical calls without trigger can never become active: " + ", ".join(role.path for role in silent)
     if cursor.awaited or root.status not in (Status.ACTIVE, Status.INVARIANT):
         return None
     return None if any(_is_coming_up(turn, role) for role in environment.tree.task_roles()) else ""
+
+
+def silent_calls(environment: Environment) -> list[Role]:
+    """Return the critical calls that keep an environment from ever being deployed."""
+    return [role for role in environment.tree.leaves() if role.critical and _never_acts(role)]
 
 
 def deployment_timed_out(turn: Turn) -> str:

@@ -144,20 +144,26 @@ def _at(turn: Turn, moment: str, weight: int | None, kind: RoleKind) -> list[Rol
     return [role for role, at, w in hooks if at == moment and w == weight and role.kind is kind]
 
 
+def call_stack(environment: Environment, role: Role) -> dict[str, str]:
+    """Return what the expression of a call sees: the stack of its role, and the ``__call_*`` keys (core.md 2.8.2)."""
+    traits = role.traits
+    return environment.tree.stack(role) | {
+        "environment_id": environment.id,
+        "__call_func": role.loaded.func,
+        "__call_timeout": traits.timeout,
+        "__call_trigger": traits.trigger,
+        "__call_await": traits.await_ or traits.trigger,
+        "__call_critical": "true" if traits.critical else "false",
+        "__call_rolepath": role.path,
+    }
+
+
 def _start_calls(turn: Turn, moment: str, hooks: HookPass) -> None:
     environment = turn.environment
     for role in _at(turn, moment, hooks.weight, RoleKind.CALL):
         traits = role.traits
         await_moment, await_weight = parse_moment(traits.await_ or traits.trigger)
-        stack = environment.tree.stack(role) | {
-            "environment_id": environment.id,
-            "__call_func": role.loaded.func,
-            "__call_timeout": traits.timeout,
-            "__call_trigger": traits.trigger,
-            "__call_await": traits.await_ or traits.trigger,
-            "__call_critical": "true" if traits.critical else "false",
-            "__call_rolepath": role.path,
-        }
+        stack = call_stack(environment, role)
         turn.publish_call(role, OpStatus.STARTED)
         token = turn.ask(
             RunCall(

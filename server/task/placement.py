@@ -111,14 +111,7 @@ class Placement:
             offer = matched.placed.get(key)
             if offer is None:
                 continue
-            wants = descriptor.task_class.wants
-            demand = Demand(
-                cpus=wants.cpu,
-                memory_mb=wants.memory,
-                static_ports=[port for low, high in wants.ports for port in range(low, high + 1)],
-                channels=sum(channel.addressing != "ipc" for channel in inbound[key]),
-                control=descriptor.task_class.mode not in _UNCONTROLLED,
-            )
+            demand = demand_of(descriptor.task_class, inbound[key])
             task_id = ids()
             try:
                 reservation = self._room.reserve(offer.host, task_id, demand)
@@ -162,6 +155,22 @@ class Placement:
             except AliecsError as error:
                 made[place.task_id] = error
         return made
+
+
+def demand_of(task_class: TaskClass, inbound: Sequence[Inbound]) -> Demand:
+    """Return what a task takes from its host.
+
+    Args:
+        inbound: effective channels, of its roles and its class.
+    """
+    wants = task_class.wants
+    return Demand(
+        cpus=wants.cpu,
+        memory_mb=wants.memory,
+        static_ports=[port for low, high in wants.ports for port in range(low, high + 1)],
+        channels=sum(channel.addressing != "ipc" for channel in inbound),
+        control=task_class.mode not in _UNCONTROLLED,
+    )
 
 
 def _want(descriptor: TaskDescriptor, inbound: Sequence[Inbound]) -> Want:

@@ -42,3 +42,10 @@ async def test_a_transition_that_fails_is_not_taken_for_one_that_worked(facility
     async with StockCore(f"127.0.0.1:{facility.port}") as stock:
         code, said = await run(stock.endpoint, FAILING)
         assert code == 7 and "ERROR" in said, said
+
+
+async def test_a_plan_is_not_to_be_had_there(facility: Facility) -> None:
+    async with StockCore(f"127.0.0.1:{facility.port}") as stock:
+        code, said = await run(stock.endpoint, "env plan flow --hosts flp001\n")
+        assert code == 11, said
+        assert "cannot plan: it has only AliECS's own interface" in said

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server.api import events_pb2, live_pb2
+from server.api import events_pb2, live_pb2, ops_pb2
 from server.api import model as m
+from server.api import model_plan as plans
 from server.api.convert import from_batch, from_event, to_batch, to_change, to_event
+from server.api.convert_plan import from_plan, to_plan
 from server.api.kept import MAX_KEPT, KeptBytes
 
 # Values that survive the wire: an id of 0 and an absent one differ in events, not in the live picture.
@@ -44,7 +46,7 @@ def _strategy(text: str) -> st.SearchStrategy[Any]:
         return st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=3)
     if text.endswith("| None"):
         return st.none() | _strategy(text.removesuffix(" | None"))
-    named = getattr(m, text)
+    named = getattr(m, text, None) or getattr(plans, text)
     return built(named) if is_dataclass(named) else st.sampled_from(list(named))
 
 
@@ -70,6 +72,12 @@ def test_an_event_comes_back_as_it_was(event: m.Event) -> None:
 def test_a_batch_comes_back_as_it_was(changes: list[m.Change], part: m.Part) -> None:
     batch = m.Batch("epoch", 17, part, tuple(changes), 1_700_000_000_000)
     assert from_batch(live_pb2.Batch.FromString(to_batch(batch).SerializeToString())) == batch
+
+
+@settings(max_examples=50, deadline=None)
+@given(built(plans.Plan))
+def test_a_plan_comes_back_as_it_was(plan: plans.Plan) -> None:
+    assert from_plan(ops_pb2.Plan.FromString(to_plan(plan).SerializeToString())) == plan
 
 
 def test_steps_that_stay_the_same_are_serialised_once_and_others_anew() -> None:
