@@ -42,7 +42,7 @@ class RemoteConfiguration:
         """Args:
         endpoint: ``host:port``.
         deadline_s: longest wait for one call.
-        framework_id: given to every environment as a default.
+        framework_id: given to every environment as a default; "" leaves that of the service.
         """
         self.endpoint = f"apricot://{endpoint}"
         self._deadline_s = deadline_s
@@ -61,7 +61,7 @@ class RemoteConfiguration:
     async def defaults(self) -> dict[str, str]:
         """Return the service's defaults, with the framework id of this core."""
         reply = await self._ask(self._stub.GetDefaults, pb.Empty())
-        return dict(reply.stringMap) | {"framework_id": self._framework_id}
+        return dict(reply.stringMap) | ({"framework_id": self._framework_id} if self._framework_id else {})
 
     async def vars(self) -> dict[str, str]:
         """Return the vars that every new environment gets."""

@@ -6,6 +6,7 @@ Implements the Services protocol of server/template/services.py; the core's asyn
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -20,6 +21,9 @@ from server.template.queries import RUN_TYPES
 
 _T = TypeVar("_T")
 
+KEPT_S = 2.0
+"""How long the detectors of hosts are kept: a workflow asks for that of each of its hosts, one by one."""
+
 
 class RemoteServices:
     """One service. All methods raise AliecsError; none waits longer than the deadline."""
@@ -28,13 +32,15 @@ class RemoteServices:
         """Args:
         endpoint: ``host:port``.
         deadline_s: longest wait for one call.
-        framework_id: given to every environment as a default.
+        framework_id: given to every environment as a default; "" leaves that of the service.
         """
         self._uri = f"apricot://{endpoint}"
         self._deadline_s = deadline_s
         self._framework_id = framework_id
         self._channel = grpc.insecure_channel(endpoint, options=OPTIONS)
         self._stub = apricot_pb2_grpc.ApricotStub(self._channel)
+        self._detector_of: dict[str, str] = {}
+        self._read_at = float("-inf")
 
     def close(self) -> None:
         """Hang up."""
@@ -77,7 +83,14 @@ class RemoteServices:
         return f"{found.component}/{pb.RunType.Name(found.runType)}/{found.machineRole}/{found.entry}"
 
     def detector_for_host(self, host: str) -> str:
-        """Return the detector that has the host."""
+        """Return the detector that has the host; those of all hosts are asked for at once, and kept for KEPT_S."""
+        if time.monotonic() - self._read_at > KEPT_S:
+            found = self._ask(self._stub.GetDetectorsInventory, pb.Empty()).detectorEntries
+            by_detector = sorted(found.items(), reverse=True)
+            self._detector_of = {one: detector for detector, entry in by_detector for one in entry.flps}
+            self._read_at = time.monotonic()
+        if host in self._detector_of:
+            return self._detector_of[host]
         return self._ask(self._stub.GetDetectorForHost, pb.HostRequest(hostname=host)).payload
 
     def detectors_for_hosts(self, hosts: Sequence[str]) -> list[str]:
@@ -116,7 +129,7 @@ class RemoteServices:
     def defaults(self) -> dict[str, str]:
         """Return the defaults of every environment, with the framework id of this core."""
         found = self._ask(self._stub.GetDefaults, pb.Empty()).stringMap
-        return dict(found) | {"framework_id": self._framework_id}
+        return dict(found) | ({"framework_id": self._framework_id} if self._framework_id else {})
 
     def vars(self) -> dict[str, str]:
         """Return the vars of every environment."""

@@ -170,7 +170,8 @@ class ConfigurationService(apricot_pb2_grpc.ApricotServicer):
     async def ImportComponentConfiguration(
         self, request: pb.ImportComponentConfigurationRequest, context: Context
     ) -> pb.ImportComponentConfigurationResponse:
-        query = await _read(context, lambda: _query(request.query))
+        # What is written must be found again by the text of its query, which reading does not ask for.
+        query = await _read(context, lambda: components.parse_query(_query(request.query).path))
         imported = await self._ask(
             context,
             lambda store: components.import_payload(store, query, request.payload, new_component=request.newComponent),

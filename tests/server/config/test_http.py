@@ -137,6 +137,12 @@ async def test_nothing_is_written_but_the_cache_is_forgotten(served: Served, fil
     assert filled.get_tree("") == before
 
 
+async def test_a_name_with_a_dot_or_in_percent_notation_is_read(served: Served, filled: Store) -> None:
+    filled.put("o2/components/qc/ANY/any/tracks.json", "{}")
+    assert await get(served, "/components/qc/ANY/any/tracks.json") == (200, "text/plain", "{}\n")
+    assert await get(served, "/components/qc/ANY/any/sub%2Fdeep") == (200, "text/plain", "d\n")
+
+
 async def test_the_page_at_docs_lists_every_route(served: Served) -> None:
     for path in ("/docs", "/docs/", "/docs/index.html"):
         status, kind, text = await get(served, path)

@@ -26,12 +26,12 @@ from server.template.services import Services
 
 
 async def outcome(question: Callable[[], Any]) -> object:
-    """Return the answer, or the kind and text of the error; asynchronous answers are waited for."""
+    """Return the answer, or whether the error is a ConfigError, and its text; asynchronous answers are waited for."""
     try:
         found = question()
         return await found if asyncio.iscoroutine(found) else found
     except AliecsError as error:
-        return type(error), error.message
+        return isinstance(error, ConfigError), error.message
 
 
 async def test_a_core_gets_from_a_service_what_it_gets_from_the_store(served: Served, filled: Store) -> None:
@@ -98,7 +98,15 @@ def asked(question: Callable[[Services], object], services: Services) -> object:
     try:
         return question(services)
     except AliecsError as error:
-        return type(error), error.message
+        return isinstance(error, ConfigError), error.message
+
+
+async def test_a_host_that_is_new_has_its_detector_at_once(served: Served, filled: Store) -> None:
+    far = RemoteServices(served.endpoint, deadline_s=10)
+    assert await asyncio.to_thread(far.detector_for_host, "flp1") == "TPC"
+    filled.put("o2/hardware/detectors/TPC/flps/flp77/cards", "{}")
+    assert await asyncio.to_thread(far.detector_for_host, "flp77") == "TPC"
+    far.close()
 
 
 async def test_the_settings_of_a_core_are_read_from_a_service(served: Served) -> None:

@@ -18,6 +18,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from server.api import apricot_pb2 as pb
+from server.config.consul_kv import ConsulKv
 from server.config.file import FileStore
 from server.config.open import open_store_configuration
 from server.config.store import Store
@@ -352,6 +353,35 @@ async def test_an_import_tells_what_was_there_and_goes_only_into_what_it_says(se
     await refused(put(query("qc", "ANY", "any", "x"), new=True), Code.UNKNOWN, "component qc exists already")
     assert filled.get("o2/components/qc/ANY/any/x") is None
     await refused(put(query("qc", "ANY", "any", "sub")), Code.UNKNOWN, "it is a folder")
+
+
+async def test_what_a_query_as_text_could_not_name_is_read_but_not_imported(served: Served, filled: Store) -> None:
+    filled.put("o2/components/qc/ANY/any/tracks.json", "{}")
+    dotted = query("qc", "ANY", "any", "tracks.json")
+    assert (await served.stub.GetComponentConfiguration(pb.ComponentRequest(query=dotted))).payload == "{}"
+    assert (await served.stub.ResolveComponentQuery(query("qc", "PHYSICS", "x", "tracks.json"))) == dotted
+    asked = pb.ImportComponentConfigurationRequest(query=dotted, payload="new")
+    call = served.stub.ImportComponentConfiguration(asked)
+    await refused(call, Code.INVALID_ARGUMENT, "bad request received", "tracks.json")
+    assert filled.get("o2/components/qc/ANY/any/tracks.json") == "{}"
+
+
+async def test_keys_of_folders_in_consul_are_folders(consul_agent: ConsulAgent) -> None:
+    kv = ConsulKv("127.0.0.1", consul_agent.port, deadline_s=10)
+    for key in (
+        "o2/components/",
+        "o2/components/empty/",
+        "o2/hardware/detectors/",
+        "o2/hardware/detectors/ITS/flps/flp5/",
+    ):
+        await asyncio.to_thread(kv.put, key, "")
+    kv.close()
+    configuration = await open_store_configuration(consul_agent.uri, deadline_s=10)
+    async with serving(configuration) as served:
+        assert list((await served.stub.ListComponents(pb.Empty())).payload) == ["empty"]
+        assert list((await served.stub.ListDetectors(pb.DetectorsRequest())).detectors) == ["ITS"]
+        assert (await served.stub.GetDetectorForHost(pb.HostRequest(hostname="flp5"))).payload == "ITS"
+    await configuration.close()
 
 
 async def test_the_run_types_of_the_wire_are_those_of_queries() -> None:
