@@ -31,6 +31,7 @@ from server.task.placement import Placement
 from server.task.properties import UnrenderedProperties
 from server.task.rehearsed import RehearsedRoom
 from server.task.roster import Roster
+from server.task.task import Task
 from server.template.errors import ExpressionError
 from server.template.model import RoleKind
 from server.workflow.evaluate import evaluate_call
@@ -111,17 +112,27 @@ class Rehearsal:
 
     async def _placed(self, plan: Plan, environment: Environment, problems: list[PlanProblem]) -> Plan:
         tree, objects, numbers = environment.tree, self._objects(), count(1)
-        descriptors, undeployable = wanted_tasks(environment, [role.order for role in tree.task_roles()])
+        orders = [role.order for role in tree.task_roles()]
+        descriptors, undeployable = await asyncio.to_thread(wanted_tasks, environment, orders)
         room = RehearsedRoom(self._backend, self._roster.all())
         placed = await Placement(room, objects).place(descriptors, lambda: f"TASK{next(numbers)}")
         undeployable |= placed.undeployable
+        # Nobody else has this environment: what follows is done beside the loop.
+        return await asyncio.to_thread(self._seen, plan, environment, placed.tasks, undeployable, problems, objects)
+
+    def _seen(
+        self, plan: Plan, environment: Environment, tasks: Mapping[int, Task], undeployable: Mapping[int, str],
+        problems: list[PlanProblem], objects: Mapping[str, object],
+    ) -> Plan:  # fmt: skip
+        """Return the plan with its roles and all that is wrong with them."""
+        tree = environment.tree
         roster = Roster()
-        roster.add(placed.tasks.values())
+        roster.add(tasks.values())
         acquired = Acquired(
             at_ms=environment.created.at_ms,
             token="",
-            assignments=tuple(assignment(order, task) for order, task in placed.tasks.items()),
-            undeployable=undeployable,
+            assignments=tuple(assignment(order, task) for order, task in tasks.items()),
+            undeployable=dict(undeployable),
         )
         on_acquired(Turn(environment, acquired.at_ms), acquired)
         problems += [
@@ -131,9 +142,8 @@ class Rehearsal:
             task_problem(role, Reason.DEPLOYMENT_FAILED, "it has no trigger, so it can never become active")
             for role in silent_calls(environment)
         ]
-        properties, failed = await asyncio.to_thread(_properties, environment, roster, objects)
-        problems += failed
-        problems += await asyncio.to_thread(lambda: list(self._calls(environment, objects)))
+        properties, failed = _properties(environment, roster, objects)
+        problems += [*failed, *self._calls(environment, objects)]
         views = [view(role, environment, roster, undeployable, properties) for role in tree.ordered]
         return replace(plan, roles=tuple(views), problems=tuple(problems))
 

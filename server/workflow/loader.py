@@ -158,7 +158,7 @@ class WorkflowLoader:
                 raise CoreError(
                     Reason.DEADLINE,
                     f"{what} took longer than {self.deadline_s:g} s",
-                    hint="does the template grow without end?",
+                    hint="does the template grow without end? What DPL commands have written is kept: ask again if they took it",
                 ) from None
             except (asyncio.IncompleteReadError, ConnectionError, msgspec.DecodeError) as error:
                 await self.close()
