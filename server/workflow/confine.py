@@ -103,17 +103,18 @@ def _limit(limits: dict[str, int]) -> None:
     for name, value in limits.items():
         which = getattr(resource, f"RLIMIT_{name}")
         _, hard = resource.getrlimit(which)
-        if name == "NPROC":  # counts all processes of this user
-            value += sum(_owner(entry) == os.getuid() for entry in Path("/proc").iterdir() if entry.name.isdecimal())
+        if name == "NPROC":  # counts all threads of this user, whatever started them
+            value += sum(_threads(entry) for entry in Path("/proc").iterdir() if entry.name.isdecimal())
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(which, (value, value))
 
 
-def _owner(entry: Path) -> int:
+def _threads(entry: Path) -> int:
+    """Return how many threads a process has, 0 for one of another user or that is gone."""
     try:
-        return entry.stat().st_uid
-    except FileNotFoundError:
-        return -1
+        return len(os.listdir(entry / "task")) if entry.stat().st_uid == os.getuid() else 0
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
 
 
 def _end_all() -> None:

@@ -31,7 +31,8 @@ LIMITS = {
     "NOFILE": 1024,
     "NPROC": 1024,
 }
-"""RLIMIT_* of every process of a command: bytes, seconds, number; NPROC beyond what the user runs already, root excepted."""
+"""RLIMIT_* of every process of a command: bytes, seconds (more if its deadline is later), number; NPROC beyond what the
+user runs already, root excepted."""
 OUTPUT_BYTES = 64 * 1024**2
 """A command that says more is ended."""
 TAIL_BYTES = 16 * 1024
@@ -73,8 +74,9 @@ def run_confined(command: str, folder: Path, *, timeout_s: float) -> Outcome:
     """
     environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
     environment |= {"HOME": str(folder), "TMPDIR": str(folder), "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
+    limits = LIMITS | {"CPU": max(LIMITS["CPU"], 4 * int(timeout_s))}
     job = {
-        "command": command, "timeout_s": timeout_s, "limits": LIMITS, "output_bytes": OUTPUT_BYTES, "tail_bytes": TAIL_BYTES,
+        "command": command, "timeout_s": timeout_s, "limits": limits, "output_bytes": OUTPUT_BYTES, "tail_bytes": TAIL_BYTES,
     }  # fmt: skip
     return _run(job, folder, environment, timeout_s + GRACE_S)
 
