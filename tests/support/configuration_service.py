@@ -6,12 +6,15 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import grpc
+import pytest
+from facility import error_info
 
+from server.api import apricot_pb2 as pb
 from server.api import apricot_pb2_grpc
 from server.config.file import parse
 from server.config.serve import ConfigurationServer
@@ -104,6 +107,27 @@ async def serving(configuration: StoreConfiguration) -> AsyncIterator[Served]:
             yield Served(server, apricot_pb2_grpc.ApricotStub(channel))  # type: ignore[arg-type]
     finally:
         await server.stop(1.0)
+
+
+async def refused(call: Awaitable[object], code: grpc.StatusCode, text: str, hint: str = "") -> None:
+    """Expect a status with a text in its details, and a hint in its ErrorInfo."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    assert caught.value.code() is code, caught.value.details()
+    assert text in (caught.value.details() or "")
+    info = error_info(caught.value)
+    assert info.domain == "aliecs" and info.reason in ("CONFIGURATION", "BAD_REQUEST")
+    assert hint in info.metadata.get("hint", "")
+
+
+def path(text: str, *, process: bool = False, **variables: str) -> pb.ComponentRequest:
+    return pb.ComponentRequest(path=text, processTemplate=process, varStack=variables)
+
+
+def query(component: str, run_type: str, role: str, entry: str) -> pb.ComponentQuery:
+    return pb.ComponentQuery(
+        component=component, runType=pb.RunType.Value(run_type), machineRole=role, entry=entry
+    )  # fmt: skip
 
 
 class ServiceProcess:
