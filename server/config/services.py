@@ -60,6 +60,10 @@ class StoreServices:
         components.payload(self._store, query)
         return self._templates.render(self._fetch, query.path, variables)
 
+    def hardware(self) -> Store:
+        """Return the inventory as it was read last; it is read again only after it has changed."""
+        return self._hardware.get()
+
     def invalidate_templates(self) -> None:
         """Forget parsed templates; needed only where changes of the store are not seen by themselves."""
         self._templates.invalidate()
@@ -83,19 +87,19 @@ class StoreServices:
 
     def detector_for_host(self, host: str) -> str:
         """Return the detector that has the host."""
-        return inventory.detector_for_host(self._hardware.get(), host)
+        return inventory.detector_for_host(self.hardware(), host)
 
     def detectors_for_hosts(self, hosts: Sequence[str]) -> list[str]:
         """Return the detectors of the hosts, each once, sorted."""
-        return inventory.detectors_for_hosts(self._hardware.get(), hosts)
+        return inventory.detectors_for_hosts(self.hardware(), hosts)
 
     def cru_cards_for_host(self, host: str) -> list[str]:
         """Return the serial numbers of the host's cards."""
-        return inventory.cru_cards(self._hardware.get(), host)
+        return inventory.cru_cards(self.hardware(), host)
 
     def endpoints_for_cru_card(self, host: str, serial: str) -> list[str]:
         """Return the endpoints of a card."""
-        return inventory.endpoints_of_card(self._hardware.get(), host, serial)
+        return inventory.endpoints_of_card(self.hardware(), host, serial)
 
     def runtime_get(self, component: str, key: str) -> str:
         """Return a runtime entry."""

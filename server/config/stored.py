@@ -84,15 +84,15 @@ class StoreConfiguration:
 
     async def detectors(self, *, every: bool = False) -> list[str]:
         """Return the detectors, TRG only if every one is asked for."""
-        return await self.ask(lambda store: inventory.detectors(store, every=every))
+        return await self.ask(lambda _: inventory.detectors(self._services.hardware(), every=every))
 
     async def hosts(self) -> list[HostEntry]:
         """Return all hosts with their facts."""
-        return await self.ask(lambda store: inventory.host_entries(store))
+        return await self.ask(lambda _: inventory.host_entries(self._services.hardware()))
 
     async def detectors_for_hosts(self, hosts: Sequence[str]) -> list[str]:
         """Return the detectors of the hosts, each once, sorted; ConfigError for a host that no detector has."""
-        return await self.ask(lambda store: inventory.detectors_for_hosts(store, hosts))
+        return await self.ask(lambda _: inventory.detectors_for_hosts(self._services.hardware(), hosts))
 
     async def runtime_get(self, component: str, key: str) -> str | None:
         """Return a runtime entry, None if there is none."""
