@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from server.api.model_plan import Plan, PlannedChannel, PlannedRole, PlannedTask
 
 
+SHOWN = 40
+"""So many roles that are not enabled are listed."""
+
+
 async def plan(context: Context) -> Result:
     """Ask for a plan and show it; the exit code is what the creation's would be, as far as the plan can tell."""
     args = context.args
@@ -93,7 +97,9 @@ class _Drawing:
         for root in self._children.get(None, ()):
             lines += ["", *self._role(root, "", "")]
         if plan.disabled:
-            lines += ["", "not enabled:", *(f"  {path}" for path in plan.disabled)]
+            more = len(plan.disabled) - SHOWN
+            lines += ["", "not enabled:", *(f"  {path}" for path in plan.disabled[:SHOWN])]
+            lines += [f"  and {more} more: -o json has them all"] if more > 0 else []
         if plan.warnings:
             lines += ["", "warnings:", *(f"  {warning}" for warning in plan.warnings)]
         if plan.problems:
@@ -130,7 +136,7 @@ def _tail(role: PlannedRole) -> str:
     if task := role.task:
         ports = len(task.static_ports) + task.data_ports + int(task.control_port)
         parts.append(task.host or f"no host: {task.problem}")
-        needs = f"{task.cpus:g} cpu, {task.memory_mb:g} MB, {ports} ports"
+        needs = f"{task.cpus:g} cpu, {task.memory_mb:g} MB, {ports} {'port' if ports == 1 else 'ports'}"
         parts.append(f"{short_class(task.class_id)} ({task.mode}, {needs})")
         if task.host and task.problem:
             parts.append(task.problem)

@@ -43,6 +43,7 @@ class Layers:
     Attributes:
         user_vars: of the client.
         known: the same with what the core adds while the workflow loads.
+        dropped: names of variables of the client that are not used, for they have a colon (workflows-config.md 1.4).
     """
 
     created_ms: int
@@ -50,6 +51,7 @@ class Layers:
     vars: dict[str, str]
     user_vars: dict[str, str]
     known: dict[str, str]
+    dropped: tuple[str, ...]
 
     @property
     def for_loading(self) -> dict[str, str]:
@@ -69,7 +71,7 @@ class Drafts:
         defaults = await self._configuration.defaults()
         variables = await self._configuration.vars()
         user_vars = {key: value for key, value in asked.user_vars.items() if ":" not in key}
-        if dropped := sorted(asked.user_vars.keys() - user_vars.keys()):
+        if dropped := tuple(sorted(asked.user_vars.keys() - user_vars.keys())):
             log.warning("variables with a colon are not used env=%s names=%s", environment_id, ",".join(dropped))
         created_ms = now_ms()
         known = user_vars | {
@@ -77,7 +79,7 @@ class Drafts:
             "enter_state_time_ms": str(created_ms),
             "last_request_user": asked.requester.to_variable(),
         }
-        return Layers(created_ms, defaults, variables, user_vars, known)
+        return Layers(created_ms, defaults, variables, user_vars, known, dropped)
 
     async def created(self, environment_id: str, asked: Creation, layers: Layers, workflow: LoadedWorkflow) -> Created:
         """Return the first stimulus of the environment, with the detectors that it needs; they are not reserved yet.

@@ -92,7 +92,7 @@ class Rehearsal:
             revision=template.revision,
             hash=template.hash,
             disabled=tuple(loaded.disabled),
-            warnings=workflow.warnings,
+            warnings=(*workflow.warnings, *(f"variable {name} is not used: it has a colon" for name in layers.dropped)),
         )
         if loaded.errors:
             return replace(plan, problems=tuple(map(problem, loaded.errors)))

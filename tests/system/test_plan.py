@@ -176,8 +176,8 @@ async def test_a_plan_changes_nothing(facility: Facility, tmp_path: Path) -> Non
     store, dump = FileStore(facility.configuration), tmp_path / "dump"
     before = facility.configuration.read_bytes()
     processes = set(facility.processes())
-    code, planned = await plan(facility, "changing", "-e", f"dump_to={dump}")
-    assert code == 0
+    code, planned = await plan(facility, "changing", "-e", f"dump_to={dump}", "-e", "a.role:key=x")
+    assert (code, planned["warnings"]) == (0, ["variable a.role:key is not used: it has a colon"])
     one = next(role["task"] for role in planned["roles"] if role["name"] == "one")
     assert "MARKED=yy" in one["command"]["environment"]
     assert one["properties"]["detector"] == "ITS"
