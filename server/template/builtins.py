@@ -16,6 +16,7 @@ from server.template.texts import (
     from_json,
     go_text,
     index_of,
+    lower,
     repeat,
     replace,
     split,
@@ -23,6 +24,7 @@ from server.template.texts import (
     text_of,
     to_json,
     trim,
+    upper,
 )
 from server.template.values import equal, fetch, is_integer, is_number, render, to_index, type_name, wrap
 
@@ -306,8 +308,8 @@ FUNCTIONS: dict[str, BuiltinFunction] = {
     "trim": _one("ss", "string", trim, least=1),
     "trimPrefix": _one("ss", "string", lambda a: text_of(a[0]).removeprefix(text_of(a[1])), least=1),
     "trimSuffix": _one("ss", "string", lambda a: text_of(a[0]).removesuffix(text_of(a[1])), least=1),
-    "upper": _one("s", "string", lambda a: text_of(a[0]).upper()),
-    "lower": _one("s", "string", lambda a: text_of(a[0]).lower()),
+    "upper": _one("s", "string", lambda a: upper(text_of(a[0]))),
+    "lower": _one("s", "string", lambda a: lower(text_of(a[0]))),
     "split": _one("ssi", "strings", lambda a: split(a, keep=False), least=2),
     "splitAfter": _one("ssi", "strings", lambda a: split(a, keep=True), least=2),
     "replace": _one("sssi", "string", replace, least=3),

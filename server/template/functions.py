@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from server.ids import new_id
-from server.template.errors import ExpressionError
 from server.template.gojson import JsonError, dumps, loads, to_integer
 from server.template.scope import Function, NilArgument, Scope
+from server.template.texts import lower, upper
 from server.template.values import render
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,8 @@ def _marshal(value: object) -> str:
     try:
         return dumps(value)
     except JsonError as error:
-        raise ExpressionError(str(error)) from error
+        log.warning("json.Marshal of what JSON cannot say, taken as empty: %s", error)
+        return ""
 
 
 def _sort(value: object) -> object:
@@ -67,7 +68,7 @@ def _prefixed_override(scope: Scope, variable: str, prefix: str) -> str:
 
 def _suffix_in_range(text: str, prefix: str, least: str, greatest: str) -> str:
     low, high = to_integer(least), to_integer(greatest)
-    number = to_integer(text.removeprefix(prefix)) if text.startswith(prefix) else None
+    number = to_integer(text.removeprefix(prefix)) if prefix and text.startswith(prefix) else None
     inside = low is not None and high is not None and number is not None and low <= number <= high
     return "true" if inside else "false"
 
@@ -87,8 +88,8 @@ _STRINGS: dict[str, Function] = {
     "Itoa": Function(("int",), str),
     "TrimQuotes": Function(("string",), lambda text: text.strip('"')),
     "TrimSpace": Function(("string",), str.strip),
-    "ToUpper": Function(("string",), str.upper),
-    "ToLower": Function(("string",), str.lower),
+    "ToUpper": Function(("string",), upper),
+    "ToLower": Function(("string",), lower),
     "IsTruthy": Function(("string",), is_truthy, "bool"),
     "IsFalsy": Function(("string",), is_falsy, "bool"),
 }

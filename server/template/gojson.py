@@ -80,7 +80,10 @@ def to_integer(text: str) -> int | None:
     """Return what Go's Atoi reads, None if it is no integer of 64 bits."""
     if not _INTEGER.fullmatch(text):
         return None
-    value = int(text)
+    digits = text.lstrip("+-").lstrip("0")
+    if len(digits) > _MAX_DIGITS:
+        return None
+    value = int(f"{'-' if text.startswith('-') else ''}{digits or '0'}")
     return value if -(1 << 63) <= value < 1 << 63 else None
 
 
@@ -127,6 +130,8 @@ def _write(value: object, parts: list[str], escape_html: bool) -> None:
         raise JsonError("json: unsupported type: func")
 
 
+_MAX_DIGITS = 19
+"""Of a number of 64 bits."""
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _SPACE = re.compile(r"[ \t\r\n]*")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")

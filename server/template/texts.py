@@ -59,6 +59,20 @@ def repeat(arguments: Sequence[object]) -> object:
     return text * count
 
 
+def upper(text: str) -> str:
+    """Return a text in capitals as Go does it: character by character, none becomes two."""
+    return text.upper() if text.isascii() else "".join(_single(c.upper(), c) for c in text)
+
+
+def lower(text: str) -> str:
+    """Return a text in small letters, character by character."""
+    return text.lower() if text.isascii() else "".join(_single(c.lower(), c.lower()[0]) for c in text)
+
+
+def _single(changed: str, otherwise: str) -> str:
+    return changed if len(changed) == 1 else otherwise
+
+
 def trim(arguments: Sequence[object]) -> object:
     return text_of(arguments[0]).strip(text_of(arguments[1]) if len(arguments) > 1 else None)
 

@@ -16,6 +16,8 @@ MAX_DEPTH = 40
 """Macros, includes and parents' blocks inside each other, while rendering and while reading."""
 MAX_NESTING = 50
 """Tags inside tags, and brackets inside brackets."""
+MAX_TOKENS = 200_000
+"""Names, numbers, symbols and pieces of text of a template and all that it brings in."""
 MAX_ENTRIES = 500
 """Entries that one template reads."""
 DEADLINE_S = 10.0
@@ -26,18 +28,20 @@ _CHECKED_EVERY = 64
 class Budget:
     """Counts what one rendering uses. Every method raises LimitError when there is too much."""
 
-    __slots__ = ("_deadline", "_steps", "_work", "depth")
+    __slots__ = ("_deadline", "_next_check", "_steps", "_work", "depth")
 
     def __init__(self, deadline_s: float = DEADLINE_S) -> None:
         self._deadline = time.monotonic() + deadline_s
         self._steps = 0
+        self._next_check = _CHECKED_EVERY
         self._work = 0
         self.depth = 0
 
-    def step(self) -> None:
-        """Count one node or operand."""
-        self._steps += 1
-        if self._steps % _CHECKED_EVERY == 0:
+    def step(self, count: int = 1) -> None:
+        """Count nodes or operands."""
+        self._steps += count
+        if self._steps >= self._next_check:
+            self._next_check = self._steps + _CHECKED_EVERY
             self.check_time()
         if self._steps > MAX_STEPS:
             raise LimitError(f"more than {MAX_STEPS} steps", hint="is there a loop in a loop over long lists?")
@@ -50,13 +54,13 @@ class Budget:
         """Count a value that was made."""
         length = size(value)
         if length > MAX_TEXT:
-            raise LimitError(f"a value of {length} characters: at most {MAX_TEXT} are allowed")
+            raise LimitError(f"a value of {length} characters, at most {MAX_TEXT} are allowed")
         self._spend(4 * length)
 
     def reserve(self, length: int) -> None:
         """Refuse a text that would be too long, before it is made."""
         if length > MAX_TEXT:
-            raise LimitError(f"a value of {length} characters: at most {MAX_TEXT} are allowed")
+            raise LimitError(f"a value of more than {length} characters, at most {MAX_TEXT} are allowed")
 
     def enter(self, what: str) -> None:
         """Count one level; the caller takes it off ``depth`` again."""

@@ -28,34 +28,32 @@ class Cursor:
         nesting: shared by all cursors of a template.
         """
         self.tokens = tokens
-        self.at = 0
         self.nesting = nesting
+        self.current: Token | None = tokens[0] if tokens else None
+        """None at the end."""
+        self._at = 0
         self._last = tokens[-1] if tokens else last
 
     @property
     def remains(self) -> bool:
-        return self.at < len(self.tokens)
+        return self.current is not None
 
-    @property
-    def current(self) -> Token | None:
-        return self.tokens[self.at] if self.remains else None
+    def advance(self, count: int = 1) -> None:
+        """Pass over tokens."""
+        self._at += count
+        self.current = self.tokens[self._at] if self._at < len(self.tokens) else None
 
-    def ahead(self, distance: int) -> Token | None:
-        """Return a token beside the current one."""
-        position = self.at + distance
+    def beside(self, distance: int) -> Token | None:
+        """Return a token before or after the current one."""
+        position = self._at + distance
         return self.tokens[position] if 0 <= position < len(self.tokens) else None
 
-    def sees(self, kind: Kind, *texts: str) -> bool:
-        """Tell whether the current token is of the kind, and one of the texts if any are given."""
-        token = self.current
-        return token is not None and token.kind is kind and (not texts or token.text in texts)
-
     def take(self, kind: Kind, *texts: str) -> Token | None:
-        """Return the current token and go on, if it is the one wanted."""
+        """Return the current token and go on, if it is of the kind, and one of the texts if any are given."""
         token = self.current
-        if token is None or not self.sees(kind, *texts):
+        if token is None or token.kind is not kind or (texts and token.text not in texts):
             return None
-        self.at += 1
+        self.advance()
         return token
 
     def symbol(self, *texts: str) -> Token | None:

@@ -85,7 +85,7 @@ class Document:
         nodes: list[Node] = []
         while self._cursor.remains:
             if name := self._end(ends):
-                self._cursor.at += 2
+                self._cursor.advance(2)
                 return Body(tuple(nodes), name.text, self._arguments(name))
             nodes.append(self._node())
         raise self._missing(ends)
@@ -100,21 +100,21 @@ class Document:
         """Pass over everything up to a tag, and the tag."""
         while self._cursor.remains:
             if name := self._end((end,)):
-                self._cursor.at += 2
+                self._cursor.advance(2)
                 self._arguments(name).end(end)
                 return
-            self._cursor.at += 1
+            self._cursor.advance()
         raise self._missing((end,))
 
     def _missing(self, ends: Sequence[str]) -> Exception:
         return self._cursor.error(f"expected {' or '.join(f'{{% {end} %}}' for end in ends)}")
 
     def _end(self, ends: Sequence[str]) -> Token | None:
-        name = self._cursor.ahead(1)
-        is_end = (
-            self._cursor.sees(Kind.SYMBOL, "{%") and name is not None and name.kind is Kind.NAME and name.text in ends
-        )
-        return name if is_end else None
+        """Return the name of the tag that begins here, if it is one of these."""
+        brace, name = self._cursor.current, self._cursor.beside(1)
+        if brace is None or brace.kind is not Kind.SYMBOL or brace.text != "{%" or name is None:
+            return None
+        return name if name.kind is Kind.NAME and name.text in ends else None
 
     def _arguments(self, name: Token) -> Cursor:
         """Read up to the end of the tag."""
@@ -124,7 +124,7 @@ class Document:
             if token is None:
                 raise self._cursor.error("expected '%}'")
             found.append(token)
-            self._cursor.at += 1
+            self._cursor.advance()
         return Cursor(found, name, self._cursor.nesting)
 
     def _node(self) -> Node:
@@ -142,13 +142,13 @@ class Document:
         raise self._cursor.error("unexpected text inside braces", token)
 
     def _text(self, token: Token) -> Node:
-        before, after = self._cursor.ahead(-1), self._cursor.ahead(1)
+        before, after = self._cursor.beside(-1), self._cursor.beside(1)
         shown = token.text
         if before is not None and before.trims:
             shown = shown.lstrip(SPACES)
         if after is not None and after.trims:
             shown = shown.rstrip(SPACES)
-        self._cursor.at += 1
+        self._cursor.advance()
         return Text(shown)
 
     def _tag(self) -> Node:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from server.config.payload.budget import MAX_DEPTH, MAX_ENTRIES, MAX_TEXT
+from server.config.payload.budget import MAX_DEPTH, MAX_ENTRIES, MAX_TEXT, MAX_TOKENS
+from server.config.payload.characters import clean
 from server.config.payload.document import Document
 from server.config.payload.errors import LimitError, MissingEntryError, PayloadError
 from server.config.payload.frame import Template
@@ -26,12 +27,11 @@ class Entries:
         fetch: where payloads come from.
         base: folder of the entry asked for.
         """
-        self.read: dict[str, str | None] = {}
-        """All payloads that were fetched, None where there was none."""
         self._fetch = fetch
         self._base = base
         self._done: dict[str, Template | PayloadError] = {}
         self._open: list[str] = []
+        self._tokens_left = MAX_TOKENS
 
     def load(self, name: str) -> Template:
         """Return the template of a name.
@@ -58,16 +58,19 @@ class Entries:
     def _parsed(self, path: str) -> Template | PayloadError:
         if len(self._open) >= MAX_DEPTH:
             raise LimitError(f"more than {MAX_DEPTH} entries that include each other")
-        if len(self.read) >= MAX_ENTRIES:
+        if len(self._done) + len(self._open) >= MAX_ENTRIES:
             raise LimitError(f"more than {MAX_ENTRIES} entries are included")
-        payload = self.read[path] = self._fetch(path)
-        if payload is None:
+        raw = self._fetch(path)
+        if raw is None:
             return MissingEntryError(f"there is no entry {path}", hint=f"names are relative to {self._base}")
+        payload = clean(raw)
         if len(payload) > MAX_TEXT:
             return LimitError(f"the entry is longer than {MAX_TEXT} characters", entry=path)
         self._open.append(path)
         try:
-            return Document(tokens_of(path, payload), Template(path), self, TAGS).read()
+            tokens = tokens_of(path, payload, self._tokens_left)
+            self._tokens_left -= len(tokens)
+            return Document(tokens, Template(path), self, TAGS).read()
         except PayloadError as error:
             return error
         finally:

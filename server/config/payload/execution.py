@@ -11,6 +11,8 @@ from server.config.payload.values import Facts
 FACTS = Facts(version="6.0.0")
 """The variable ``pongo2``: which dialect this is."""
 
+_NAMES_OF_A_STEP = 2
+"""Names that cost as much to hand over as a node costs to execute."""
 _NAME = re.compile(r"[A-Za-z0-9_]+")
 
 
@@ -20,6 +22,7 @@ def execute_template(template: Template, names: dict[str, object], state: State,
     Raises:
         PayloadError: a name that is none, or that a macro of the template has; anything that goes wrong inside.
     """
+    run.budget.step(len(names) // _NAMES_OF_A_STEP + 1)
     for name in names:
         if not _NAME.fullmatch(name):
             message = f"{name!r} is not the name of a variable"

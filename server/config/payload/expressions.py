@@ -56,7 +56,7 @@ class FilterCall:
             result = self.work(value, parameter, budget)
             budget.wrote(result)
         except PayloadError as error:
-            raise located(self.token, error) from error
+            raise located(self.token, error) from error.__cause__
         return result
 
 
@@ -115,7 +115,7 @@ class Relation:
                     frame.run.budget.read(right)
                     return contains(right, left)
         except PayloadError as error:
-            raise located(self.token, error) from error
+            raise located(self.token, error) from error.__cause__
         if isinstance(left, float) or isinstance(right, float):
             return _COMPARISONS[self.token.text](floating(left), floating(right))
         return _COMPARISONS[self.token.text](integer(left), integer(right))
@@ -158,7 +158,7 @@ class Chain:
             try:
                 value = _arithmetic(operator.text, value, operand.evaluate(frame), frame)
             except PayloadError as error:
-                raise located(operator, error) from error
+                raise located(operator, error) from error.__cause__
         return value
 
 

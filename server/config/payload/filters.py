@@ -11,6 +11,7 @@ from urllib.parse import quote_plus
 
 from server.config.payload import filters_html
 from server.config.payload.budget import Budget
+from server.config.payload.characters import to_bytes
 from server.config.payload.errors import PayloadError
 from server.config.payload.formats import sprintf
 from server.config.payload.numbers import fixed, remainder, wrap
@@ -21,11 +22,10 @@ from server.config.payload.values import (
     integer,
     is_number,
     length,
-    lower,
     text,
     truth,
-    upper,
 )
+from server.template.texts import lower, upper
 
 Filter = Callable[[object, object, Budget], object]
 """Value, parameter (None if there is none), budget; returns the new value, raises PayloadError."""
@@ -121,7 +121,7 @@ def _linenumbers(whole: str) -> str:
 
 
 def _iriencode(whole: str) -> str:
-    return "".join(c if c in _IRI else quote_plus(c, errors="surrogateescape") for c in whole)
+    return "".join(c if c in _IRI else quote_plus(to_bytes(c)) for c in whole)
 
 
 _IRI = frozenset("/#%[]=:;$&()+,!?*@'~")
@@ -162,7 +162,7 @@ _MAX_DECIMALS = 1000
 
 
 def _get_digit(value: object, parameter: object, _budget: Budget) -> object:
-    position, digits = integer(parameter), text(value).encode("utf-8", "surrogateescape")
+    position, digits = integer(parameter), to_bytes(text(value))
     if not 0 < position <= len(digits):
         return value
     return Byte((digits[-position] - ord("0")) % 256)
@@ -287,7 +287,7 @@ FILTERS: Mapping[str, Filter] = {
     "truncatewords": _truncatewords,
     "truncatewords_html": lambda value, p, _: filters_html.truncate_words(text(value), integer(p)),
     "upper": plain(upper),
-    "urlencode": plain(lambda whole: quote_plus(whole, errors="surrogateescape")),
+    "urlencode": plain(lambda whole: quote_plus(to_bytes(whole))),
     "wordcount": plain(lambda whole: len(whole.split())),
     "wordwrap": _wordwrap,
     "yesno": _yesno,

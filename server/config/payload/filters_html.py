@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from server.config.payload.errors import PayloadError
+from server.config.payload.characters import to_bytes
+from server.config.payload.errors import LimitError, PayloadError
 from server.config.payload.values import SafeText
 
 
@@ -69,11 +70,13 @@ def removetags(whole: str, names: str) -> str:
     for name in names.split(","):
         if not _TAG_NAME.fullmatch(name):
             raise PayloadError(f"removetags: {name!r} is not the name of a tag", hint="expected names such as b,i,h1")
-        whole = re.sub(f"</?{re.escape(name)}/?>", "", whole)
+        pattern = ".".join(re.escape(part) for part in name.split("."))  # a dot stands for any character
+        whole = re.sub(f"</?{pattern}/?>", "", whole)
     return whole.strip()
 
 
-_TAG_NAME = re.compile(r"[A-Za-z0-9_ -]*")
+_TAG_NAME = re.compile(r"[^\\+*?()|\[\]{}^$]*")
+"""All but regular expressions, which the original would take."""
 
 
 def truncate_characters(whole: str, count: int) -> str:
@@ -84,12 +87,12 @@ def truncate_characters(whole: str, count: int) -> str:
     while found < wanted and cutter.next_text():
         cutter.copy(1)
         found += 1
-    dots = "..." if wanted <= found < len(whole.encode("utf-8", "surrogateescape")) else ""
+    dots = "..." if wanted <= found < len(to_bytes(whole)) else ""
     return cutter.finish(dots)
 
 
 def truncate_words(whole: str, count: int) -> str:
-    """Return the first words outside tags; open tags are closed."""
+    """Return the first words outside tags; open tags are closed. A word that a tag follows at once does not count."""
     wanted = max(count, 0)
     cutter = _Cutter(whole)
     found = 0
@@ -97,12 +100,16 @@ def truncate_words(whole: str, count: int) -> str:
         word = _WORD.match(cutter.whole, cutter.at)
         assert word is not None
         cutter.copy(len(word[0]))
-        found += word[0][:1] not in _WORD_ENDS
+        is_cut_by_tag = word[0][-1:] not in _WORD_ENDS and cutter.at < len(cutter.whole)
+        found += not is_cut_by_tag and word[0][:1] not in _WORD_ENDS
     return cutter.finish("..." if found >= wanted else "")
 
 
 _WORD = re.compile(r"[^< .,;]*[ .,;]?")
 _WORD_ENDS = frozenset(" .,;")
+
+
+_MAX_OPEN = 1000
 
 
 class _Cutter:
@@ -136,6 +143,8 @@ class _Cutter:
             self.close(inside[1:])
         else:
             self.copied.append(inside + (">" if closing >= 0 else ""))
+            if len(self.open) >= _MAX_OPEN:
+                raise LimitError(f"more than {_MAX_OPEN} tags of HTML are open")
             self.open.append(inside.partition(" ")[0])
 
     def close(self, name: str) -> None:

@@ -1,23 +1,47 @@
-"""``stringformat``: a Go format applied to one value (the verbs that its values have)."""
+"""``stringformat``: a Go format applied to one value, with what Go says where the two do not fit.
+
+Left out, as errors: ``*`` and ``[1]``, Go syntax (``%#v``), hexadecimal and binary floats, addresses of functions.
+"""
 
 from __future__ import annotations
 
 import math
 import re
-from decimal import Decimal
+from dataclasses import dataclass, replace
 
 from server.config.payload.budget import Budget
+from server.config.payload.characters import to_bytes
+from server.config.payload.errors import PayloadError
 from server.config.payload.numbers import fixed
-from server.config.payload.values import Byte, kind, text
-from server.template.gojson import dumps
+from server.config.payload.values import kind
 from server.template.values import format_float
 
 _VERB = re.compile(r"%([-+# 0]*)([0-9]*)(?:(\.)([0-9]*))?(.?)", re.DOTALL)
-_MAX_WIDTH = 1_000_000
+_MAX_WIDTH = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """One verb with its flags."""
+
+    verb: str
+    flags: str
+    width: int
+    precision: int
+    """-1 if none is given."""
+
+    def padded(self, shown: str, *, zeros: bool = True) -> str:
+        if "-" in self.flags:
+            return shown.ljust(self.width)
+        return shown.rjust(self.width, "0" if zeros and "0" in self.flags else " ")
 
 
 def sprintf(form: str, value: object, budget: Budget) -> str:
-    """Return the format with the value in place of its first verb; what does not fit is told in the text, as in Go."""
+    """Return the format with the value in place of its first verb.
+
+    Raises:
+        PayloadError: a format that is left out, or too wide.
+    """
     parts: list[str] = []
     at = 0
     used = False
@@ -25,135 +49,159 @@ def sprintf(form: str, value: object, budget: Budget) -> str:
         parts.append(form[at : match.start()])
         at = match.end()
         flags, width, point, precision, verb = match.groups()
-        if not verb:
-            parts.append("%!(NOVERB)")
-        elif verb == "%":
-            parts.append("%")
+        one = _Form(verb, flags, int(width or 0), int(precision or 0) if point else -1)
+        if verb in ("*", "[") or max(one.width, one.precision) > _MAX_WIDTH:
+            raise PayloadError(f"stringformat: {match[0]!r} is not supported")
+        if verb in ("", "%"):
+            parts.append("%" if verb else "%!(NOVERB)")
         elif used:
             parts.append(f"%!{verb}(MISSING)")
         else:
             used = True
-            size = (int(width) if width else 0, (int(precision or 0) if point else -1))
-            if max(size) > _MAX_WIDTH:
-                parts.append("%!(BADWIDTH)" if size[0] > _MAX_WIDTH else "%!(BADPREC)")
-                size = (min(size[0], 0), -1)
-            budget.reserve(max(size))
-            parts.append(_one(verb, flags, size[0], size[1], value))
+            parts.append(_argument(one, value))
     parts.append(form[at:])
     if not used:
-        parts.append(f"%!(EXTRA {_described(value)})")
+        described = "<nil>" if value is None else f"{kind(value)}={_value(_Form('v', '', 0, -1), value)}"
+        parts.append(f"%!(EXTRA {described})")
+    budget.reserve(sum(map(len, parts)))
     return "".join(parts)
 
 
-def _described(value: object) -> str:
-    return "<nil>" if value is None else f"{_type(value)}={_plain(value)}"
-
-
-def _type(value: object) -> str:
-    return kind(value)
-
-
-def _plain(value: object) -> str:
-    """Return Go's ``%v`` of a value."""
+def _argument(form: _Form, value: object) -> str:
+    if form.verb == "v":
+        if "#" in form.flags:
+            raise PayloadError("stringformat: '%#v' is not supported")
+        form = replace(form, flags=form.flags.replace("+", ""))
     if value is None:
-        return "<nil>"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return _general(value)
+        return form.padded("<nil>") if form.verb in ("v", "T") else f"%!{form.verb}(<nil>)"
+    if form.verb == "T":
+        return _string(replace(form, verb="s"), kind(value)) or ""
+    return _value(form, value)
+
+
+def _value(form: _Form, value: object) -> str:
     if isinstance(value, (list, tuple)):
-        return f"[{' '.join(_plain(item) for item in value)}]"
+        return f"[{' '.join(_element(form, item) for item in value)}]"
     if isinstance(value, dict):
-        return f"map[{' '.join(f'{key}:{_plain(value[key])}' for key in sorted(value))}]"
-    return text(value)
+        shown = (f"{_value(form, key)}:{_element(form, value[key])}" for key in sorted(value))
+        return f"map[{' '.join(shown)}]"
+    result = _scalar(form, value)
+    if result is not None:
+        return result
+    return f"%!{form.verb}({kind(value)}={_value(replace(form, verb='v'), value)})"
 
 
-def _general(value: float) -> str:
-    """Return ``%v`` of a float: scientific from 21 digits on."""
-    if not math.isfinite(value) or value == 0:
-        return format_float(value)
-    shortest = Decimal(repr(value)).normalize()
-    power = len(shortest.as_tuple().digits) - 1 + int(shortest.as_tuple().exponent)
-    return format(shortest, "f") if -4 <= power < 21 else format_float(value)
+def _element(form: _Form, value: object) -> str:
+    return "<nil>" if value is None else _value(form, value)
 
 
-def _one(verb: str, flags: str, width: int, precision: int, value: object) -> str:
-    shown = _converted(verb, flags, precision, value)
-    if shown is None:
-        return f"%!{verb}({_described(value)})"
-    if width <= len(shown):
-        return shown
-    if "-" in flags:
-        return shown.ljust(width)
-    if (
-        "0" in flags
-        and (precision < 0 or isinstance(value, float))
-        and not (isinstance(value, float) and not math.isfinite(value))
-    ):
-        sign = shown[:1] if shown[:1] in ("+", "-", " ") and isinstance(value, (int, float)) else ""
-        return sign + shown[len(sign) :].rjust(width - len(sign), "0")
-    return shown.rjust(width)
-
-
-def _converted(verb: str, flags: str, precision: int, value: object) -> str | None:
-    """Return the value as the verb says it, None if it cannot."""
-    if verb == "T":
-        return "<nil>" if value is None else _type(value)
-    if verb == "v":
-        return _plain(value) if not isinstance(value, str) or precision < 0 else str(value)[:precision]
+def _scalar(form: _Form, value: object) -> str | None:
+    """Return what a verb makes of a value, None if it does not fit."""
     if isinstance(value, bool):
-        return _plain(value) if verb == "t" else None
+        return form.padded("true" if value else "false") if form.verb in ("t", "v") else None
     if isinstance(value, str):
-        return _string(verb, flags, precision, str(value))
+        return _string(form, str(value))
     if isinstance(value, int):
-        return _integer(verb, flags, precision, value)
+        return _integer(form, int(value))
     if isinstance(value, float):
-        return _float(verb, flags, precision, value)
-    return None
+        return _float(form, value)
+    raise PayloadError(f"stringformat: a value of type {kind(value)} is not supported")
 
 
-def _string(verb: str, flags: str, precision: int, value: str) -> str | None:
-    cut = value if precision < 0 else value[:precision]
-    if verb == "s":
-        return cut
-    if verb == "q":
-        return dumps(cut, escape_html=False)
-    if verb in ("x", "X"):
-        data = value.encode("utf-8", "surrogateescape")
-        shown = (data if precision < 0 else data[:precision]).hex(*((" ",) if " " in flags and data else ()))
-        return shown if verb == "x" else shown.upper()
-    return None
-
-
-def _integer(verb: str, flags: str, precision: int, value: int) -> str | None:
-    number = int(value)
-    if verb == "c":
-        return chr(number) if 0 <= number < 0x110000 and not 0xD800 <= number < 0xE000 else "\ufffd"
-    if verb == "U":
-        return f"U+{number:04X}" if number >= 0 else None
-    if verb not in _BASES:
+def _string(form: _Form, value: str) -> str | None:
+    if form.verb in ("x", "X"):
+        data = to_bytes(value)
+        data = data if form.precision < 0 else data[: form.precision]
+        prefix = "0x" if "#" in form.flags and data else ""
+        digits = prefix + (f" {prefix}" if " " in form.flags else "").join(f"{byte:02x}" for byte in data)
+        return form.padded(digits if form.verb == "x" else digits.upper())
+    cut = value if form.precision < 0 else value[: form.precision]
+    if form.verb in ("s", "v"):
+        return form.padded(cut)
+    if form.verb != "q":
         return None
-    digits = format(abs(number), _BASES[verb]).rjust(max(precision, 0), "0")
-    if "#" in flags and verb in _PREFIXES:
-        digits = _PREFIXES[verb] + digits
-    sign = "-" if number < 0 else "+" if "+" in flags else " " if " " in flags and not isinstance(value, Byte) else ""
-    return sign + digits
+    if "#" in form.flags or "+" in form.flags:
+        raise PayloadError("stringformat: flags of %q are not supported")
+    return form.padded(_quoted(cut, '"'))
 
 
-_BASES = {"d": "d", "x": "x", "X": "X", "o": "o", "O": "o", "b": "b"}
+def _quoted(text: str, quote: str) -> str:
+    return quote + "".join(_quoted_character(character, quote) for character in text) + quote
+
+
+def _quoted_character(character: str, quote: str) -> str:
+    code = ord(character)
+    if character in (quote, "\\"):
+        return "\\" + character
+    if character.isprintable():
+        return character
+    if character in _ESCAPES:
+        return _ESCAPES[character]
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that is no character
+        return f"\\x{code - 0xDC00:02x}"
+    return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+_ESCAPES = {"\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v"}
+
+
+def _integer(form: _Form, value: int) -> str | None:
+    if form.verb == "q" and set("+#") & set(form.flags):
+        raise PayloadError("stringformat: flags of %q are not supported")
+    if form.verb in ("c", "q"):
+        is_character = 0 <= value < 0x110000 and not 0xD800 <= value < 0xE000
+        character = chr(value) if is_character else "\ufffd"
+        return form.padded(character if form.verb == "c" else _quoted(character, "'"))
+    if form.verb == "U":
+        digits = f"{value % (1 << 64):X}".rjust(max(form.precision, 4), "0")
+        shown = f" '{chr(value)}'" if "#" in form.flags and 0 <= value < 0x110000 and chr(value).isprintable() else ""
+        return form.padded(f"U+{digits}{shown}", zeros=False)
+    if form.verb not in _BASES:
+        return None
+    if form.precision == 0 and value == 0:
+        return " " * form.width
+    sign = "-" if value < 0 else "+" if "+" in form.flags else " " if " " in form.flags else ""
+    least = form.precision
+    if least < 0 and "0" in form.flags and "-" not in form.flags:
+        least = form.width - len(sign)
+    digits = format(abs(value), _BASES[form.verb]).rjust(least, "0")
+    if form.verb == "O":
+        digits = "0o" + digits
+    elif "#" in form.flags:
+        digits = ("" if form.verb == "o" and digits.startswith("0") else _PREFIXES.get(form.verb, "")) + digits
+    return form.padded(sign + digits, zeros=False)
+
+
+_BASES = {"d": "d", "v": "d", "x": "x", "X": "X", "o": "o", "O": "o", "b": "b"}
 _PREFIXES = {"x": "0x", "X": "0X", "o": "0", "b": "0b"}
 
 
-def _float(verb: str, flags: str, precision: int, value: float) -> str | None:
-    if verb not in "eEfFgG":
+def _float(form: _Form, value: float) -> str | None:
+    if form.verb not in _FLOATS:
         return None
-    if not math.isfinite(value) or verb in "fF":
-        shown = fixed(value, 6 if precision < 0 else precision).lstrip("+")
-    elif verb in "gG" and precision < 0:
-        shown = _general(value)
-    else:
-        shown = f"{value:.{6 if precision < 0 else precision}{verb}}"
-    if verb in "EG":
-        shown = shown.upper() if math.isfinite(value) else shown
-    sign = "" if shown.startswith("-") else "+" if "+" in flags or value == math.inf else " " if " " in flags else ""
-    return sign + shown
+    if form.verb in "bxX" or "#" in form.flags:
+        raise PayloadError(f"stringformat: %{form.flags}{form.verb} of a float is not supported")
+    if not math.isfinite(value):
+        signed = f"{value:+}".replace("inf", "Inf").replace("nan", "NaN")
+        if " " in form.flags and "+" not in form.flags:
+            signed = signed.replace("+", " ")
+        bare = signed.lstrip("+ ") if math.isnan(value) and not set(" +") & set(form.flags) else signed
+        return form.padded(bare, zeros=False)
+    shown = _digits(form, value)
+    sign = "-" if shown.startswith("-") else "+" if "+" in form.flags else " " if " " in form.flags else ""
+    shown = shown.lstrip("-")
+    if sign and "0" in form.flags and "-" not in form.flags:
+        return sign + shown.rjust(form.width - 1, "0")
+    return form.padded(sign + shown)
+
+
+_FLOATS = frozenset("eEfFgGvbxX")
+
+
+def _digits(form: _Form, value: float) -> str:
+    if form.verb in "fF":
+        return fixed(value, 6 if form.precision < 0 else form.precision)
+    if form.verb in "eE":
+        return f"{value:.{6 if form.precision < 0 else form.precision}{form.verb}}"
+    shown = format_float(value) if form.precision < 0 else f"{value:.{form.precision or 1}g}"
+    return shown.upper() if form.verb == "G" else shown

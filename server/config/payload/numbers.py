@@ -64,14 +64,44 @@ def divide(left: float, right: float) -> float:
 
 
 def power(base: float, exponent: float) -> float:
+    """Return a power, by repeated squaring of the mantissa as Go does it, so that all digits are the same."""
     try:
-        return math.pow(base, exponent)
+        rough = math.pow(base, exponent)
     except OverflowError:
         return -math.inf if base < 0 and exponent % 2 == 1 else math.inf
     except ValueError:
         if base == 0:  # to a negative exponent
             return math.copysign(math.inf, base) if exponent % 2 == 1 else math.inf
         return math.nan
+    plain = math.isfinite(rough) and rough != 0 and math.isfinite(base) and abs(exponent) < _GREAT_EXPONENT
+    return _by_squaring(base, exponent) if plain and abs(exponent) not in (0.0, 0.5, 1.0) else rough
+
+
+_GREAT_EXPONENT = 2.0**40
+"""From here on only bases next to 1 have a power that is a number."""
+
+
+def _by_squaring(base: float, exponent: float) -> float:
+    fraction, whole = math.modf(abs(exponent))
+    if fraction > 0.5:
+        fraction, whole = fraction - 1, whole + 1
+    mantissa = math.exp(fraction * math.log(base)) if fraction else 1.0
+    scale = 0
+    square, square_scale = math.frexp(base)
+    bits = int(whole)
+    while bits:
+        if bits & 1:
+            mantissa *= square
+            scale += square_scale
+        square *= square
+        square_scale *= 2
+        if square < 0.5:
+            square, square_scale = square * 2, square_scale - 1
+        bits >>= 1
+    try:
+        return math.ldexp(1 / mantissa, -scale) if exponent < 0 else math.ldexp(mantissa, scale)
+    except OverflowError:
+        return math.copysign(math.inf, mantissa)
 
 
 def fixed(value: float, decimals: int) -> str:

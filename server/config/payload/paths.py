@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from occ.errors import AliecsError
+from server.config.payload.characters import to_bytes
 from server.config.payload.errors import PayloadError
 from server.config.payload.expressions import Expression, located
 from server.config.payload.frame import Frame
@@ -35,14 +36,16 @@ class Path:
     is_safe = False
 
     def shown(self) -> str:
-        return ".".join(part.name or (str(part.index) if part.index >= 0 else "[…]") for part in self.parts)
+        """Return the path for messages."""
+        words = [part.name or (str(part.index) if part.index >= 0 else "[…]") for part in self.parts[:_SHOWN]]
+        return ".".join(words) + (".…" if len(self.parts) > _SHOWN else "")
 
     def evaluate(self, frame: Frame) -> object:
         frame.run.budget.step()
         try:
             return self._resolve(frame)
         except PayloadError as error:
-            raise located(self.token, error) from error
+            raise located(self.token, error) from error.__cause__
 
     def _resolve(self, frame: Frame) -> object:
         first = self.parts[0]
@@ -67,10 +70,8 @@ class Path:
                 return _at(value, part.index)
             raise PayloadError(f"{self.shown()}: no index in a value of type {kind(value)}")
         if isinstance(value, Record) and not is_function(value):
-            try:
-                return True, value.call(part.name)
-            except KeyError:
-                return _key(value.fields(), part.name)
+            method = value.method(part.name)
+            return (True, method()) if method else _key(value.fields(), part.name)
         if isinstance(value, dict):
             return _key(value, part.name)
         raise PayloadError(f"{self.shown()}: no field {part.name!r} in a value of type {kind(value)}")
@@ -98,6 +99,8 @@ class Path:
         given: list[object] = []
         for argument, expected in zip(arguments, function.parameters, strict=True):
             value = argument.evaluate(frame)
+            if expected == "any" and isinstance(value, Record) and not is_function(value):
+                raise PayloadError(f"{self.shown()}: {kind(value)} cannot be given to a function")
             if expected != "any" and kind(value) != expected:
                 undefined = value is None
                 raise PayloadError(
@@ -117,9 +120,13 @@ class Path:
         return tuple(map(str, result)) if function is _SORT and isinstance(result, list) else result
 
 
+_SHOWN = 8
+"""Parts of a path that an error shows."""
+
+
 def _at(value: str | list[object] | tuple[str, ...], index: int) -> tuple[bool, object]:
     """Return an element; of a text, one byte as a number."""
-    sequence = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
+    sequence = to_bytes(value) if isinstance(value, str) else value
     if not 0 <= index < len(sequence):
         return False, None
     return True, Byte(sequence[index]) if isinstance(sequence, bytes) else sequence[index]
@@ -130,5 +137,6 @@ def _key(fields: object, name: str) -> tuple[bool, object]:
     return name in fields, fields.get(name)
 
 
-_SORTING = UTILITIES["json"]
-_SORT = _SORTING["Sort"] if isinstance(_SORTING, dict) else None
+_JSON = UTILITIES["json"]
+_SORT = _JSON["Sort"] if isinstance(_JSON, dict) else None
+"""Its list is one of texts, of another type than lists from JSON."""

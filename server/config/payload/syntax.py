@@ -119,10 +119,10 @@ def operand(cursor: Cursor) -> Expression:
     if token.kind is Kind.NUMBER:
         return _number(cursor)
     if token.kind is Kind.STRING:
-        cursor.at += 1
+        cursor.advance()
         return Literal(token.text)
     if token.kind is Kind.KEYWORD and token.text in ("true", "false"):
-        cursor.at += 1
+        cursor.advance()
         return Literal(token.text == "true")
     if token.kind is not Kind.NAME:
         hint = 'write not ("X" in y)' if token.text == "not" else ""

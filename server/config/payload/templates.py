@@ -5,11 +5,11 @@ The language is that of pongo2 v6, nearly Django's: tokens.py, syntax.py, docume
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Mapping
 
 from server.config.payload.budget import Budget
+from server.config.payload.characters import clean, whole
 from server.config.payload.entries import Entries, Fetch
 from server.config.payload.errors import LimitError, MissingEntryError, PayloadError
 from server.config.payload.execution import execute_template
@@ -56,12 +56,13 @@ class PayloadTemplates:
     def _render(self, fetch: Fetch, path: str, variables: Mapping[str, str]) -> str:
         base, _, name = path.rpartition("/")
         template = self._template(fetch, path, base, name)
-        names: dict[str, object] = {variable.strip(): value for variable, value in variables.items()}
+        given = {name: clean(value) for name, value in variables.items()}
+        names: dict[str, object] = {name.strip(): value for name, value in given.items()}
         names.update(UTILITIES)
-        run = Run(Budget(), Entries(fetch, base), Scope(variables, UTILITIES))
+        run = Run(Budget(), Entries(fetch, base), Scope(given, UTILITIES))
         output = Output()
         execute_template(template, names, {}, run, output)
-        return _whole_characters(output.text())
+        return whole(output.text())
 
     def _template(self, fetch: Fetch, path: str, base: str, name: str) -> Template:
         with self._lock:
@@ -78,17 +79,6 @@ class PayloadTemplates:
                     self._cache.pop(next(iter(self._cache)))
                 self._cache[path] = template
         return template
-
-
-_HALVES = re.compile(r"[\ud800-\udfff]")
-_NOT_BYTES = re.compile(r"[\ud800-\udc7f\udd00-\udfff]")
-
-
-def _whole_characters(text: str) -> str:
-    """Put bytes of characters together again that a loop over a text has taken apart."""
-    if not _HALVES.search(text):
-        return text
-    return _NOT_BYTES.sub("\ufffd", text).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 __all__ = ["MissingEntryError", "PayloadError", "PayloadTemplates"]

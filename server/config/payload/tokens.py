@@ -9,7 +9,8 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-from server.config.payload.errors import PayloadError
+from server.config.payload.budget import MAX_TOKENS
+from server.config.payload.errors import LimitError, PayloadError
 
 
 class Kind(Enum):
@@ -47,20 +48,21 @@ _CLOSING = frozenset({"}}", "%}"})
 _VERBATIM, _END_VERBATIM = "{% verbatim %}", "{% endverbatim %}"
 
 
-def tokens_of(entry: str, text: str) -> list[Token]:
+def tokens_of(entry: str, text: str, limit: int = MAX_TOKENS) -> list[Token]:
     """Cut a template.
 
     Raises:
-        PayloadError: something is not closed, or is not allowed inside braces.
+        PayloadError: something is not closed, or is not allowed inside braces; more than ``limit`` tokens.
     """
-    lexer = _Lexer(entry, text)
+    lexer = _Lexer(entry, text, limit)
     lexer.run()
     return lexer.tokens
 
 
 class _Lexer:
-    def __init__(self, entry: str, text: str) -> None:
+    def __init__(self, entry: str, text: str, limit: int) -> None:
         self.entry = entry
+        self.limit = limit
         self.text = text
         self.at = 0
         self.start = 0
@@ -111,6 +113,8 @@ class _Lexer:
         self.start = self.at
 
     def emit(self, kind: Kind, text: str, *, trims: bool = False) -> None:
+        if len(self.tokens) >= self.limit:
+            raise LimitError(f"more than {MAX_TOKENS} names, numbers and symbols", entry=self.entry)
         line, column = self.place(self.start)
         self.tokens.append(Token(kind, text, self.entry, line, column, trims))
         self.start = self.at

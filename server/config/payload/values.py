@@ -6,7 +6,7 @@ make (``forloop``) is a Record. A byte of a text is ``Byte``. Nothing here reads
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from server.config.payload.errors import PayloadError
 from server.config.payload.numbers import fixed, to_float, truncate
@@ -38,13 +38,13 @@ class Record:
     def fields(self) -> Mapping[str, object]:
         return {}
 
-    def call(self, method: str) -> object:
-        """Return the result of a method.
+    def method(self, name: str) -> Callable[[], object] | None:
+        """Return what gives the result of a method, None if there is none of that name."""
+        return None
 
-        Raises:
-            KeyError: there is none of that name.
-        """
-        raise KeyError(method)
+    def same(self, other: object) -> bool:
+        """Tell whether another value of the type is this one; raises PayloadError if that cannot be told."""
+        return self is other
 
     def shown(self) -> str:
         return f"<pongo2.{self.TYPE} Value>"
@@ -174,7 +174,7 @@ def equal(left: object, right: object) -> bool:
         return False
     if isinstance(left, (list, tuple, dict)) or is_function(left):
         raise PayloadError(f"two values of type {of} cannot be compared", hint="compare json.Marshal of them")
-    return left is right if isinstance(left, Record) else left == right
+    return left.same(right) if isinstance(left, Record) else left == right
 
 
 def contains(container: object, item: object) -> bool:
@@ -202,17 +202,3 @@ def escape(value: str) -> str:
 
 
 _ESCAPES = (("&", "&amp;"), (">", "&gt;"), ("<", "&lt;"), ('"', "&quot;"), ("'", "&#39;"))
-
-
-def upper(value: str) -> str:
-    """Return a text in capitals, character by character: none becomes two."""
-    return value.upper() if value.isascii() else "".join(_single(c.upper(), c) for c in value)
-
-
-def lower(value: str) -> str:
-    """Return a text in small letters, character by character."""
-    return value.lower() if value.isascii() else "".join(_single(c.lower(), c.lower()[0]) for c in value)
-
-
-def _single(changed: str, otherwise: str) -> str:
-    return changed if len(changed) == 1 else otherwise

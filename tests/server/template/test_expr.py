@@ -187,6 +187,18 @@ def test_a_variable_named_like_a_builtin_hides_it() -> None:
     assert value("len(x)", {"x": "abc"}) == "3", "the same text, without the variable"
 
 
+def test_functions_do_what_those_of_go_do() -> None:
+    assert value("strings.ToUpper('ßé')") == value("upper('ßé')") == "ßÉ", "no character becomes two"
+    assert (
+        value("strings.ToLower('ΑΣ')")
+        == value("lower('ΑΣ')")
+        == "\N{GREEK SMALL LETTER ALPHA}\N{GREEK SMALL LETTER SIGMA}"
+    )
+    assert value("json.Marshal(1/0)") == "", "what JSON cannot say"
+    assert value("util.SuffixInRange('5', '', '1', '9')") == "false", "without a prefix nothing is a suffix"
+    assert value("util.SuffixInRange('x5', 'x', '1', '9')") == "true"
+
+
 def test_objects_hide_variables_of_the_same_name() -> None:
     assert render("{{ strings.ToUpper(x) }}", {"strings": "hidden", "x": "a"}) == "A"
 

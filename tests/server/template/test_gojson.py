@@ -101,7 +101,18 @@ def test_a_float_is_written_with_the_fewest_digits_that_read_back(value: float) 
 
 @pytest.mark.parametrize(
     ("text", "number"),
-    [("5", 5), ("-07", -7), ("+1", 1), (" 5", None), ("1_0", None), ("٣", None), ("", None), ("9" * 30, None)],
+    [
+        ("5", 5),
+        ("-07", -7),
+        ("+1", 1),
+        (" 5", None),
+        ("1_0", None),
+        ("٣", None),
+        ("", None),
+        ("9" * 30, None),
+        ("9" * 5000, None),
+        ("0" * 5000 + "7", 7),
+    ],
 )
 def test_integers_are_those_of_go(text: str, number: int | None) -> None:
     assert to_integer(text) == number

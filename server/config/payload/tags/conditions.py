@@ -67,7 +67,7 @@ class IfEqual:
         try:
             same = equal(left, right)
         except PayloadError as error:
-            raise located(self.token, error) from error
+            raise located(self.token, error) from error.__cause__
         execute_all(self.nodes if same is self.wanted else self.otherwise, frame, output)
 
 
@@ -114,7 +114,7 @@ class IfChanged:
         try:
             return any(not equal(old, new) for old, new in zip(before, values, strict=True))
         except PayloadError as error:
-            raise located(self.token, error) from error
+            raise located(self.token, error) from error.__cause__
 
 
 def read_ifchanged(document: Document, name: Token, arguments: Cursor) -> Node:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from server.config.payload.cursor import Cursor
@@ -53,9 +53,9 @@ class LateInclude:
         except MissingEntryError as error:
             if self.if_exists:
                 return
-            raise located(self.token, error) from error
+            raise located(self.token, error) from error.__cause__
         except PayloadError as error:
-            raise located(self.token, error) from error
+            raise located(self.token, error) from error.__cause__
         _enter(self.token, template, names, {}, frame, output)
 
 
@@ -72,7 +72,7 @@ def _enter(
         budget.enter(f"include {template.entry}")
         execute_template(template, names, state, frame.run, output)
     except PayloadError as error:
-        raise located(token, error) from error
+        raise located(token, error) from error.__cause__
     finally:
         budget.depth -= 1
 
@@ -95,9 +95,9 @@ def read_include(document: Document, name: Token, arguments: Cursor) -> Node:
         except MissingEntryError as error:
             if if_exists:
                 return Nothing()
-            raise located(static, error) from error
+            raise located(static, error) from error.__cause__
         except PayloadError as error:
-            raise located(static, error) from error
+            raise located(static, error) from error.__cause__
     pairs: dict[str, Expression] = {}
     only = False
     if arguments.name("with"):
@@ -122,7 +122,7 @@ def read_ssi(document: Document, name: Token, arguments: Cursor) -> Node:
     try:
         template = document.source.load(entry.text)
     except PayloadError as error:
-        raise located(entry, error) from error
+        raise located(entry, error) from error.__cause__
     arguments.end("ssi")
     return Include(name, template, {}, only=False)
 
@@ -139,7 +139,7 @@ def read_extends(document: Document, name: Token, arguments: Cursor) -> Node:
     try:
         document.template.parent = document.source.load(entry.text)
     except PayloadError as error:
-        raise located(entry, error) from error
+        raise located(entry, error) from error.__cause__
     arguments.end("extends")
     return Nothing()
 
@@ -154,14 +154,19 @@ class BlockFacts(Record):
         self.frame = frame
         self.versions = versions
 
-    def call(self, method: str) -> object:
-        if method != "Super":
-            raise KeyError(method)
+    def method(self, name: str) -> Callable[[], object] | None:
+        return self.extended if name == "Super" else None
+
+    def extended(self) -> SafeText:
+        """Return what the extended template has in this block."""
         if not self.versions:
             return SafeText("")
         inner = self.frame.child()
         inner.private["block"] = BlockFacts(self.frame, self.versions[:-1])
         return SafeText(captured(self.versions[-1], inner))
+
+    def same(self, other: object) -> bool:
+        raise PayloadError("blocks cannot be compared")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

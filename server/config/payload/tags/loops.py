@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from server.config.payload.characters import from_bytes, to_bytes
 from server.config.payload.cursor import Cursor
 from server.config.payload.document import Document
-from server.config.payload.errors import PayloadError
+from server.config.payload.errors import LimitError, PayloadError
 from server.config.payload.expressions import Expression, located
 from server.config.payload.frame import Frame, Node, Output, State, execute_all
 from server.config.payload.syntax import expression
@@ -67,13 +68,16 @@ class For:
         loop = Loop(outer)
         inner.private["forloop"] = loop
         items = self._items(self.iterable.evaluate(inner), inner)
-        for index, key, value in items:
-            inner.run.budget.step()
-            inner.private[self.key] = key
-            if value is not None:
-                inner.private[self.value] = value[0]
-            loop.move(index, len(items))
-            execute_all(self.nodes, inner, output)
+        try:
+            for index, key, value in items:
+                inner.run.budget.step()
+                inner.private[self.key] = key
+                if value is not None:
+                    inner.private[self.value] = value[0]
+                loop.move(index, len(items))
+                execute_all(self.nodes, inner, output)
+        except LimitError as error:
+            raise located(self.token, error) from error.__cause__
         if not items:
             execute_all(self.empty, inner, output)
 
@@ -98,9 +102,9 @@ class For:
         """Return the bytes of a text, each as a text; backwards with their own indices."""
         if self.is_sorted:
             raise located(self.token, PayloadError("a text cannot be sorted", hint="use x|make_list"))
-        data = iterable.encode("utf-8", "surrogateescape")
+        data = to_bytes(iterable)
         found: list[tuple[int, object, tuple[object] | None]] = [
-            (index, bytes((byte,)).decode("utf-8", "surrogateescape"), None) for index, byte in enumerate(data)
+            (index, from_bytes(bytes((byte,))), None) for index, byte in enumerate(data)
         ]
         return found[::-1] if self.is_reversed else found
 
@@ -131,10 +135,8 @@ class CycleValue(Record):
         self.state = state
         self.value = value
 
-    def call(self, method: str) -> object:
-        if method == "String":
-            return self.shown()
-        raise KeyError(method)
+    def method(self, name: str) -> Callable[[], object] | None:
+        return self.shown if name == "String" else None
 
     def shown(self) -> str:
         return text(self.value)

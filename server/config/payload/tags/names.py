@@ -96,7 +96,7 @@ class MacroCall(Routine):
             budget.enter(f"macro {macro.name}")
             return SafeText(captured(macro.nodes, inner))
         except PayloadError as error:
-            raise located(macro.token, error) from error
+            raise located(macro.token, error) from error.__cause__
         finally:
             budget.depth -= 1
 
@@ -142,11 +142,7 @@ class Import:
         state = frame.state.setdefault(self, {})
         assert isinstance(state, dict)
         for name, macro in self.macros.items():
-            frame.private[name] = MacroCall(macro, _WithState(frame, state))
-
-
-def _WithState(frame: Frame, state: dict[object, object]) -> Frame:
-    return replace(frame, state=state)
+            frame.private[name] = MacroCall(macro, replace(frame, state=state))
 
 
 def read_import(document: Document, name: Token, arguments: Cursor) -> Node:
@@ -159,7 +155,7 @@ def read_import(document: Document, name: Token, arguments: Cursor) -> Node:
     try:
         template = document.source.load(entry.text)
     except PayloadError as error:
-        raise located(entry, error) from error
+        raise located(entry, error) from error.__cause__
     macros: dict[str, Macro] = {}
     while arguments.remains:
         wanted = arguments.need_name("the name of a macro")
