@@ -14,7 +14,6 @@ from executor.api.messages import DeviceEvent
 from occ.errors import AliecsError
 from server.api import model
 from server.api import o2control_pb2 as pb
-from server.api.errors import CoreError, Reason
 from server.api.states import EnvironmentState
 from server.config.configuration import Configuration
 from server.config.open import open_configuration, open_services
@@ -44,11 +43,12 @@ from server.task.task import Task, from_record
 from server.template.rehearsal import rehearsed_objects
 from server.template.services import Services
 from server.template.vocabulary import vocabulary
+from server.workflow.catalogue import Catalogue
 from server.workflow.generator import GenerationSettings
-from server.workflow.listing import TemplateListing
+from server.workflow.git import GitSettings
 from server.workflow.load import STANDING_OBJECTS
 from server.workflow.loader import WorkflowLoader
-from server.workflow.repos import Repositories
+from server.workflow.register import Repositories
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +78,7 @@ class Core:
         self.commander: Commander
         self.repositories: Repositories
         self.loader: WorkflowLoader
+        self.catalogue: Catalogue
         self.environments: EnvironmentManager
         self.rehearsal: Rehearsal
         self.display: Display
@@ -122,6 +123,7 @@ class Core:
         self.environments.start(self._group)
         self.display.detectors = tuple(await self.configuration.detectors())
         self.display.show_all()
+        self._own(self.repositories.refresh_quietly())  # with the network away it takes until its deadline
         self.display.publish(model.CoreStartEvent(at_ms=now_ms(), framework_id=self.backend.framework_id))
         log.info("core started instance=%s epoch=%s state=%s", self.instance, self.epoch, state)
         return self
@@ -152,10 +154,20 @@ class Core:
     async def _build_workflows(self) -> None:
         settings = self.settings
         self.repositories = await Repositories.open(
-            settings.default_repo,
-            settings.global_default_revision,
+            settings.state_directory,
+            default_repo=settings.default_repo,
+            global_default_revision=settings.global_default_revision,
             get=lambda key: self.configuration.runtime_get("aliecs", key),
             put=lambda key, value: self.configuration.runtime_put("aliecs", key, value),
+            git=GitSettings(
+                timeout_s=settings.repos_timeout_s,
+                transfer_timeout_s=settings.repos_fetch_timeout_s,
+                ssh_command=settings.repos_ssh_command,
+                ssh_key=settings.repos_ssh_key,
+                check_host_key=settings.repos_ssh_check_host_key,
+                configuration=settings.repos_git_config,
+                instance=self.instance,
+            ),
         )
         self.loader = WorkflowLoader(
             configuration=settings.configuration_uri,
@@ -167,8 +179,10 @@ class Core:
                 profile=settings.jit_profile,
                 enabled=settings.jit_enabled,
             ),
+            repositories=self.repositories,
         )
         await self.loader.start()
+        self.catalogue = Catalogue(self.repositories, self.loader, self.configuration.vars)
 
     def _build_environments(self) -> None:
         settings = self.settings
@@ -346,30 +360,6 @@ class Core:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
         return task
-
-    async def templates(
-        self, repo_pattern: str, revision_pattern: str, *, all_branches: bool, all_tags: bool, all_workflows: bool
-    ) -> Sequence[TemplateListing]:
-        """Return templates with their variables; a var of the configuration replaces a default (core.md 1.7).
-
-        Raises:
-            CoreError: INVALID_ARGUMENT for every failure.
-        """
-        try:
-            listings = await self.loader.templates(
-                self.repositories.describe(),
-                repo_pattern=repo_pattern,
-                revision_pattern=revision_pattern,
-                all_branches=all_branches,
-                all_tags=all_tags,
-                all_workflows=all_workflows,
-                vars=await self.configuration.vars(),
-            )
-        except AliecsError as error:
-            where = error.where if isinstance(error, CoreError) else {}
-            message = f"cannot query available workflows for {repo_pattern or '*'}@{revision_pattern}: {error.message}"
-            raise CoreError(Reason.BAD_REQUEST, message, hint=error.hint, **where) from error
-        return listings
 
     def version(self) -> pb.Version:
         """Return our version as AliECS's clients read it."""

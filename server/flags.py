@@ -113,7 +113,7 @@ def _allowed(annotation: Any) -> str:
     if typing.get_origin(plain) is Literal:
         return "one of " + ", ".join(typing.get_args(plain))
     if typing.get_origin(plain) is tuple:
-        return "a list of " + ", ".join(typing.get_args(typing.get_args(plain)[0]))
+        return "a list of " + (", ".join(typing.get_args(typing.get_args(plain)[0])) or "texts")
     return "text"
 
 

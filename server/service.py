@@ -20,8 +20,8 @@ from server.api.states import EnvironmentEvent
 from server.bus import Resync
 from server.core import Core
 from server.environment.creation import Creation
-from server.environment.globs import GlobError, path_matcher
 from server.environment.stimuli import Requester
+from server.globs import GlobError, path_matcher
 from server.ids import new_id
 from server.integration.registry import REGISTERED
 from server.replies import Replies, repository, template, timestamp_ms
@@ -298,7 +298,7 @@ class ControlService(o2control_pb2_grpc.ControlServicer):
     ) -> pb.GetWorkflowTemplatesReply:
         listings = await answer(
             context,
-            self._core.templates(
+            self._core.catalogue.templates(
                 request.repoPattern,
                 request.revisionPattern,
                 all_branches=request.allBranches,
@@ -318,15 +318,17 @@ class ControlService(o2control_pb2_grpc.ControlServicer):
         )
 
     async def AddRepo(self, request: pb.AddRepoRequest, context: Context) -> pb.AddRepoReply:
-        revision, info = await answer(context, self._core.repositories.add(request.name, request.defaultRevision))
+        revision, info = await answer(
+            context, self._core.detached(self._core.repositories.add(request.name, request.defaultRevision))
+        )
         return pb.AddRepoReply(newDefaultRevision=revision, info=info, timestamp=timestamp_ms())
 
     async def RemoveRepo(self, request: pb.RemoveRepoRequest, context: Context) -> pb.RemoveRepoReply:
-        default = await answer(context, self._core.repositories.remove(request.index))
+        default = await answer(context, self._core.detached(self._core.repositories.remove(request.index)))
         return pb.RemoveRepoReply(newDefaultRepo=default, timestamp=timestamp_ms())
 
     async def RefreshRepos(self, request: pb.RefreshReposRequest, context: Context) -> pb.Empty:
-        await answer(context, self._core.repositories.refresh(request.index))
+        await answer(context, self._core.detached(self._core.repositories.refresh(request.index)))
         return pb.Empty()
 
     async def SetDefaultRepo(self, request: pb.SetDefaultRepoRequest, context: Context) -> pb.Empty:

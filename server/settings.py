@@ -49,6 +49,20 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     global_default_revision: Annotated[str, msgspec.Meta(description="revision of repositories without their own")] = (
         "master"
     )
+    repos_ssh_key: Annotated[
+        str, msgspec.Meta(description="private key for repositories over ssh; empty = the user's own")
+    ] = ""
+    repos_ssh_command: Annotated[str, msgspec.Meta(description="ssh program for repositories, with its options")] = (
+        "ssh"
+    )
+    repos_ssh_check_host_key: Annotated[
+        bool, msgspec.Meta(description="take repositories over ssh from hosts in known_hosts only")
+    ] = False
+    repos_git_config: Annotated[
+        tuple[str, ...], msgspec.Meta(description="configuration of git when it fetches, key=value, comma-separated")
+    ] = ()
+    repos_timeout_s: Annotated[Seconds, msgspec.Meta(description="time to read a repository on this machine")] = 30.0
+    repos_fetch_timeout_s: Annotated[Seconds, msgspec.Meta(description="time to clone or fetch a repository")] = 300.0
     integration_plugins: Annotated[
         tuple[Literal["testplugin"], ...], msgspec.Meta(description="integrated services to load, comma-separated")
     ] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from console import gates
-from console.exit_codes import NOT_FOUND, ExitError, usage
+from console.exit_codes import NOT_FOUND, UNCLASSIFIED, ExitError, usage
 from console.results import Context, Result
 from console.session import Session
 from server.api.replies import RepoInfo
@@ -33,6 +33,8 @@ async def ls(context: Context) -> Result:
 
 async def add(context: Context) -> Result:
     """Add a repository."""
+    if not context.args.url.startswith("/"):
+        context.say(f"the core clones {context.args.url}, which may take minutes")
     revision, info = await context.session.client.add_repo(context.args.url, context.args.default_revision or "")
     return Result(facts={"repository": context.args.url, "default_revision": revision, "info": info})
 
@@ -75,10 +77,13 @@ async def default_revision(context: Context) -> Result:
         return Result(facts={"global_default_revision": words[0]})
     index, repo = await chosen(context.session, words[0])
     gates.confirm(context, gates.need(context.command, context.args, names=(words[1], repo.name, str(index))))
-    available = (await client.set_repo_default_revision(index, words[1])).split()
-    if available:
-        raise ExitError(NOT_FOUND, f"{repo.name} has no revision {words[1]}", hint=f"it has {', '.join(available)}")
-    return Result(facts={"repository": repo.name, "default_revision": words[1]})
+    told = (await client.set_repo_default_revision(index, words[1])).splitlines()
+    if any(" " in line for line in told):  # a reason: names of revisions have no blanks
+        raise ExitError(UNCLASSIFIED, " ".join(told))
+    if told:
+        raise ExitError(NOT_FOUND, f"{repo.name} has no revision {words[1]}", hint=f"it has {', '.join(told)}")
+    _, now = await chosen(context.session, repo.name)
+    return Result(facts={"repository": repo.name, "default_revision": now.default_revision or words[1]})
 
 
 async def chosen(session: Session, word: str) -> tuple[int, RepoInfo]:

@@ -23,7 +23,7 @@ from server.ids import is_valid_id
 from server.task.commander import Commander
 from server.task.roster import Roster
 from server.workflow.loader import WorkflowLoader
-from server.workflow.repos import Repositories
+from server.workflow.register import Repositories
 
 log = logging.getLogger(__name__)
 

@@ -36,7 +36,7 @@ from server.template.errors import ExpressionError
 from server.template.model import RoleKind
 from server.workflow.evaluate import evaluate_call
 from server.workflow.loader import WorkflowLoader
-from server.workflow.repos import Repositories
+from server.workflow.register import Repositories
 
 ENVIRONMENT_ID = "ENVID"
 """Stands for the id of the environment."""

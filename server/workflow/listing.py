@@ -9,7 +9,8 @@ import msgspec
 import yaml
 
 from occ.errors import AliecsError
-from server.template.documents import PUBLIC, Place, is_null, mapping, read, sequence, text, walk
+from server.api.errors import CoreError
+from server.template.documents import PUBLIC, Place, followed, is_null, mapping, parse, read, sequence, text, walk
 
 TYPES = ("string", "number", "bool", "list", "map")
 WIDGETS = ("editBox", "slider", "listBox", "dropDownBox", "comboBox", "radioButtonBox", "checkBox")
@@ -33,51 +34,79 @@ class VariableSpec(msgspec.Struct, frozen=True, kw_only=True):
     """It stands under ``vars``: the configuration does not replace its default."""
 
 
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a file cannot be listed."""
+
+    message: str
+    hint: str = ""
+    where: dict[str, str] = {}
+    is_fatal: bool = False
+    """A variable is declared twice, which fails the whole request (workflows-config.md 4.1)."""
+
+
 class TemplateListing(msgspec.Struct, frozen=True, kw_only=True):
     """One template of one repository."""
 
-    repo: str
     template: str
-    revision: str
+    repo: str = ""
+    revision: str = ""
     description: str = ""
     public: bool = False
     variables: dict[str, VariableSpec] = {}
+    problem: Problem | None = None
 
 
-def list_templates(repository: Path, repo: str, revision: str, *, every: bool) -> Iterator[TemplateListing]:
-    """Yield the templates of a repository by name, those that are not public only if every one is asked for.
-
-    Raises:
-        CoreError: a file is broken, or declares a variable twice.
-    """
+def list_folder(repository: Path) -> Iterator[TemplateListing]:
+    """Yield what the files of a repository that is opened in place say, by name; a file that is no template says nothing."""
     for path in sorted((repository / "workflows").glob("*.yaml")):
-        place = read(path, repository)
-        if not isinstance(place.root, yaml.MappingNode):
+        if not path.is_file():
             continue
-        keys = mapping(place, place.root, "a workflow template")
-        name, description = keys.get("name"), keys.get("description")
-        public = name is not None and name.tag == PUBLIC
-        if not (public or every):
-            continue
-        yield TemplateListing(
-            repo=repo,
-            template=path.stem,
-            revision=revision,
-            description=text(place, description, "description") if description and description.tag == PUBLIC else "",
-            public=public,
-            variables=read_specs(place),
-        )
+        try:
+            yield _list(read(path, repository), path.stem)
+        except CoreError as error:
+            yield TemplateListing(template=path.stem, problem=_problem(error))
+
+
+def list_text(template: str, text: str) -> TemplateListing:
+    """Return what the text of a template says."""
+    try:
+        return _list(parse(text, f"workflows/{template}.yaml"), template)
+    except CoreError as error:
+        return TemplateListing(template=template, problem=_problem(error))
+
+
+def _list(place: Place, template: str) -> TemplateListing:
+    keys = mapping(place, place.root, "a workflow template")
+    name, description = keys.get("name"), keys.get("description")
+    listing = TemplateListing(
+        template=template,
+        description=text(place, description, "description") if description and description.tag == PUBLIC else "",
+        public=name is not None and name.tag == PUBLIC,
+    )
+    try:
+        return msgspec.structs.replace(listing, variables=read_specs(place))
+    except CoreError as error:
+        return msgspec.structs.replace(listing, problem=_problem(error, is_fatal=True))
+
+
+def _problem(error: CoreError, *, is_fatal: bool = False) -> Problem:
+    return Problem(message=error.message, hint=error.hint, where=error.where, is_fatal=is_fatal)
 
 
 def read_specs(place: Place) -> dict[str, VariableSpec]:
-    """Return every variable tagged public under any ``defaults`` or ``vars`` of the document."""
+    """Return every variable tagged public under any ``defaults`` or ``vars`` of the document.
+
+    Raises:
+        CoreError: one is declared twice.
+    """
     specs: dict[str, VariableSpec] = {}
     for section, node in walk(place.root):
         if section not in ("defaults", "vars") or not isinstance(node, yaml.MappingNode):
             continue
-        for name, value in mapping(place, node, section).items():
+        for key, value in node.value:  # what is merged in is declared where it is written
             if not isinstance(value, yaml.MappingNode) or value.tag != PUBLIC:
                 continue
+            name = str(followed(key).value)
             if name in specs:
                 place.fail(value, f"public variable {name} is declared twice")
             spec = _read_spec(place, value, is_var=section == "vars")

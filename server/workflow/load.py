@@ -23,7 +23,7 @@ from server.template.taskclass import read_task_class
 from server.workflow.findings import Findings
 from server.workflow.generated import GeneratedTemplates
 from server.workflow.jit import Generate, generator_objects
-from server.workflow.repos import LOCAL, RepositorySet
+from server.workflow.repos import Fetch, RepositorySet, Source, Wanted, split, unknown_repository
 from server.workflow.roles import resolve
 from server.workflow.templates import WorkflowTemplate, read_template
 from server.workflow.variables import Lineage
@@ -40,6 +40,7 @@ def load_workflow(
     vars: Mapping[str, str],
     repositories: RepositorySet,
     services: Services,
+    fetch: Fetch | None = None,
     generate: Generate | None = None,
     generated: GeneratedTemplates | None = None,
     objects: Mapping[str, object] = STANDING_OBJECTS,
@@ -51,6 +52,8 @@ def load_workflow(
     Args:
         expression: ``[<repo>/workflows/]<name>[.yaml][@<revision>]``.
         user_vars, defaults, vars: the environment's layers.
+        repositories: those that may be used without asking.
+        fetch: gives all other repositories and revisions; None: there are none.
         generate: makes a workflow template of a DPL command; None: ``dpl.*`` fails, saying that there is no generator.
         generated: where its templates are, if not in the repository; they count as templates of every repository.
         objects: object functions of integrated services.
@@ -60,9 +63,10 @@ def load_workflow(
     Raises:
         CoreError: names file, line, column, role, expression and what was expected.
     """
-    repo, name = split(expression, repositories)
-    every = {**UTILITIES, **service_objects(services)}
-    library = _Library(repo, _Shared(repositories, every, objects, generate, generated))
+    repo, name, revision = split(expression, repositories.default.rstrip("/"))
+    plugins = {**UTILITIES, **service_objects(services)}
+    shared = _Shared(repositories, fetch, plugins, objects, generate, generated)
+    library = _Library(shared.source(Wanted(repo=repo, revision=revision)), shared)
     template = library.template(name)
     root = template.root
     findings = Findings() if findings is None else findings
@@ -78,71 +82,59 @@ def load_workflow(
     tree = resolve(template, library, Lineage("", "", None, defaults, vars, user_vars), findings)
     info = TemplateInfo(
         expression=expression, name=name, description=template.description, public=template.public, repo=repo,
-        revision=LOCAL, hash=repositories.hashes[repo],
+        revision=library.source.revision, hash=library.source.hash,
     )  # fmt: skip
     classes = _classes(tree, library, findings) if with_classes else {}
     return LoadedWorkflow(template=info, root=tree, classes=classes, warnings=tuple(map(str, findings.remarks)))
 
 
-def split(expression: str, repositories: RepositorySet) -> tuple[str, str]:
-    """Return repository and template name (workflows-config.md 8.4).
-
-    Raises:
-        CoreError: malformed, or of a repository that is not known.
-    """
-    if "://" in expression:
-        raise CoreError(Reason.BAD_REQUEST, f"template {expression!r}: write it without a scheme")
-    body, _, revision = expression.partition("@")
-    if "@" in revision or body.count("/workflows/") > 1:
-        raise CoreError(
-            Reason.BAD_REQUEST, f"template {expression!r}: expected [<repository>/workflows/]<name>[@<revision>]"
-        )
-    repo, _, name = body.rpartition("/workflows/")
-    repo = repo.rstrip("/") or repositories.default.rstrip("/")
-    if not repo:
-        raise CoreError(
-            Reason.REPOSITORY, "there is no default repository", hint="aliecs repo add /path/of/a/repository"
-        )
-    _check_known(repo, repositories)
-    if revision not in ("", LOCAL, repositories.hashes[repo]):
-        raise CoreError(
-            Reason.REPOSITORY, f"template {expression!r}: a local repository has no revision {revision!r}",
-            hint=f"leave it out or write @{LOCAL}",
-        )  # fmt: skip
-    return repo, name.removesuffix(".yaml")
-
-
-def _check_known(repo: str, repositories: RepositorySet) -> None:
-    if repo not in repositories.hashes:
-        near = difflib.get_close_matches(repo, repositories.hashes, 3) or sorted(repositories.hashes)[:5]
-        raise CoreError(
-            Reason.REPOSITORY, f"workflow public info parsing failed: Workflow comes from an unknown repo {repo}",
-            hint=f"known are {', '.join(near) or 'none'}",
-        )  # fmt: skip
-
-
 @dataclass(frozen=True)
 class _Shared:
-    """What all repositories of one load have in common; every file is read once per load."""
+    """What all repositories of one load have in common; every file is read once per load, every revision fetched once."""
 
     repositories: RepositorySet
+    fetch: Fetch | None
     objects: Mapping[str, object]
     plugins: Mapping[str, object]
     generate: Generate | None
     generated: GeneratedTemplates | None
     templates: dict[tuple[str, str], WorkflowTemplate] = field(default_factory=dict)
+    sources: dict[tuple[str, str], Source] = field(default_factory=dict)
+    """By repository, and both by revision as it was asked for and by hash."""
+
+    def source(self, wanted: Wanted) -> Source:
+        """Return the files of a revision; raises CoreError."""
+        key = wanted.repo, wanted.revision
+        if key not in self.sources:
+            found = self.sources[key] = self._at_hand(wanted) or self._fetched(wanted)
+            self.sources[found.repo, found.hash] = found
+        return self.sources[key]
+
+    def _at_hand(self, wanted: Wanted) -> Source | None:
+        source = self.repositories.source(wanted.repo)
+        return source if source and wanted.revision in ("", source.revision, source.hash) else None
+
+    def _fetched(self, wanted: Wanted) -> Source:
+        if self.fetch is not None:
+            return self.fetch(wanted)
+        if wanted.repo not in self.repositories.hashes:
+            raise unknown_repository(wanted.repo, list(self.repositories.hashes))
+        raise CoreError(
+            Reason.REPOSITORY, f"repository {wanted.repo} has no revision {wanted.revision!r} here",
+            hint="leave the revision out",
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class _Library:
-    """One repository while a workflow is loaded."""
+    """One revision of one repository while a workflow is loaded."""
 
-    repo: str
+    source: Source
     shared: _Shared
 
-    @cached_property
+    @property
     def folder(self) -> Path:
-        return self.shared.repositories.folder(self.repo)
+        return Path(self.source.folder)
 
     @cached_property
     def plain_objects(self) -> Mapping[str, object]:
@@ -155,31 +147,40 @@ class _Library:
 
     def template(self, name: str) -> WorkflowTemplate:
         """Return a workflow template by name; raises CoreError."""
-        key = self.repo, name
+        key = self.source.folder, name
         if key not in self.shared.templates:
             self.shared.templates[key] = read_template(self._read("workflows", "workflow template", name))
         return self.shared.templates[key]
 
     def include(self, expression: str) -> tuple[WorkflowTemplate, _Library]:
-        if "/" not in expression:  # of this repository, whatever revision it names: it has but one
-            return self.template(expression.partition("@")[0].removesuffix(".yaml")), self
-        repo, name = split(expression, self.shared.repositories)
-        library = self if repo == self.repo else _Library(repo, self.shared)
+        """Return another template: of this revision, unless a revision or another repository is named."""
+        is_here = "/" not in expression.partition("@")[0]
+        default = self.source.repo if is_here else self.shared.repositories.default.rstrip("/")
+        repo, name, revision = split(expression, default)
+        library = self
+        if repo != self.source.repo or revision not in ("", self.source.revision, self.source.hash):
+            library = _Library(self.shared.source(Wanted(repo=repo, revision=revision)), self.shared)
         return library.template(name), library
 
     def task_class(self, load: str) -> str:
         """Return the identifier; a revision in ``load`` stays, and gets ours behind it (workflows-config.md 2.5)."""
-        path = load if "/" in load else f"{self.repo}/tasks/{load}"
-        return f"{path}@{self.shared.repositories.hashes[self.repo]}"
+        path = load if "/" in load else f"{self.source.repo}/tasks/{load}"
+        return f"{path}@{self.source.hash}"
 
     def read_class(self, identifier: str, findings: Findings) -> TaskClass:
         """Read the task class of an identifier; raises CoreError."""
-        path = identifier.rpartition("@")[0]
+        path, _, commit = identifier.rpartition("@")
         repo, _, name = path.rpartition("/tasks/")
-        _check_known(repo, self.shared.repositories)
-        library = self if repo == self.repo else _Library(repo, self.shared)
-        place = library._read("tasks", "task template", name)
-        task_class = read_task_class(place, name, identifier)
+        if "@" in name:
+            raise CoreError(
+                Reason.TEMPLATE_BROKEN, f"task template {path!r} is named with a revision",
+                hint="leave it out: tasks of this repository have the revision of the workflow, others the default one",
+            )  # fmt: skip
+        # The hash is that of the repository whose workflow names the class; another repository has one of its own.
+        source = self.shared.sources.get((repo, commit))
+        source = source or self.shared.source(Wanted(repo=repo, may_add=True))
+        place = _Library(source, self.shared)._read("tasks", "task template", name)
+        task_class = read_task_class(place, name, f"{path}@{source.hash}")
         findings.remark(*place.remarks)
         return task_class
 
@@ -191,7 +192,7 @@ class _Library:
             there = [one.stem for one in sorted((self.folder / kind).glob("*.yaml"))]
             near = difflib.get_close_matches(name, there, 3) or there[:5]
             raise CoreError(
-                Reason.TEMPLATE_NOT_FOUND, f"no {what} {name!r} in {self.repo}",
+                Reason.TEMPLATE_NOT_FOUND, f"no {what} {name!r} in {self.source.repo}",
                 hint=f"there are {', '.join(near)}" if near else f"{self.folder / kind} has none",
             )  # fmt: skip
         return read(path, self.folder)

@@ -6,7 +6,7 @@ One process, kept warm; one request at a time. A request past its deadline costs
 from __future__ import annotations
 
 import asyncio
-import fnmatch
+import contextlib
 import logging
 import os
 import sys
@@ -19,11 +19,25 @@ from server.api.errors import CoreError, Reason
 from server.template.model import LoadedWorkflow
 from server.workflow.generator import GenerationSettings
 from server.workflow.listing import TemplateListing
-from server.workflow.repos import LOCAL, RepositorySet
-from server.workflow.worker import REPLIES, Failure, Listed, ListRequest, Loaded, LoadRequest, Reply, Request, to_error
+from server.workflow.register import Repositories
+from server.workflow.repos import RepositorySet, Source, Wanted, unknown_repository
+from server.workflow.worker import (
+    REPLIES,
+    Failure,
+    Listed,
+    ListRequest,
+    Loaded,
+    LoadRequest,
+    Reply,
+    Request,
+    to_error,
+    to_failure,
+)
 
 log = logging.getLogger(__name__)
 
+MAX_ADDED = 8
+"""Repositories that one load may add."""
 MAX_FRAME = 512 * 1024 * 1024
 """Bytes of one reply."""
 
@@ -50,11 +64,14 @@ class WorkflowLoader:
         instance: marks the process.
         deadline_s: longest time for one request; may be changed, for the next one.
         generation: how DPL commands become templates; None: they do not.
+        repositories: give the files of what a load does not have at hand; None: there is nothing else.
     """
 
     def __init__(
-        self, *, configuration: str, instance: str, deadline_s: float, generation: GenerationSettings | None = None
-    ) -> None:
+        self, *, configuration: str, instance: str, deadline_s: float, generation: GenerationSettings | None = None,
+        repositories: Repositories | None = None,
+    ) -> None:  # fmt: skip
+        self._repositories = repositories
         self._configuration = configuration
         self._instance = instance
         self.deadline_s = deadline_s
@@ -122,37 +139,41 @@ class WorkflowLoader:
         return Rehearsed(loaded.workflow, [to_error(one) for one in loaded.errors], loaded.disabled)
 
     async def _load(self, request: LoadRequest) -> Loaded:
-        reply = await self._ask(request, f"loading {request.expression}")
-        assert isinstance(reply, Loaded)
-        return reply
+        for _ in range(MAX_ADDED):
+            try:
+                reply = await self._ask(request, f"loading {request.expression}")
+            except _ToBeAdded as missing:
+                await self._add(missing.repo)
+                continue
+            assert isinstance(reply, Loaded)
+            return reply
+        message = f"loading {request.expression} wants more than {MAX_ADDED} repositories added"
+        raise CoreError(Reason.REPOSITORY, message)
 
-    async def templates(
-        self, repos: RepositorySet, *, repo_pattern: str, revision_pattern: str, all_branches: bool, all_tags: bool,
-        all_workflows: bool, vars: Mapping[str, str],
-    ) -> Sequence[TemplateListing]:  # fmt: skip
-        """List templates by patterns (workflows-config.md 4.3); ``vars`` replace defaults of variables under ``defaults``.
+    async def declarations(
+        self, *, folder: str = "", texts: Mapping[str, tuple[str, str]] | None = None
+    ) -> tuple[Sequence[TemplateListing], Mapping[str, TemplateListing]]:
+        """Return what the templates of a folder declare, and those of further texts (name and text) by their keys.
 
         Raises:
-            CoreError: the patterns contradict each other, or a template is broken.
+            CoreError: it took too long.
         """
-        if (all_branches or all_tags) and revision_pattern:
-            raise CoreError(Reason.BAD_REQUEST, "a revision pattern cannot be given together with all branches or tags")
-        names = sorted(repos.hashes)
-        chosen = _chosen(names, repo_pattern)
-        if revision_pattern and not fnmatch.fnmatchcase(LOCAL, revision_pattern):
-            chosen = []
-        request = ListRequest(repositories=tuple(chosen), revision=LOCAL, every=all_workflows)
-        reply = await self._ask(request, "listing templates")
+        reply = await self._ask(ListRequest(folder=folder, texts=dict(texts or {})), "listing templates")
         assert isinstance(reply, Listed)
-        return [_with_vars(listing, vars) for listing in reply.templates]
+        return reply.templates, reply.texts
+
+    async def _add(self, repo: str) -> None:
+        """Add a repository that a task class comes from; it may have come meanwhile."""
+        assert self._repositories is not None
+        if self._repositories.is_addable(repo):
+            await self._repositories.add(repo, "")
 
     async def _ask(self, request: Request, what: str) -> Reply:
         async with self._turn:
             if self._process is None or self._process.returncode is not None:
                 await self.start()
             try:
-                async with asyncio.timeout(self.deadline_s):
-                    reply = REPLIES.decode(await self._exchange(msgspec.json.encode(request)))
+                reply = await self._talk(request)
             except TimeoutError:
                 await self.close()
                 raise CoreError(
@@ -163,11 +184,37 @@ class WorkflowLoader:
             except (asyncio.IncompleteReadError, ConnectionError, msgspec.DecodeError) as error:
                 await self.close()
                 raise CoreError(Reason.INTERNAL, f"the loader died while {what}: {type(error).__name__}") from error
-            except asyncio.CancelledError:
+            except _ToBeAdded:
+                raise
+            except BaseException:
                 await self.close()  # its answer would be taken for that of the next request
                 raise
         if isinstance(reply, Failure):
             raise to_error(reply)
+        return reply
+
+    async def _talk(self, request: Request) -> Reply:
+        """Return the reply; what the loader asks for in between is fetched, with deadlines of its own."""
+        loop = asyncio.get_running_loop()
+        adds = isinstance(request, LoadRequest) and not request.rehearsal
+        missing = ""
+        with self._repositories.lease() if self._repositories else contextlib.nullcontext(_nothing) as fetch:
+            async with asyncio.timeout(self.deadline_s) as clock:
+                reply = REPLIES.decode(await self._exchange(msgspec.json.encode(request)))
+                while isinstance(reply, Wanted):
+                    left = (clock.when() or 0.0) - loop.time()
+                    clock.reschedule(None)
+                    found: Source | Failure
+                    try:
+                        found = await fetch(reply.repo, reply.revision)
+                    except CoreError as error:
+                        if adds and reply.may_add and self._repositories and self._repositories.is_addable(reply.repo):
+                            missing = reply.repo
+                        found = to_failure(error)
+                    clock.reschedule(loop.time() + left)
+                    reply = REPLIES.decode(await self._exchange(msgspec.json.encode(found)))
+        if missing and isinstance(reply, Failure):
+            raise _ToBeAdded(missing)
         return reply
 
     async def _exchange(self, data: bytes) -> bytes:
@@ -181,18 +228,13 @@ class WorkflowLoader:
         return await process.stdout.readexactly(size)
 
 
-def _chosen(names: Sequence[str], pattern: str) -> list[str]:
-    if pattern.isdecimal():
-        index = int(pattern)
-        if index >= len(names):
-            raise CoreError(Reason.BAD_REQUEST, f"no repository with index {index}", hint=f"there are {len(names)}")
-        return [names[index]]
-    return [name for name in names if fnmatch.fnmatchcase(name, pattern or "*")]
+class _ToBeAdded(Exception):
+    """A load needs a repository that is not known; it is added while no load is held up by that."""
+
+    def __init__(self, repo: str) -> None:
+        super().__init__(repo)
+        self.repo = repo
 
 
-def _with_vars(listing: TemplateListing, vars: Mapping[str, str]) -> TemplateListing:
-    replaced = {
-        name: spec if spec.is_var or name not in vars else msgspec.structs.replace(spec, default=vars[name])
-        for name, spec in listing.variables.items()
-    }
-    return msgspec.structs.replace(listing, variables=replaced)
+async def _nothing(repo: str, revision: str) -> Source:
+    raise unknown_repository(repo, [])

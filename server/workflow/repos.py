@@ -1,253 +1,101 @@
-"""The repositories of workflows that a core knows (workflows-config.md 8). This version opens local ones.
+"""Repositories as a load sees them: their names, and where the files of a revision are (workflows-config.md 8.4).
 
-A local repository is a folder with ``workflows/`` and ``tasks/``; its one revision is called ``local``.
+Reads nothing and asks nobody: what is not known is fetched by a function that the load is given. The core's side: register.py.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import fnmatch
-import hashlib
-import json
-import subprocess
-from collections.abc import Awaitable, Callable, Sequence
+import difflib
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from server.api.errors import CoreError, Reason
+from server.workflow.addresses import identify
 
 LOCAL = "local"
-GIT_TIMEOUT_S = 10.0
-"""For one question to git."""
-
-Get = Callable[[str], Awaitable[str | None]]
-Put = Callable[[str, str], Awaitable[None]]
+"""The revision of a repository that is opened in place."""
 
 
-class RepositoryInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """A repository as clients see it."""
+class Source(msgspec.Struct, frozen=True, tag="source", kw_only=True):
+    """The files of one revision of a repository."""
 
-    name: str
-    is_default: bool = False
-    default_revision: str = LOCAL
-    revisions: tuple[str, ...] = ()
+    repo: str
+    revision: str
+    """As people name it."""
+    hash: str
+    folder: str
+
+
+class Wanted(msgspec.Struct, frozen=True, tag="wanted", kw_only=True):
+    """A revision that a load needs."""
+
+    repo: str
+    revision: str = ""
+    """"" for the default one."""
+    may_add: bool = False
+    """A remote repository that is not known may be added (workflows-config.md 3.1)."""
+
+
+Fetch = Callable[[Wanted], Source]
+"""Gives the files of a revision; raises CoreError."""
 
 
 class RepositorySet(msgspec.Struct, frozen=True, kw_only=True):
-    """The repositories as the loader needs them."""
+    """The repositories that a load may use without asking."""
 
     hashes: dict[str, str]
-    """By identifier."""
+    """By identifier, of what is used without a revision; "" means that it must be fetched."""
     default: str = ""
     """Identifier, "" for none."""
     folders: dict[str, str] = {}
     """Where repositories are whose identifier is not a path of this machine."""
 
-    def folder(self, repo: str) -> Path:
-        """Return where a repository is."""
-        return Path(self.folders.get(repo, repo))
-
-    def renewed(self) -> RepositorySet:
-        """Return the same repositories as they are now; asks git, hence blocks. One that is gone keeps its hash."""
-        hashes = dict(self.hashes)
-        for repo in hashes:
-            if repo not in self.folders:
-                with contextlib.suppress(CoreError):
-                    hashes[repo] = read_hash(repo)
-        return msgspec.structs.replace(self, hashes=hashes)
+    def source(self, repo: str) -> Source | None:
+        """Return the files of a repository that need not be fetched."""
+        commit = self.hashes.get(repo, "")
+        if not commit:
+            return None
+        return Source(repo=repo, revision=LOCAL, hash=commit, folder=str(Path(self.folders.get(repo, repo))))
 
 
-class Repositories:
-    """All repositories, sorted by identifier; what must outlive the core stands in the configuration store.
+def split(expression: str, default: str) -> tuple[str, str, str]:
+    """Return repository, template and revision ("" for none) of ``[<repo>/workflows/]<name>[.yaml][@<revision>]``.
 
     Args:
-        get, put: runtime entries of component ``aliecs``.
-    """
-
-    def __init__(self, global_default_revision: str, get: Get, put: Put) -> None:
-        self.global_default_revision = global_default_revision
-        self._get = get
-        self._put = put
-        self._revisions: dict[str, str] = {}
-        self._hashes: dict[str, str] = {}
-        self._default = ""
-
-    @classmethod
-    async def open(cls, default_repo: str, global_default_revision: str, *, get: Get, put: Put) -> Repositories:
-        """Return what the store remembers; the setting names the default repository of a new store.
-
-        Raises:
-            CoreError: the default repository cannot be opened.
-        """
-        revision = await get("default_revision") or global_default_revision
-        repositories = cls(revision, get, put)
-        remembered = json.loads(await get("default_revisions") or "{}")
-        for name in remembered:
-            if await asyncio.to_thread(Path(name).is_dir):  # a local repository that has gone is forgotten
-                await repositories._enter(name)
-        default = await get("default_repo") or default_repo
-        if default:
-            identifier = identify(default)
-            if identifier not in repositories._hashes:
-                await repositories._enter(identifier)
-            repositories._default = identifier
-        return repositories
-
-    def describe(self) -> RepositorySet:
-        """Return the repositories for the loader."""
-        return RepositorySet(hashes=dict(self._hashes), default=self._default)
-
-    async def list(self, *, with_revisions: bool) -> Sequence[RepositoryInfo]:
-        """Return all repositories in order of their indices."""
-        return [
-            RepositoryInfo(
-                name=name,
-                is_default=name == self._default,
-                default_revision=self._revisions[name],
-                revisions=(LOCAL,) if with_revisions else (),
-            )
-            for name in sorted(self._hashes)
-        ]
-
-    async def add(self, name: str, default_revision: str) -> tuple[str, str]:
-        """Open a repository; returns its default revision and a sentence about that.
-
-        Raises:
-            CoreError: known already, not there, or no local folder.
-        """
-        identifier = identify(name)
-        if identifier in self._hashes:
-            raise CoreError(Reason.REPOSITORY, f"Repo already present: {identifier}", hint="refresh it instead")
-        await self._enter(identifier)
-        if not self._default:
-            self._default = identifier
-            await self._put("default_repo", identifier)
-        await self._remember()
-        wanted = default_revision or self.global_default_revision
-        if wanted == LOCAL:
-            return LOCAL, f"The default revision of {identifier} is the requested one, {LOCAL}."
-        return LOCAL, f"{identifier} is a local repository: its only revision {LOCAL} is used instead of {wanted}."
-
-    async def remove(self, index: int) -> str:
-        """Forget a repository, leaving its folder alone; returns the new default, "" if that did not change.
-
-        Raises:
-            CoreError: there is none with that index.
-        """
-        name = self._at(index)
-        del self._hashes[name], self._revisions[name]
-        changed = name == self._default
-        if changed:
-            self._default = min(self._hashes, default="")
-            await self._put("default_repo", self._default)
-        await self._remember()
-        return self._default if changed else ""
-
-    async def refresh(self, index: int) -> None:
-        """Read a repository anew, all for -1.
-
-        Raises:
-            CoreError: there is none with that index, or it is gone.
-        """
-        for name in sorted(self._hashes) if index == -1 else [self._at(index)]:
-            self._hashes[name] = await asyncio.to_thread(read_hash, name)
-
-    async def set_default(self, index: int) -> None:
-        """Make a repository the default.
-
-        Raises:
-            CoreError: there is none with that index, or it is the default already.
-        """
-        name = self._at(index, "Default repo index out of range")
-        if name == self._default:
-            raise CoreError(Reason.REPOSITORY, f"{name} is already the default repo")
-        self._default = name
-        await self._put("default_repo", name)
-
-    async def set_global_default_revision(self, revision: str) -> None:
-        """Set the revision of repositories without their own; it is not checked (core.md 1.7)."""
-        self.global_default_revision = revision
-        await self._put("default_revision", revision)
-
-    async def set_default_revision(self, index: int, revision: str) -> str:
-        """Set a repository's revision; returns "" or, if there is none such, those that there are, a line each.
-
-        Raises:
-            CoreError: a negative index.
-        """
-        if index < 0:
-            self._at(index)
-        if index >= len(self._hashes):
-            return f"no repository with index {index}\n"
-        return "" if fnmatch.fnmatchcase(LOCAL, revision) else f"{LOCAL}\n"
-
-    async def _enter(self, identifier: str) -> None:
-        self._hashes[identifier] = await asyncio.to_thread(read_hash, identifier)
-        self._revisions[identifier] = LOCAL
-
-    def _at(self, index: int, problem: str = "Repo index out of range") -> str:
-        names = sorted(self._hashes)
-        if 0 <= index < len(names):
-            return names[index]
-        code = "INVALID_ARGUMENT" if index < 0 else ""
-        hint = f"there are {len(names)}, numbered from 0"
-        raise CoreError(Reason.REPOSITORY, f"{problem}: {index}", hint=hint, code=code)
-
-    async def _remember(self) -> None:
-        await self._put("default_revisions", json.dumps(dict(sorted(self._revisions.items())), indent=4))
-
-
-def identify(name: str) -> str:
-    """Return the identifier of a repository as AliECS writes it (workflows-config.md 8.1).
+        default: repository of an expression without one.
 
     Raises:
-        CoreError: not a local path.
+        CoreError: malformed.
     """
-    if "://" in name:
+    if "://" in expression:
         raise CoreError(
-            Reason.REPOSITORY, f"repository {name}: write it without a scheme", hint="/absolute/path for a local one"
-        )
-    if not name.startswith("/"):
-        raise CoreError(
-            Reason.REPOSITORY, f"repository {name}: only local repositories can be opened by this version",
-            hint="give the absolute path of a clone",
+            Reason.BAD_REQUEST, f"template {expression!r}: addresses with a scheme are not implemented",
+            hint="write host/path/repo/workflows/name",
         )  # fmt: skip
-    path = name.split("@", 1)[0].rstrip("/")
-    return path.split("/tasks", 1)[0] if path.endswith("/tasks") or "/tasks/" in path else path
-
-
-def read_hash(identifier: str) -> str:
-    """Return the commit of a git work tree, else a name for the content of the folder. Blocks.
-
-    Raises:
-        CoreError: there is no such folder, or it holds no workflows.
-    """
-    folder = Path(identifier)
-    if not (folder / "workflows").is_dir():
+    body, _, revision = expression.partition("@")
+    if "@" in revision or body.count("/workflows/") > 1:
         raise CoreError(
-            Reason.REPOSITORY,
-            f"repository {identifier} has no folder workflows",
-            hint="expected are workflows/ and tasks/",
+            Reason.BAD_REQUEST, f"template {expression!r}: expected [<repository>/workflows/]<name>[@<revision>]"
         )
-    if not (folder / ".git").exists():  # a folder inside another work tree has no commit of its own
-        return _content_hash(folder)
-    # The folder may belong to somebody else, which git refuses unless told on the command line.
-    command = ("git", "-c", "safe.directory=*", "-C", identifier, "rev-parse", "HEAD")
+    repo, _, name = body.rpartition("/workflows/")
+    if not (repo or default):
+        raise CoreError(Reason.REPOSITORY, "there is no default repository", hint="aliecs repo add REPOSITORY")
+    return _identifier(repo) if repo else default, name.removesuffix(".yaml"), revision
+
+
+def _identifier(repo: str) -> str:
     try:
-        result = subprocess.run(
-            command, capture_output=True, stdin=subprocess.DEVNULL, timeout=GIT_TIMEOUT_S, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return _content_hash(folder)
-    commit = result.stdout.decode("ascii", "replace").strip()
-    return commit if result.returncode == 0 and commit else _content_hash(folder)
+        return identify(repo).identifier
+    except CoreError:
+        return repo  # which nobody knows
 
 
-def _content_hash(folder: Path) -> str:
-    digest = hashlib.sha1(usedforsecurity=False)
-    for path in sorted((*folder.glob("workflows/*.yaml"), *folder.glob("tasks/*.yaml"))):
-        digest.update(f"{path.name}\0".encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+def unknown_repository(repo: str, known: list[str]) -> CoreError:
+    """Return the error of a template that comes from nowhere."""
+    near = difflib.get_close_matches(repo, known, 3) or sorted(known)[:5]
+    return CoreError(
+        Reason.REPOSITORY, f"workflow public info parsing failed: Workflow comes from an unknown repo {repo}",
+        hint=f"known are {', '.join(near) or 'none'}",
+    )  # fmt: skip

@@ -1,6 +1,7 @@
 """The loader's process: reads requests from stdin, loads workflows, answers on stdout. The core's side: loader.py.
 
-One frame is a length (4 bytes, big-endian) and JSON. The process ends when its stdin ends or its parent does.
+One frame is a length (4 bytes, big-endian) and JSON. While it loads it may ask for files of further
+repositories. The process ends when its stdin ends or its parent does.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from server.template.rehearsal import rehearsed_objects
 from server.template.services import Services
 from server.workflow.findings import Findings
 from server.workflow.generator import GenerationSettings, open_generator
-from server.workflow.listing import TemplateListing, list_templates
+from server.workflow.listing import TemplateListing, list_folder, list_text
 from server.workflow.load import STANDING_OBJECTS, load_workflow
-from server.workflow.repos import RepositorySet
+from server.workflow.repos import Fetch, RepositorySet, Source, Wanted
 
 _PR_SET_PDEATHSIG = 1
 
@@ -41,11 +42,12 @@ class LoadRequest(msgspec.Struct, frozen=True, tag="load", kw_only=True):
 
 
 class ListRequest(msgspec.Struct, frozen=True, tag="list", kw_only=True):
-    """List templates of these repositories."""
+    """Say what templates declare."""
 
-    repositories: tuple[str, ...]
-    revision: str
-    every: bool
+    folder: str = ""
+    """Of a repository whose templates are all read; "" for none."""
+    texts: dict[str, tuple[str, str]] = {}
+    """Further ones: a key for each to its name and text."""
 
 
 class Failure(msgspec.Struct, frozen=True, tag="failure", kw_only=True):
@@ -68,23 +70,28 @@ class Loaded(msgspec.Struct, frozen=True, tag="loaded", kw_only=True):
 
 class Listed(msgspec.Struct, frozen=True, tag="listed", kw_only=True):
     templates: tuple[TemplateListing, ...]
+    """Of the folder."""
+    texts: dict[str, TemplateListing]
+    """By the keys of the request."""
 
 
 Request = LoadRequest | ListRequest
-Reply = Loaded | Listed | Failure
+Reply = Loaded | Listed | Failure | Wanted
+"""Wanted is a question in between: the core answers it by a Source or a Failure, then the reply follows."""
 
 REQUESTS: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
 REPLIES: msgspec.json.Decoder[Reply] = msgspec.json.Decoder(Reply)
+SOURCES: msgspec.json.Decoder[Source | Failure] = msgspec.json.Decoder(Source | Failure)
 
 
-def answer(request: Request, services: Services, generation: GenerationSettings | None = None) -> Reply:
+def answer(request: Request, services: Services, fetch: Fetch, generation: GenerationSettings | None = None) -> Reply:
     """Do what is asked; errors are answers."""
     try:
         if isinstance(request, ListRequest):
-            listed: list[TemplateListing] = []
-            for repo in request.repositories:
-                listed += list_templates(Path(repo), repo, request.revision, every=request.every)
-            return Listed(templates=tuple(listed))
+            return Listed(
+                templates=tuple(list_folder(Path(request.folder))) if request.folder else (),
+                texts={key: list_text(name, text) for key, (name, text) in request.texts.items()},
+            )
         generate, generated = open_generator(generation, services) if generation else (None, None)
         findings = Findings(errors=[], disabled=[]) if request.rehearsal else Findings()
         rehearsed = rehearsed_objects(services) if request.rehearsal else {}
@@ -93,8 +100,9 @@ def answer(request: Request, services: Services, generation: GenerationSettings 
             user_vars=request.user_vars,
             defaults=request.defaults,
             vars=request.vars,
-            repositories=request.repositories.renewed(),
+            repositories=request.repositories,
             services=services,
+            fetch=fetch,
             generate=generate,
             generated=generated,
             objects={**STANDING_OBJECTS, **rehearsed},
@@ -128,10 +136,23 @@ def main(configuration: str, generation: GenerationSettings | None) -> None:
     requests, replies = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr  # nothing else may write between frames
     services = open_services(configuration)
-    while frame := read_frame(requests):
-        data = msgspec.json.encode(answer(REQUESTS.decode(frame), services, generation))
+
+    def say(reply: Reply) -> None:
+        data = msgspec.json.encode(reply)
         replies.write(len(data).to_bytes(4, "big") + data)
         replies.flush()
+
+    def fetch(wanted: Wanted) -> Source:
+        say(wanted)
+        if not (frame := read_frame(requests)):
+            sys.exit("the core has gone")
+        found = SOURCES.decode(frame)
+        if isinstance(found, Failure):
+            raise to_error(found)
+        return found
+
+    while frame := read_frame(requests):
+        say(answer(REQUESTS.decode(frame), services, fetch, generation))
 
 
 def read_frame(stream: BinaryIO) -> bytes:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from server.api.replies import VariableSpec
-from server.workflow.listing import list_templates
+from server.workflow.listing import list_folder
 
 _PLAIN: dict[str, Any] = {
     "default": "", "type": "string", "label": "", "description": "", "widget": "editBox", "panel": "", "allowed": (),
@@ -21,7 +21,7 @@ def spec(name: str = "x", **more: Any) -> VariableSpec:
 
 def production_specs(reference: Path) -> tuple[VariableSpec, ...]:
     """Return the variables of the template that the experiment runs with, read as the core reads them."""
-    listed = list_templates(reference / "corpus" / "ControlWorkflows-2026", "repo", "local", every=False)
+    listed = list_folder(reference / "corpus" / "ControlWorkflows-2026")
     template = next(one for one in listed if one.template == "readout-dataflow")
     specs = [
         VariableSpec(

@@ -30,7 +30,6 @@ async def core(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     monkeypatch.setenv("PATH", f"{scripts}:/usr/local/bin:/usr/bin:/bin")
     repository = tmp_path / "repository"
     shutil.copytree(HERE / "repository", repository)
-    (repository / "workflows" / "bad-yaml.yaml").unlink()
     shutil.copytree(repository, tmp_path / "other")
     async with EmbeddedCore(tmp_path, repository, monkeypatch) as one:
         yield one

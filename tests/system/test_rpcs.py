@@ -218,9 +218,12 @@ async def test_repositories_and_templates(facility: Facility) -> None:
     assert [one.name for one in (await rpc.ListRepos(pb.ListReposRequest())).repos] == [first, str(other)]
     code, details, info = await refused(rpc.AddRepo(pb.AddRepoRequest(name=str(other))))
     assert (code, info.reason) == ("UNKNOWN", "REPOSITORY") and "already present" in details.lower()
+    twice = facility.repository / "workflows" / "twice.yaml"
+    twice.write_text("name: !public twice\ndefaults: {a: !public {}}\nvars: {a: !public {}}\n")
     code, details, _ = await refused(rpc.GetWorkflowTemplates(pb.GetWorkflowTemplatesRequest(repoPattern="0")))
-    assert code == "INVALID_ARGUMENT" and "workflows/bad-yaml.yaml:4" in details
-    (facility.repository / "workflows" / "bad-yaml.yaml").unlink()
+    assert code == "INVALID_ARGUMENT" and "workflows/twice.yaml:3" in details
+    assert details.startswith("cannot query available workflows for 0@: ")
+    twice.unlink()
     templates = (await rpc.GetWorkflowTemplates(pb.GetWorkflowTemplatesRequest(repoPattern="0"))).workflowTemplates
     assert [(one.template, one.description) for one in templates] == [("flow", "A source and a sink on every host")]
     spec = templates[0].varSpecMap["rate_hz"]

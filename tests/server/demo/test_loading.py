@@ -11,7 +11,7 @@ from server.config.open import open_configuration
 from server.demo.facility import Facility, prepare
 from server.template.model import LoadedRole, LoadedWorkflow
 from server.workflow.loader import WorkflowLoader
-from server.workflow.repos import Repositories
+from server.workflow.register import Repositories
 
 Load = Callable[..., Awaitable[LoadedWorkflow]]
 
@@ -28,12 +28,15 @@ async def load(facility: Facility) -> AsyncIterator[Load]:
         f"file://{facility.configuration}", deadline_s=10, framework_id="local-test"
     )
     repositories = await Repositories.open(
-        str(facility.repository),
-        "master",
+        facility.state,
+        default_repo=str(facility.repository),
+        global_default_revision="master",
         get=lambda key: configuration.runtime_get("aliecs", key),
         put=lambda key, value: configuration.runtime_put("aliecs", key, value),
     )
-    loader = WorkflowLoader(configuration=f"file://{facility.configuration}", instance="test", deadline_s=30)
+    loader = WorkflowLoader(
+        configuration=f"file://{facility.configuration}", instance="test", deadline_s=30, repositories=repositories
+    )
     await loader.start()
 
     async def run(expression: str = "readout-demo", **user_vars: str) -> LoadedWorkflow:

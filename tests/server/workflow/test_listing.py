@@ -6,19 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from server.api.errors import CoreError
-from server.workflow.listing import TemplateListing, VariableSpec, list_templates
+from server.workflow.listing import TemplateListing, VariableSpec, list_folder, list_text
 
 
 def listed(folder: Path, *, every: bool = False, **workflows: str) -> list[TemplateListing]:
     (folder / "workflows").mkdir(exist_ok=True)
     for name, text in workflows.items():
         (folder / "workflows" / f"{name}.yaml").write_text(text)
-    return list(list_templates(folder, "repo", "local", every=every))
+    return [one for one in list_folder(folder) if one.public or every]
 
 
 def specs(folder: Path, text: str) -> dict[str, VariableSpec]:
     (only,) = listed(folder, w=text)
+    assert only.problem is None
     return only.variables
 
 
@@ -74,6 +74,29 @@ def test_a_specification_that_cannot_be_read_is_left_out(tmp_path: Path) -> None
     assert set(found) == {"c"}
 
 
-def test_a_variable_that_is_declared_twice_fails_the_listing(tmp_path: Path) -> None:
-    with pytest.raises(CoreError, match="declared twice"):
-        listed(tmp_path, w="name: !public w\ndefaults: {a: !public {}}\nroles: [{vars: {a: !public {}}}]")
+@pytest.mark.parametrize(
+    "rest", ["defaults: {a: !public {}}\nroles: [{vars: {a: !public {}}}]", "vars: {a: !public {}, a: !public {}}"]
+)
+def test_a_variable_that_is_declared_twice_is_a_problem_of_the_whole_listing(tmp_path: Path, rest: str) -> None:
+    (one,) = listed(tmp_path, w=f"name: !public w\n{rest}")
+    assert one.problem is not None
+    assert one.problem.is_fatal and one.public
+    assert "workflows/w.yaml:" in one.problem.message and "declared twice" in one.problem.message
+
+
+def test_what_is_merged_in_is_declared_once(tmp_path: Path) -> None:
+    text = "name: !public w\ndefaults: &all {a: !public {value: 1}}\nroles: [{defaults: {<<: *all}}]"
+    assert set(specs(tmp_path, text)) == {"a"}
+
+
+def test_a_file_that_is_no_template_is_a_problem_of_its_own(tmp_path: Path) -> None:
+    found = listed(tmp_path, every=True, bad="name: [", good="name: good", scalar="text")
+    assert [(one.template, one.problem is None) for one in found] == [("bad", False), ("good", True), ("scalar", False)]
+    assert found[0].problem is not None and not found[0].problem.is_fatal
+    assert "workflows/bad.yaml:" in found[0].problem.message
+
+
+def test_a_text_is_read_like_a_file(tmp_path: Path) -> None:
+    text = "name: !public w\ndefaults: {a: !public {}}"
+    assert [list_text("w", text)] == listed(tmp_path, w=text)
+    assert list_text("w", "a: [").problem is not None

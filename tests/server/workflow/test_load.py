@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -498,22 +496,6 @@ def test_no_text_breaks_the_loader(repository: Repository, text: str) -> None:
     (repository.folder / "workflows" / "w.yaml").write_bytes(text.encode())
     with pytest.raises(CoreError):
         repository.load()
-
-
-# ---- revisions -------------------------------------------------------------------------------------
-
-
-def test_the_hash_of_a_work_tree_is_its_commit_and_else_one_of_its_content(repository: Repository) -> None:
-    before = repository.repositories.renewed().hashes[str(repository.folder)]
-    repository.workflow("name: w\nroles: []")
-    after = repository.repositories.renewed().hashes[str(repository.folder)]
-    assert before != after == repository.repositories.renewed().hashes[str(repository.folder)]
-    environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
-    git = ("git", "-C", str(repository.folder), "-c", "user.name=t", "-c", "user.email=t@example.org")
-    for command in (("init", "-q"), ("add", "."), ("commit", "-q", "-m", "one")):
-        subprocess.run((*git, *command), check=True, env=environment)
-    head = subprocess.run((*git, "rev-parse", "HEAD"), check=True, env=environment, capture_output=True, text=True)
-    assert repository.repositories.renewed().hashes[str(repository.folder)] == head.stdout.strip()
 
 
 # ---- all errors at once ------------------------------------------------------------------------------

@@ -136,32 +136,6 @@ async def test_nothing_is_left_after_close(loader: WorkflowLoader) -> None:
     assert not is_there(pid)
 
 
-async def test_templates_are_listed_with_the_store_s_values(loader: WorkflowLoader, repos: RepositorySet) -> None:
-    async def listed(repo: str = "*", revision: str = "") -> list[tuple[str, str]]:
-        listings = await loader.templates(
-            repos, repo_pattern=repo, revision_pattern=revision, all_branches=False, all_tags=False, all_workflows=False,
-            vars={"rate": "9"},
-        )  # fmt: skip
-        return [(listing.template, listing.variables["rate"].default) for listing in listings]
-
-    assert await listed() == [("w", "9")]
-    assert await listed("0", "loc*") == [("w", "9")]
-    assert await listed("nothing*") == []
-    assert await listed(revision="v1") == []
-    with pytest.raises(CoreError):
-        await listed("7")
-    with pytest.raises(CoreError):
-        await loader.templates(
-            repos,
-            repo_pattern="",
-            revision_pattern="*",
-            all_branches=True,
-            all_tags=False,
-            all_workflows=False,
-            vars={},
-        )
-
-
 def huge() -> str:
     """Return hosts that take seconds to load."""
     return json.dumps([f"flp{n}" for n in range(50_000)])

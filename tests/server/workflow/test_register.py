@@ -7,14 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from server.api.errors import CoreError, Reason
-from server.workflow.repos import LOCAL, Repositories, identify
+from server.api.errors import CoreError
+from server.workflow.register import Repositories
+from server.workflow.repos import LOCAL
 
 
 class Store:
-    """Runtime entries in memory."""
+    """Runtime entries in memory, and the folder of the core."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.entries: dict[str, str] = {}
 
     async def get(self, key: str) -> str | None:
@@ -25,8 +27,8 @@ class Store:
 
 
 @pytest.fixture
-def store() -> Store:
-    return Store()
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "core")
 
 
 @pytest.fixture
@@ -37,7 +39,9 @@ def folders(tmp_path: Path) -> list[str]:
 
 
 async def opened(store: Store, default: str = "") -> Repositories:
-    return await Repositories.open(default, "master", get=store.get, put=store.put)
+    return await Repositories.open(
+        store.folder, default_repo=default, global_default_revision="master", get=store.get, put=store.put
+    )
 
 
 def is_folder(path: str) -> bool:
@@ -66,15 +70,6 @@ async def test_a_repository_is_added_once(store: Store, folders: list[str]) -> N
     repositories = await opened(store, folders[0])
     with pytest.raises(CoreError, match="Repo already present"):
         await repositories.add(folders[0] + "/", "")
-
-
-@pytest.mark.parametrize(
-    "name", ["github.com/Org/Repo", "host:/path/repo", "https://github.com/Org/Repo", "relative/path"]
-)
-async def test_only_local_repositories_are_taken(store: Store, name: str) -> None:
-    with pytest.raises(CoreError) as caught:
-        await (await opened(store)).add(name, "")
-    assert caught.value.reason is Reason.REPOSITORY
 
 
 async def test_a_folder_without_workflows_is_no_repository(store: Store, tmp_path: Path) -> None:
@@ -124,13 +119,11 @@ async def test_a_revision_that_is_not_there_is_answered_by_those_that_are(store:
     assert await repositories.set_default_revision(9, "v1")
 
 
-async def test_refreshing_reads_the_content_anew(store: Store, folders: list[str]) -> None:
+async def test_a_local_repository_is_read_as_it_is_at_the_moment(store: Store, folders: list[str]) -> None:
     repositories = await opened(store, folders[0])
-    before = repositories.describe().hashes
-    (Path(folders[0]) / "workflows" / "new.yaml").write_text("name: new")
-    await repositories.refresh(-1)
-    assert repositories.describe().hashes != before
-
-
-def test_the_identifier_of_a_task_class_is_cut_to_its_repository() -> None:
-    assert identify("/a/b/tasks/x") == identify("/a/b/") == identify("/a/b@local") == "/a/b"
+    with repositories.lease() as fetch:
+        before = await fetch(folders[0], "")
+        (Path(folders[0]) / "workflows" / "new.yaml").write_text("name: new")
+        after = await fetch(folders[0], LOCAL)
+    assert before.hash != after.hash
+    assert before.folder == after.folder == folders[0]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from server.environment.globs import GlobError, path_matcher
+from server.globs import GlobError, path_matcher
 
 
 @pytest.mark.parametrize(

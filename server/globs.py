@@ -1,4 +1,6 @@
-"""Globs over role paths: ``*`` and ``?`` stay within a name, ``**`` crosses dots; sets and alternatives (core.md 2.1.3)."""
+"""Globs with sets and alternatives. Over role paths ``*`` and ``?`` stay within a name and ``**`` crosses dots (core.md 2.1.3);
+over names of repositories and revisions ``*`` crosses everything (workflows-config.md 8.3).
+"""
 
 from __future__ import annotations
 
@@ -16,6 +18,19 @@ def path_matcher(pattern: str) -> Callable[[str], bool]:
     Raises:
         GlobError: a bracket or brace is not closed, or a set is empty.
     """
+    return _matcher(pattern, r"[^.]", r"(?!\.)")
+
+
+def name_matcher(pattern: str) -> Callable[[str], bool]:
+    """Return a test for names without parts; an empty pattern matches nothing.
+
+    Raises:
+        GlobError: a bracket or brace is not closed, or a set is empty.
+    """
+    return _matcher(pattern, ".", "")
+
+
+def _matcher(pattern: str, any_char: str, before_set: str) -> Callable[[str], bool]:
     if not pattern:
         return lambda path: False
     expression, at = [], 0
@@ -26,15 +41,15 @@ def path_matcher(pattern: str) -> Callable[[str], bool]:
         if char == "*":
             double = pattern[at : at + 1] == "*"
             at += double
-            expression.append(".*" if double else r"[^.]*")
+            expression.append(".*" if double else f"{any_char}*")
         elif char == "?":
-            expression.append(r"[^.]")
+            expression.append(any_char)
         elif char == "[":
             end = pattern.find("]", at + 1)
             if end < 0:
                 raise GlobError("'[' is not closed")
             body = pattern[at:end]
-            expression.append(_set(body))
+            expression.append(before_set + _set(body))
             at = end + 1
         elif char == "{":
             braces += 1
@@ -61,7 +76,7 @@ def path_matcher(pattern: str) -> Callable[[str], bool]:
 
 
 def _set(body: str) -> str:
-    """Return the regular expression of ``[body]``: characters and ranges, negated by ``!`` or ``^``; none of them is a dot.
+    """Return the regular expression of ``[body]``: characters and ranges, negated by ``!`` or ``^``.
 
     Raises:
         GlobError: a range runs backwards.
@@ -80,4 +95,4 @@ def _set(body: str) -> str:
             left = left[1:]
     if not items:
         raise GlobError("a set is empty")
-    return f"(?!\\.)[{'^' if negated else ''}{''.join(items)}]"
+    return f"[{'^' if negated else ''}{''.join(items)}]"
