@@ -98,7 +98,7 @@ class ConsulKv:
             return kv.get(prefix, keys=True, index=index, wait=wait)
 
         found, _ = self._ask(f"watch {prefix}", question, is_write=False, attempts=1, deadline_s=until_s)
-        return int(found)
+        return max(int(found), 1)  # with 0 Consul would not wait
 
     def put(self, key: str, text: str, *, index: int | None = None, flags: int | None = None) -> bool:
         """Set a key's text; tell whether it was set.
@@ -155,7 +155,8 @@ class ConsulKv:
             message = f"{self.uri} refused to {what}: the text is longer than Consul takes"
             return ConfigError(f"{message}: {text}", hint="split it into several entries")
         if isinstance(error, consul.base.ClientError | consul.base.BadRequest | consul.ACLDisabled):
-            return ConfigError(f"{self.uri} refused to {what}: {text}")
+            hint = "does a name have characters that Consul does not print?" if text == "400" else ""
+            return ConfigError(f"{self.uri} refused to {what}: {text}", hint=hint)
         if "No cluster leader" in text:
             message = f"{self.uri} has no leader, asked to {what}"
             return LinkError(message, hint="its servers are electing one, or too few of them are running")

@@ -46,18 +46,22 @@ class ConsulWatch:
 
     def _follow(self) -> None:
         index: int | None = None
+        is_lost = False
         while not self._over.is_set():
             try:
                 found = self._kv.next_index(self._prefix, index)
             except AliecsError as error:
                 if self._over.is_set():
                     return
-                if index is not None:
+                if not is_lost:
                     log.warning("watch lost store=%s folder=%s error=%s", self._kv.uri, self._prefix, error.message)
                     self._changed()  # what happens from now on cannot be told
-                index = None
+                index, is_lost = None, True
                 self._over.wait(self._retry_s)
                 continue
+            if is_lost:
+                log.info("watch back store=%s folder=%s", self._kv.uri, self._prefix)
+                is_lost = False
             if found != index and not self._over.is_set():
                 self._changed()
             index = found if index is None or found >= index else None  # a restored Consul counts anew

@@ -11,7 +11,7 @@ import fcntl
 import os
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -123,8 +123,8 @@ class _Held:
             status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns,
         )  # fmt: skip
 
-    def __del__(self) -> None:
-        os.close(self._descriptor)
+    def __del__(self, close: Callable[[int], None] = os.close) -> None:
+        close(self._descriptor)  # a default, because at the end of the process no module may be left
 
 
 def _unusable(path: Path, what: str, error: OSError) -> ConfigError:

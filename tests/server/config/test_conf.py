@@ -13,10 +13,13 @@ from pathlib import Path
 import pytest
 import yaml
 from consul_agent import ConsulAgent
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from server.config.open import open_store
 from server.config.store import Store
 from server.config.transfer import Plan, content
+from server.config.tree import Folder, SnapshotStore
 from server.config.verb import default_uri, run
 
 ODD = {
@@ -145,6 +148,29 @@ def test_a_migration_there_and_back_changes_nothing(consul_agent: ConsulAgent, s
     assert said("migrate", first, consul_agent.uri) == (0, f"0 keys to write to {consul_agent.uri}\n", "")
 
 
+NAMES = st.text(st.characters(max_codepoint=0x24F, exclude_characters="/"), min_size=1, max_size=6).filter(
+    lambda name: name.isprintable() and name not in (".", "..")
+)
+TEXTS = st.binary(max_size=20).map(lambda data: data.decode("utf-8", "surrogateescape"))
+TREES = st.dictionaries(
+    NAMES, st.recursive(TEXTS, lambda deeper: st.dictionaries(NAMES, deeper, max_size=3)), min_size=1, max_size=3
+)
+
+
+@given(TREES)
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_tree_comes_back_from_consul_and_from_both_forms_of_a_file(
+    consul_agent: ConsulAgent, tmp_path_factory: pytest.TempPathFactory, tree: Folder
+) -> None:
+    consul_agent.clear()
+    folder = tmp_path_factory.mktemp("trees")
+    wanted = content(SnapshotStore("", {"o2": tree}))
+    for uri in (consul_agent.uri, f"file://{folder}/c.yaml", f"file://{folder}/c.json"):
+        with stored(uri) as store:
+            assert Plan.of(wanted, content(store)).carry_out(store) == []
+        assert of(uri) == wanted
+
+
 def test_nothing_is_written_without_a_confirmation_or_in_a_dry_run(uri: str, said: Said, tmp_path: Path) -> None:
     target = f"file://{tmp_path}/target.yaml"
     code, out, err = said("migrate", uri, target)
@@ -267,5 +293,5 @@ def test_a_payload_is_imported_from_the_input(tmp_path: Path) -> None:
     program = "import sys; from server.config.verb import run; sys.exit(run(sys.argv[1:]))"
     words = ["import", "qc", "piped", "-", "--uri", uri, "--yes"]
     done = subprocess.run([sys.executable, "-c", program, *words], input=b"piped\xff", capture_output=True, timeout=30)
-    assert done.returncode == 0
+    assert (done.returncode, done.stderr) == (0, b"")
     assert of(uri)["o2/components/qc/ANY/any/piped"] == "piped\udcff"
