@@ -328,8 +328,12 @@ class ControlService(o2control_pb2_grpc.ControlServicer):
         return pb.RemoveRepoReply(newDefaultRepo=default, timestamp=timestamp_ms())
 
     async def RefreshRepos(self, request: pb.RefreshReposRequest, context: Context) -> pb.Empty:
-        await answer(context, self._core.detached(self._core.repositories.refresh(request.index)))
+        await answer(context, self._core.detached(self._refresh(request.index)))
         return pb.Empty()
+
+    async def _refresh(self, index: int) -> None:
+        await self._core.repositories.refresh(index)
+        await self._core.loader.forget_generated()  # as AliECS does, which keeps it in the clone
 
     async def SetDefaultRepo(self, request: pb.SetDefaultRepoRequest, context: Context) -> pb.Empty:
         await answer(context, self._core.repositories.set_default(request.index))

@@ -7,32 +7,43 @@ AliECS lets it do so inside the clone of the repository; here it has a folder of
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
+import os
 import re
 import shlex
 import shutil
 import subprocess
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from occ.errors import AliecsError
 from server.template.errors import ExpressionError
 from server.template.services import Services
+from server.workflow.findings import Findings
 from server.workflow.generated import GeneratedTemplates
-from server.workflow.jit import DplCommand, Generate
+from server.workflow.jit import DplCommand
 from server.workflow.payloads import payload_addresses
 from server.workflow.sandbox import End, Outcome, run_confined
 
 log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
 
 PROFILE = "/etc/profile.d/o2.sh"
 """What makes the programs of O² available to a shell."""
 PACKAGES = ("o2-O2", "o2-QualityControl")
 """RPM packages whose versions are part of a name, so that an update makes new templates."""
 VERSIONS_TIMEOUT_S = 10.0
+MIN_SIDE_BY_SIDE = 4
+"""So many commands run at once even where there are fewer processors."""
 SHOWN_LINES = 12
 """Of the output of a command that failed."""
 
@@ -51,19 +62,56 @@ class GenerationSettings(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool = True
 
 
-def open_generator(settings: GenerationSettings, services: Services) -> tuple[Generate, GeneratedTemplates]:
-    """Return what generates, for one load, and where its templates are."""
-    templates = GeneratedTemplates(Path(settings.folder))
-    return Generator(settings, services, templates), templates
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A command whose workflow is not there yet; ``line`` is what bash is told."""
+
+    asked: DplCommand
+    name: str
+    line: str
 
 
 class Generator:
-    """Generates for one load: versions of packages are asked for once."""
+    """Generates for one load: versions of packages are asked for once.
 
-    def __init__(self, settings: GenerationSettings, services: Services, templates: GeneratedTemplates) -> None:
+    Attributes:
+        templates: what was generated.
+    """
+
+    def __init__(self, settings: GenerationSettings, services: Services) -> None:
+        self.templates = GeneratedTemplates(Path(settings.folder))
         self._settings = settings
         self._services = services
-        self._templates = templates
+        self._jobs: dict[str, _Job] | None = None
+        """By name, while commands are gathered instead of run."""
+        self._failed: dict[str, ExpressionError] = {}
+
+    def load(self, load: Callable[[Findings], _T], findings: Callable[[], Findings]) -> _T:
+        """Return what ``load`` does, with the commands that it meets run at once, not one after the other.
+
+        There may be one for each of hundreds of hosts, and they take seconds. If any has to be run, a first load
+        gathers them; where all is there already, that one counts.
+
+        Args:
+            load: loads a workflow with this generator.
+            findings: makes the findings of one load.
+        """
+        jobs = self._jobs = {}
+        first = findings()
+        try:
+            loaded = load(first)
+            if not jobs:
+                return loaded
+        except AliecsError:
+            if not jobs:
+                raise
+            if first.errors is None:  # it ended at the first command: find the others
+                with contextlib.suppress(AliecsError):
+                    load(Findings(errors=[]))
+        finally:
+            self._jobs = None
+        self._generate_all(list(jobs.values()))
+        return load(findings())
 
     def __call__(self, asked: DplCommand) -> str:
         """Return the name of the workflow template of a command; makes it unless it is there. Blocks.
@@ -80,16 +128,37 @@ class Generator:
             raise ExpressionError(f"the {asked.shown}: {error.message}", hint=error.hint) from error
         told = "".join((command, self._versions, environment, *payloads))
         name = f"jit-{hashlib.sha1(told.encode(), usedforsecurity=False).hexdigest()}"
-        if (asked.repository / "workflows" / f"{name}.yaml").is_file() or self._templates.use(name):
+        if (asked.repository / "workflows" / f"{name}.yaml").is_file() or self.templates.use(name):
             return name
+        if name in self._failed:
+            raise self._failed[name]
         self._check_installed(asked)
-        try:
-            with self._templates.making(name) as work:
-                if not self._templates.use(name):  # another process was faster
-                    self._make(asked, name, work, _one_line(command, environment, name))
-        except OSError as error:
-            raise ExpressionError(f"the {asked.shown} cannot be run in {self._templates.folder}: {error}") from error
+        job = _Job(asked, name, _one_line(command, environment, name))
+        if self._jobs is not None:
+            self._jobs[name] = job
+            raise ExpressionError(f"the {asked.shown} is to be run")
+        self._generate(job)
         return name
+
+    def _generate_all(self, jobs: Sequence[_Job]) -> None:
+        """Run commands side by side; what fails is told when its name is asked for."""
+
+        def attempt(job: _Job) -> None:
+            try:
+                self._generate(job)
+            except ExpressionError as error:
+                self._failed[job.name] = error
+
+        with ThreadPoolExecutor(min(len(jobs), max(MIN_SIDE_BY_SIDE, os.cpu_count() or 1))) as pool:
+            list(pool.map(attempt, jobs))
+
+    def _generate(self, job: _Job) -> None:
+        try:
+            with self.templates.making(job.name) as work:
+                if not self.templates.use(job.name):  # another process was faster
+                    self._make(job.asked, job.name, work, job.line)
+        except OSError as error:
+            raise ExpressionError(f"the {job.asked.shown} cannot be run in {self.templates.folder}: {error}") from error
 
     def _make(self, asked: DplCommand, name: str, work: Path, command: str) -> None:
         log.info("generating a workflow name=%s command=%s repository=%s", name, asked.name, asked.repository)
@@ -106,7 +175,7 @@ class Generator:
         if problem := self._problem(outcome):
             raise ExpressionError(f"the {asked.shown} {problem}{_last_lines(outcome.said)}")
         try:
-            self._templates.accept(name, work)
+            self.templates.accept(name, work)
         except AliecsError as error:
             message = f"the {asked.shown} ran, but {error.message}{_last_lines(outcome.said)}"
             raise ExpressionError(message, hint=error.hint) from error

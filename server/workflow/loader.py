@@ -24,6 +24,7 @@ from server.workflow.repos import RepositorySet, Source, Wanted, unknown_reposit
 from server.workflow.worker import (
     REPLIES,
     Failure,
+    ForgetRequest,
     Listed,
     ListRequest,
     Loaded,
@@ -137,6 +138,14 @@ class WorkflowLoader:
         )
         loaded = await self._load(request)
         return Rehearsed(loaded.workflow, [to_error(one) for one in loaded.errors], loaded.disabled)
+
+    async def forget_generated(self) -> None:
+        """Forget what DPL commands have written; they are run anew when they are named again.
+
+        Raises:
+            CoreError: a load that goes on took too long.
+        """
+        await self._ask(ForgetRequest(), "forgetting what was generated")
 
     async def _load(self, request: LoadRequest) -> Loaded:
         for _ in range(MAX_ADDED):

@@ -21,7 +21,8 @@ from server.template.model import LoadedWorkflow
 from server.template.rehearsal import rehearsed_objects
 from server.template.services import Services
 from server.workflow.findings import Findings
-from server.workflow.generator import GenerationSettings, open_generator
+from server.workflow.generated import GeneratedTemplates
+from server.workflow.generator import GenerationSettings, Generator
 from server.workflow.listing import TemplateListing, list_folder, list_text
 from server.workflow.load import STANDING_OBJECTS, load_workflow
 from server.workflow.repos import Fetch, RepositorySet, Source, Wanted
@@ -50,6 +51,10 @@ class ListRequest(msgspec.Struct, frozen=True, tag="list", kw_only=True):
     """Further ones: a key for each to its name and text."""
 
 
+class ForgetRequest(msgspec.Struct, frozen=True, tag="forget", kw_only=True):
+    """Forget what DPL commands have written, so that they are run anew."""
+
+
 class Failure(msgspec.Struct, frozen=True, tag="failure", kw_only=True):
     """Why it could not be done; the parts of a CoreError."""
 
@@ -75,8 +80,12 @@ class Listed(msgspec.Struct, frozen=True, tag="listed", kw_only=True):
     """By the keys of the request."""
 
 
-Request = LoadRequest | ListRequest
-Reply = Loaded | Listed | Failure | Wanted
+class Done(msgspec.Struct, frozen=True, tag="done", kw_only=True):
+    """It was done."""
+
+
+Request = LoadRequest | ListRequest | ForgetRequest
+Reply = Loaded | Listed | Done | Failure | Wanted
 """Wanted is a question in between: the core answers it by a Source or a Failure, then the reply follows."""
 
 REQUESTS: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
@@ -87,14 +96,27 @@ SOURCES: msgspec.json.Decoder[Source | Failure] = msgspec.json.Decoder(Source | 
 def answer(request: Request, services: Services, fetch: Fetch, generation: GenerationSettings | None = None) -> Reply:
     """Do what is asked; errors are answers."""
     try:
+        if isinstance(request, ForgetRequest):
+            if generation:
+                GeneratedTemplates(Path(generation.folder)).clear()
+            return Done()
         if isinstance(request, ListRequest):
             return Listed(
                 templates=tuple(list_folder(Path(request.folder))) if request.folder else (),
                 texts={key: list_text(name, text) for key, (name, text) in request.texts.items()},
             )
-        generate, generated = open_generator(generation, services) if generation else (None, None)
-        findings = Findings(errors=[], disabled=[]) if request.rehearsal else Findings()
-        rehearsed = rehearsed_objects(services) if request.rehearsal else {}
+        return _load(request, services, fetch, Generator(generation, services) if generation else None)
+    except AliecsError as error:
+        return to_failure(error)
+    except RecursionError:
+        message = "the workflow is nested too deeply"
+        return Failure(reason=Reason.TEMPLATE_BROKEN, message=message, hint="", code="", where={})
+
+
+def _load(request: LoadRequest, services: Services, fetch: Fetch, generator: Generator | None) -> Loaded:
+    rehearsed = rehearsed_objects(services) if request.rehearsal else {}
+
+    def load(findings: Findings) -> Loaded:
         workflow = load_workflow(
             request.expression,
             user_vars=request.user_vars,
@@ -103,18 +125,18 @@ def answer(request: Request, services: Services, fetch: Fetch, generation: Gener
             repositories=request.repositories,
             services=services,
             fetch=fetch,
-            generate=generate,
-            generated=generated,
+            generate=generator,
+            generated=generator.templates if generator else None,
             objects={**STANDING_OBJECTS, **rehearsed},
             findings=findings,
         )
         errors = tuple(map(to_failure, findings.errors or ()))
         return Loaded(workflow=workflow, errors=errors, disabled=tuple(findings.disabled or ()))
-    except AliecsError as error:
-        return to_failure(error)
-    except RecursionError:
-        message = "the workflow is nested too deeply"
-        return Failure(reason=Reason.TEMPLATE_BROKEN, message=message, hint="", code="", where={})
+
+    def findings() -> Findings:
+        return Findings(errors=[], disabled=[]) if request.rehearsal else Findings()
+
+    return generator.load(load, findings) if generator else load(findings())
 
 
 def to_failure(error: AliecsError) -> Failure:

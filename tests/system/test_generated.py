@@ -11,6 +11,8 @@ import grpc
 import pytest
 from facility import Facility
 
+from server.api import o2control_pb2 as pb
+
 WORKFLOW = """\
 name: !public processing
 description: !public a chain that writes itself down
@@ -53,6 +55,10 @@ async def test_an_environment_of_generated_tasks_is_configured(tmp_path: Path, r
         assert (await facility.ask(made.id, "START_ACTIVITY")).state == "RUNNING"
         assert (await facility.ask(made.id, "STOP_ACTIVITY")).state == "CONFIGURED"
         await facility.destroy(made.id)
+        await facility.control.RefreshRepos(pb.RefreshReposRequest(index=-1), timeout=20)
+        assert [path.name for path in (tmp_path / "state" / "generated").glob("jit-*")] == []
+        code, _ = await facility.aliecs("env", "plan", "processing", "--hosts", "flp001")
+        assert code == 0
     assert [path.name[:4] for path in (tmp_path / "state" / "generated").glob("jit-*")] == ["jit-"]
     assert [path.name for path in (repository / "workflows").iterdir()] == ["processing.yaml"]
 

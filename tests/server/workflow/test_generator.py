@@ -20,8 +20,9 @@ from server.api.errors import CoreError
 from server.template.errors import ExpressionError
 from server.template.model import LoadedWorkflow
 from server.template.render import names_in, render
+from server.workflow.findings import Findings
 from server.workflow.generated import KEEP_S, GeneratedTemplates
-from server.workflow.generator import GenerationSettings, open_generator
+from server.workflow.generator import GenerationSettings, Generator
 from server.workflow.jit import DplCommand
 from server.workflow.load import load_workflow
 from server.workflow.payloads import payload_addresses
@@ -71,8 +72,7 @@ class Machine:
         )
 
     def generate(self, text: str, name: str = "its", **variables: str) -> str:
-        generate, _ = open_generator(self.settings, self.services)
-        return generate(DplCommand(text, name, variables, self.repository))
+        return Generator(self.settings, self.services)(DplCommand(text, name, variables, self.repository))
 
     def refused(self, text: str, **variables: str) -> ExpressionError:
         with pytest.raises(ExpressionError) as caught:
@@ -89,17 +89,22 @@ class Machine:
 
     def load(self, template: str, **user_vars: str) -> LoadedWorkflow:
         (self.repository / "workflows" / "w.yaml").write_text(template)
-        generate, generated = open_generator(self.settings, self.services)
-        return load_workflow(
-            "w",
-            user_vars=user_vars,
-            defaults={},
-            vars={},
-            repositories=RepositorySet(hashes={str(self.repository): "abc"}, default=str(self.repository)),
-            services=self.services,
-            generate=generate,
-            generated=generated,
-        )
+        generator = Generator(self.settings, self.services)
+
+        def load(findings: Findings) -> LoadedWorkflow:
+            return load_workflow(
+                "w",
+                user_vars=user_vars,
+                defaults={},
+                vars={},
+                repositories=RepositorySet(hashes={str(self.repository): "abc"}, default=str(self.repository)),
+                services=self.services,
+                generate=generator,
+                generated=generator.templates,
+                findings=findings,
+            )
+
+        return generator.load(load, Findings)
 
 
 @pytest.fixture
@@ -166,6 +171,55 @@ def test_variables_for_the_generator_are_exported_and_lines_are_joined(machine: 
     assert "exit code 3" in error.message
 
 
+# ---- many at once ----------------------------------------------------------------------------------------
+
+
+def test_the_commands_of_one_workflow_run_side_by_side(machine: Machine, tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)  # whoever opens it waits for the other
+    (machine.repository / "jit" / "one").write_text(f"echo go > {fifo} && o2-fake --devices one")
+    (machine.repository / "jit" / "two").write_text(f"cat {fifo} && o2-fake --devices two --count {machine.runs}")
+    text = """
+name: w
+roles:
+  - {name: a, include: "{{ dpl.GenerateFromUri('one') }}"}
+  - {name: b, include: "{{ dpl.GenerateFromUri('two') }}"}
+  - {name: c, include: "{{ dpl.GenerateFromUri('two') }}"}
+"""
+    workflow = machine.load(text)
+    assert [role.roles[0].name for role in workflow.root.roles] == ["one", "two", "two"]
+    assert machine.counted() == 1
+    assert machine.load(text) == workflow
+    assert machine.counted() == 1
+
+
+def test_of_commands_side_by_side_the_first_that_fails_is_told_and_the_others_are_kept(machine: Machine) -> None:
+    (machine.repository / "jit" / "good").write_text(f"o2-fake --count {machine.runs}")
+    (machine.repository / "jit" / "bad").write_text(f"o2-fake --count {machine.runs} --do fail")
+    text = """
+name: w
+roles:
+  - {name: a, include: "{{ dpl.GenerateFromUri('bad') }}"}
+  - {name: b, include: "{{ dpl.GenerateFromUri('good') }}"}
+"""
+    with pytest.raises(CoreError, match=r"role w\.a: the DPL command bad failed with exit code 3"):
+        machine.load(text)
+    assert machine.counted() == 2
+    assert len(machine.left()) == 1
+
+
+def test_an_error_elsewhere_is_told_although_commands_were_run(machine: Machine) -> None:
+    (machine.repository / "jit" / "good").write_text("o2-fake")
+    text = """
+name: w
+roles:
+  - {name: a, include: "{{ dpl.GenerateFromUri('good') }}"}
+  - {name: '{{ nobody }}', roles: [{name: t, task: {load: x}}]}
+"""
+    with pytest.raises(CoreError, match="unknown name nobody"):
+        machine.load(text)
+
+
 # ---- reuse -------------------------------------------------------------------------------------------
 
 
@@ -203,11 +257,10 @@ def test_two_processes_that_want_the_same_workflow_run_its_command_once(machine:
     os.mkfifo(fifo)
     code = (
         "import sys, msgspec; from pathlib import Path; from golden_workflows import RecordedServices\n"
-        "from server.workflow.generator import GenerationSettings, open_generator\n"
+        "from server.workflow.generator import GenerationSettings, Generator\n"
         "from server.workflow.jit import DplCommand\n"
         "settings = msgspec.json.decode(sys.argv[1], type=GenerationSettings)\n"
-        "generate, _ = open_generator(settings, RecordedServices({}, {}))\n"
-        "print(generate(DplCommand(sys.argv[2], 'its', {}, Path(sys.argv[3]))))"
+        "print(Generator(settings, RecordedServices({}, {}))(DplCommand(sys.argv[2], 'its', {}, Path(sys.argv[3]))))"
     )
     command = f"o2-fake --count {machine.runs} --wait {fifo}"
     environment = dict(os.environ) | {"PYTHONPATH": os.pathsep.join(sys.path)}
