@@ -105,6 +105,7 @@ def test_names_are_set_for_what_follows_or_for_a_body(template: str, result: str
         ("{% now '2006-01-02T15:04:05.000Z07:00' fake %}", "2014-02-05T18:31:45.000Z"),
         ("{% now 'Mon Monday Jan January 1 _2 2 3 4 5 06 PM pm MST -0700 -07:00 002 __2 _2006 x' fake %}",
          "Wed Wednesday Feb February 2  5 5 6 31 45 14 PM pm UTC +0000 +00:00 036  36 _2014 x"),
+        ("{% now 'Janu Mond .x 150405 1.0' fake %}", "Janu Mond .x 183145 2.0"),
         ("{% now '15h' %}", None),
     ],
 )  # fmt: skip
