@@ -87,6 +87,8 @@ class ConsulStore:
 
     def put_all(self, changes: Sequence[TextChange]) -> list[str]:
         """Set many texts, one by one, each only if it is as expected now; return the keys where it was not."""
+        if not changes:
+            return []
         paths = {self._path(one.key): one for one in changes}
         tops = {path.partition("/")[0] for path in paths}
         there = {item.key: item for item in self._kv.items(tops.pop() if len(tops) == 1 else "")}

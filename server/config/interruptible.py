@@ -12,6 +12,10 @@ from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
 
 
+CONNECTIONS = 32
+"""Kept for later requests; more may be open at once."""
+
+
 class InterruptibleAdapter(HTTPAdapter):
     """Transport of a session over plain HTTP. Safe to use from several threads."""
 
@@ -19,7 +23,7 @@ class InterruptibleAdapter(HTTPAdapter):
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._guard = threading.Lock()
         self._is_over = False
-        super().__init__()
+        super().__init__(pool_maxsize=CONNECTIONS)
 
     def interrupt(self) -> None:
         """End all connections; a request that waits, and every later one, fails as if the other side had hung up."""

@@ -187,7 +187,7 @@ def test_a_json_file_is_read_as_it_is_spelled_and_stays_json(tmp_path: Path) -> 
         ('{"": 1}', r"c\.json: '' is no name of a key"),
         ("[1]", r"c\.json: expected an object, found a list"),
         ("1", r"c\.json: expected an object, found a single value"),
-        ('{"a": 1,\n}', r"c\.json:2:1: "),
+        ('{"a":\n x}', r"c\.json:2:2: Expecting value"),
     ],
 )
 def test_a_json_file_of_something_else_is_refused(tmp_path: Path, text: str, message: str) -> None:
