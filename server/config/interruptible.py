@@ -11,7 +11,6 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
 
-
 CONNECTIONS = 32
 """Kept for later requests; more may be open at once."""
 
