@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from server.config.payload.cursor import Cursor, Nesting
+from server.config.payload.errors import PayloadError
 from server.config.payload.expressions import Expression
 from server.config.payload.frame import Frame, Node, Output, Source, Template
 from server.config.payload.syntax import expression
@@ -106,7 +107,7 @@ class Document:
             self._cursor.advance()
         raise self._missing((end,))
 
-    def _missing(self, ends: Sequence[str]) -> Exception:
+    def _missing(self, ends: Sequence[str]) -> PayloadError:
         return self._cursor.error(f"expected {' or '.join(f'{{% {end} %}}' for end in ends)}")
 
     def _end(self, ends: Sequence[str]) -> Token | None:

@@ -107,8 +107,6 @@ def truncate_words(whole: str, count: int) -> str:
 
 _WORD = re.compile(r"[^< .,;]*[ .,;]?")
 _WORD_ENDS = frozenset(" .,;")
-
-
 _MAX_OPEN = 1000
 
 

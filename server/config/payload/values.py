@@ -98,10 +98,6 @@ def is_function(value: object) -> bool:
     return isinstance(value, (Function, Routine))
 
 
-def is_sliceable(value: object) -> bool:
-    return isinstance(value, (str, list, tuple))
-
-
 def text(value: object) -> str:
     """Return the text that stands for a value; maps and lists show their type only."""
     if isinstance(value, str):

@@ -29,7 +29,6 @@ class If:
 
 def read_if(document: Document, name: Token, arguments: Cursor) -> Node:
     """Read ``{% if a %}…{% elif b %}…{% else %}…{% endif %}``."""
-    branches: list[tuple[Expression, tuple[Node, ...]]] = []
     blocks: list[tuple[Node, ...]] = []
     conditions = [_condition(arguments, "if")]
     while True:
@@ -41,10 +40,9 @@ def read_if(document: Document, name: Token, arguments: Cursor) -> Node:
             body.arguments.end(body.end)
         if body.end == "endif":
             break
-    branches = list(zip(conditions, blocks, strict=False))
     # Of blocks without a condition the first counts, whatever their order was: as the original does.
     otherwise = blocks[len(conditions)] if len(blocks) > len(conditions) else ()
-    return If(tuple(branches), otherwise)
+    return If(tuple(zip(conditions, blocks, strict=False)), otherwise)
 
 
 def _condition(arguments: Cursor, tag: str) -> Expression:

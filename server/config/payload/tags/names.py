@@ -80,25 +80,28 @@ class MacroCall(Routine):
         self.frame = frame
 
     def run(self, arguments: list[object]) -> object:
-        macro, frame = self.macro, self.frame
+        macro = self.macro
         if len(arguments) > len(macro.parameters):
             message = f"macro {macro.name} takes {len(macro.parameters)} arguments, {len(arguments)} are given"
             raise located(macro.token, PayloadError(message))
-        given: dict[str, object] = {
-            name: default.evaluate(frame) if default else None for name, default in macro.parameters
-        }
-        inner = frame.child()
-        inner.private.update(given)
-        for (name, _), value in zip(macro.parameters, arguments, strict=False):
-            inner.private[name] = str(value) if isinstance(value, str) else value
-        budget = frame.run.budget
+        budget = self.frame.run.budget
         try:
             budget.enter(f"macro {macro.name}")
-            return SafeText(captured(macro.nodes, inner))
+            return SafeText(captured(macro.nodes, self._inside(arguments)))
         except PayloadError as error:
             raise located(macro.token, error) from error.__cause__
         finally:
             budget.depth -= 1
+
+    def _inside(self, arguments: list[object]) -> Frame:
+        """Return the frame of the body: defaults, and over them what is given."""
+        parameters = self.macro.parameters
+        defaults = {name: default.evaluate(self.frame) if default else None for name, default in parameters}
+        inner = self.frame.child()
+        inner.private.update(defaults)
+        for (name, _), value in zip(parameters, arguments, strict=False):
+            inner.private[name] = str(value) if isinstance(value, str) else value
+        return inner
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,6 +18,7 @@ HOSTILE = {
     "a text that doubles": "{% set s = long %}" + "{% set s = s + s %}" * 30,
     "a text joined by itself": "{{ long|make_list|join:long }}",
     "a macro that calls itself": "{% macro m() %}{% if host %}{{ m() }}{% endif %}{% endmacro %}{{ m() }}",
+    "a macro that calls itself for an argument": "{% macro m(a=m()) %}{% endmacro %}{{ m() }}",
     "an include of itself by name": "{% include ('ma' + 'in') %}",
     "brackets in brackets": "{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}",
     "subscripts in subscripts": "{{ " + "a[" * 3000 + "1" + "]" * 3000 + " }}",
