@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import shlex
 import signal
@@ -17,6 +18,8 @@ from pathlib import Path
 
 from server.api.errors import CoreError, Reason
 
+log = logging.getLogger(__name__)
+
 MAX_OUTPUT = 32 * 1024 * 1024
 """Bytes of one answer."""
 MAX_TOLD = 500
@@ -26,7 +29,7 @@ MAX_FILE = 4 * 1024**3
 
 _INHERITED = (
     "PATH", "HOME", "TMPDIR", "SSH_AUTH_SOCK", "http_proxy", "https_proxy", "no_proxy", "HTTPS_PROXY", "NO_PROXY",
-    "ALL_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "LD_LIBRARY_PATH",
+    "ALL_PROXY", "KRB5CCNAME", "SSL_CERT_FILE", "SSL_CERT_DIR", "LD_LIBRARY_PATH",
 )  # fmt: skip
 _CLEAN = {
     "LC_ALL": "C.UTF-8", "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_TERMINAL_PROMPT": "0",
@@ -85,6 +88,8 @@ class Git:
 
     def __init__(self, settings: GitSettings) -> None:
         self._settings = settings
+        if settings.ssh_key and not os.access(settings.ssh_key, os.R_OK):
+            log.warning("the key of setting reposSshKey cannot be read file=%s", settings.ssh_key)
         kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         self._environment = {
             **kept, **_CLEAN, "GIT_SSH_COMMAND": settings.ssh(), "GIT_SSH_VARIANT": "ssh",

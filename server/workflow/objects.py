@@ -12,7 +12,7 @@ from pathlib import Path
 
 from server.api.errors import CoreError, Reason
 from server.workflow.git import Git, GitTimeout
-from server.workflow.revisions import HEADS, REF_FORMAT, REMOTE_HEADS, TAGS, Refs, read_refs
+from server.workflow.revisions import HEADS, REF_FORMAT, REMOTE_HEADS, TAGS, Refs, is_hash, read_refs
 
 MAX_FILES = 10_000
 """In one commit, of the folders that are read."""
@@ -48,6 +48,8 @@ class Objects:
         self.name = name
         self._git = git
         self._branches = (HEADS, REMOTE_HEADS) if is_local else (REMOTE_HEADS,)
+        self._commits: dict[str, str] = {}
+        """By objects that name them, which is for ever."""
 
     async def refs(self) -> Refs:
         """Return branches and tags."""
@@ -58,6 +60,8 @@ class Objects:
 
     async def commit(self, name: str) -> str | None:
         """Return the full hash of the commit that a hash or HEAD names, None if there is none."""
+        if name in self._commits:
+            return self._commits[name]
         if name != "HEAD" and not _HEX.fullmatch(name):
             return None
         try:
@@ -68,7 +72,10 @@ class Objects:
             raise
         except CoreError:
             return None  # that is how it says that there is none
-        return found.decode("ascii").strip()
+        commit = found.decode("ascii").strip()
+        if is_hash(name):
+            self._commits[name] = commit
+        return commit
 
     async def entries(self, commit: str, *folders: str) -> list[Entry]:
         """Return the files and links below some folders; submodules are passed over.

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -101,11 +101,17 @@ class Repositories:
             except CoreError as error:
                 log.warning("repository is passed over name=%s error=%s", address.identifier, error)
         if default := await self._get("default_repo") or self._setting:
-            address = identify(default)
-            if address.identifier not in self._known:
-                repository = await self._enter(address)
-                await self._settle(repository, address.revision or revisions.get(address.identifier, ""), strict=True)
-            self._default = address.identifier
+            try:
+                self._default = await self._restore_default(identify(default), revisions)
+            except CoreError as error:
+                message = f"the default repository {default} cannot be used: {error.message}"
+                raise CoreError(error.reason, message, hint=error.hint) from error
+
+    async def _restore_default(self, address: Address, revisions: Mapping[str, str]) -> str:
+        if address.identifier not in self._known:
+            repository = await self._enter(address)
+            await self._settle(repository, address.revision or revisions.get(address.identifier, ""), strict=True)
+        return address.identifier
 
     # ---- for loads -----------------------------------------------------------------------------
 
@@ -254,6 +260,8 @@ class Repositories:
                 except KeyError:
                     return None  # removed meanwhile
                 except CoreError as error:
+                    if name not in self._known:
+                        return None
                     log.warning("repository cannot be refreshed name=%s error=%s", name, error)
                     return error
 

@@ -75,6 +75,24 @@ async def test_two_environments_use_two_revisions_at_once(facility: Facility) ->
         await facility.destroy(environment.id, allowInRunningState=True, force=True)
 
 
+async def test_the_console_adds_chooses_and_removes(facility: Facility, origins: Path) -> None:
+    Origin(origins, "Org/Other", branch="main").templates(other="theirs")
+    code, told = await facility.aliecs("repo", "add", "git.example/Org/Other", "--yes")
+    assert code == 0 and "a fallback, main, as there is no master" in told
+    code, told = await facility.aliecs("repo", "add", "git.example/Org/Other", "--yes")
+    assert code and "Repo already present: git.example/Org/Other" in told
+    code, told = await facility.aliecs("repo", "default-revision", "0", "nope", "--confirm", "nope")
+    assert code == 5 and f"{FLOWS} has no revision nope\n  next:  it has master, v1" in told
+    code, told = await facility.aliecs("repo", "default-revision", "0", "v*", "--confirm", "v*")
+    assert code == 0 and "v1" in told
+    code, told = await facility.aliecs("repo", "default-revision", "0", "[", "--confirm", "[")
+    assert code and "bad pattern" in told
+    code, told = await facility.aliecs("templ", "ls")
+    assert code == 0 and "[revision] v1" in told and "other  theirs" in told
+    code, told = await facility.aliecs("repo", "rm", "1", "--confirm", "1", "--reason", "no longer needed")
+    assert code == 0 and not (facility.state / "repos" / "git.example" / "Org" / "Other").exists()
+
+
 async def test_a_core_that_is_killed_while_it_clones_starts_again_and_leaves_nothing(
     facility: Facility, origins: Path, server: GitServer
 ) -> None:

@@ -54,6 +54,11 @@ async def test_a_transfer_is_made_over_https_and_ssh_only(origin: Origin, tmp_pa
         assert caught.value.hint == "only https and ssh are"
 
 
+def test_a_key_that_cannot_be_read_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    Git(GitSettings(ssh_key="/nowhere/id"))
+    assert "reposSshKey cannot be read file=/nowhere/id" in caplog.text
+
+
 async def test_an_answer_past_its_limit_is_refused(origin: Origin) -> None:
     with pytest.raises(CoreError, match="said more than 10 bytes"):
         await Git(GitSettings()).ask(origin.bare, "for-each-ref", limit=10)
