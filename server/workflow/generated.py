@@ -54,7 +54,8 @@ class GeneratedTemplates:
         Whoever comes second must look again whether it is there.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(self.folder / f".{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        bucket = name.removeprefix("jit-")[:2]  # a lock for each name would leave as many files behind
+        lock = os.open(self.folder / f".{bucket}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         work = self.folder / f".{name}.work"
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
