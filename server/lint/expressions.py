@@ -79,8 +79,11 @@ def analyse_body(body: str, objects: Mapping[str, object]) -> Analysis:
         shown = " ".join(body.split())[:200]
         return Analysis(faults=(Fault("bad-expression", f"{error.reason} in {{{{ {shown} }}}}", max(error.offset, 0)),))
     walker = _Walker(objects)
-    walker.walk(node, strict=True)
-    faults = walker.faults or list(_compiled(body, node, objects, walker.lets))
+    try:
+        walker.walk(node, strict=True)
+        faults = walker.faults or list(_compiled(body, node, objects, walker.lets))
+    except RecursionError:
+        faults = [Fault("bad-expression", "nested too deeply", 0)]
     return Analysis(tuple(walker.uses), tuple(faults), tuple(walker.literals))
 
 

@@ -158,7 +158,7 @@ class Linter:
             where = error.where
             severity = Severity.ERROR if is_wanted else Severity.INFO
             place = where["file"], int(where["line"]), int(where["column"])
-            missing.add(cause.missing, Need(cause.message, *place, where["role"], severity))
+            missing.add(cause.missing, Need(cause.message, *place, where.get("role", ""), severity))
             return
         if isinstance(cause, ExpressionError):
             rule = "bad-expression"

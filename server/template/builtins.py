@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from server.template.errors import ExpressionError
@@ -16,17 +16,28 @@ from server.template.texts import (
     from_json,
     go_text,
     index_of,
+    joined,
     lower,
     repeat,
     replace,
     split,
-    strings_of,
     text_of,
     to_json,
     trim,
     upper,
 )
-from server.template.values import equal, fetch, is_integer, is_number, render, to_index, type_name, wrap
+from server.template.values import (
+    BUDGET,
+    TOO_MUCH,
+    equal_within,
+    fetch,
+    is_integer,
+    is_number,
+    render,
+    to_index,
+    type_name,
+    wrap,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +69,13 @@ ACCEPTS: dict[str, frozenset[str]] = {
     "m": frozenset({"map"}),
     "c": frozenset({"string", "array", "map"}),
     "l": frozenset({"string", "array"}),
-    "x": frozenset({"string", "int", "float", "bool", "nil", "array", "map"}),
+    "x": frozenset({"string", "int", "float", "bool", "nil", "array", "map", "object"}),
 }
 """Static types by letter of a parameter."""
 
 
 def kind_of(value: object) -> str:
-    """Return the static type that a value would have."""
+    """Return the static type that a value would have; a function or an object has one that no builtin takes."""
     if value is None:
         return "nil"
     if isinstance(value, bool):
@@ -72,7 +83,7 @@ def kind_of(value: object) -> str:
     for kind, name in ((int, "int"), (float, "float"), (str, "string"), (list, "array"), (range, "array")):
         if isinstance(value, kind):
             return name
-    return "map"
+    return "map" if isinstance(value, dict) else "object"
 
 
 def call_builtin(name: str, arguments: Sequence[object]) -> object:
@@ -102,9 +113,8 @@ def _len(value: object) -> int:
 
 
 def _type(value: object) -> str:
-    return {"int": "int", "float": "float", "bool": "bool", "string": "string", "array": "array", "nil": "nil"}.get(
-        kind_of(value), "map"
-    )
+    kind = kind_of(value)
+    return "map" if kind == "object" else kind
 
 
 def _int(value: object) -> int:
@@ -216,13 +226,14 @@ def _uniq(arguments: Sequence[object]) -> object:
     items = arguments[0]
     assert isinstance(items, (list, range))
     found: list[object] = []
-    seen: set[str] = set()
+    seen: set[object] = set()
+    room = [BUDGET]
     for item in items:
-        if isinstance(item, str):
+        if isinstance(item, str) or is_number(item):
             if item in seen:
                 continue
             seen.add(item)
-        elif any(equal(item, other) for other in found):
+        elif any(equal_within(item, other, room) for other in found):
             continue
         found.append(item)
     return found
@@ -232,6 +243,8 @@ def _concat(arguments: Sequence[object]) -> object:
     found: list[object] = []
     for items in arguments:
         assert isinstance(items, (list, range))
+        if len(found) + len(items) > BUDGET:
+            raise ExpressionError(TOO_MUCH)
         found.extend(items)
     return found
 
@@ -239,8 +252,19 @@ def _concat(arguments: Sequence[object]) -> object:
 def _flatten(items: object) -> list[object]:
     assert isinstance(items, (list, range))
     found: list[object] = []
-    for item in items:
-        found.extend(_flatten(item) if isinstance(item, (list, range)) else [item])
+    pending: list[Iterator[object]] = [iter(items)]
+    steps = 0
+    while pending:
+        for item in pending[-1]:
+            steps += 1
+            if steps > BUDGET:
+                raise ExpressionError(TOO_MUCH)
+            if isinstance(item, (list, range)):
+                pending.append(iter(item))
+                break
+            found.append(item)
+        else:
+            pending.pop()
     return found
 
 
@@ -314,7 +338,7 @@ FUNCTIONS: dict[str, BuiltinFunction] = {
     "splitAfter": _one("ssi", "strings", lambda a: split(a, keep=True), least=2),
     "replace": _one("sssi", "string", replace, least=3),
     "repeat": _one("si", "string", repeat),
-    "join": _one("as", "string", lambda a: (text_of(a[1]) if len(a) > 1 else "").join(strings_of(a[0])), least=1),
+    "join": _one("as", "string", joined, least=1),
     "indexOf": _one("ss", "int", lambda a: index_of(text_of(a[0]), text_of(a[1]), last=False)),
     "lastIndexOf": _one("ss", "int", lambda a: index_of(text_of(a[0]), text_of(a[1]), last=True)),
     "hasPrefix": _one("ss", "bool", lambda a: text_of(a[0]).startswith(text_of(a[1]))),

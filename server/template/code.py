@@ -45,7 +45,9 @@ def row(first: Run, steps: list[tuple[str, Run, int]]) -> Run:
         for work, run, at in works:
             other = run(frame)
             try:
+                frame.weigh(other)
                 value = work(value, other)
+                frame.weigh(value)
             except ExpressionError as error:
                 if error.offset < 0 and not error.expression:
                     error.offset = at

@@ -176,6 +176,7 @@ class _Compiler:
             value = get(frame)
             if value is None and optional:
                 raise NilBaseError
+            frame.weigh(value)
             return fetch(value, look(frame))
 
         return Code(kind, placed(at, run))
@@ -234,7 +235,7 @@ class _Compiler:
         arguments = self._unchecked(node.arguments)
 
         def run(frame: Frame) -> object:
-            return call_member(callee.run(frame), [one(frame) for one in arguments], frame.scope)
+            return call_member(callee.run(frame), _weighed(arguments, frame), frame.scope)
 
         return Code(t.ANY, placed(node.at, run))
 
@@ -251,7 +252,7 @@ class _Compiler:
         name = callee.name
 
         def run(frame: Frame) -> object:
-            return call_flat(frame.scope.get(name), [one(frame) for one in arguments], frame.scope)
+            return call_flat(frame.scope.get(name), _weighed(arguments, frame), frame.scope)
 
         return Code(result, placed(node.at, run))
 
@@ -291,8 +292,14 @@ class _Compiler:
             if not code.type.is_any and code.type.kind not in ACCEPTS[function.parameter(index)]:
                 self._refuse(f"invalid argument for {name} (type {code.type})", node.arguments[index].at)
         runs = [code.run for code in codes]
+
+        def run_builtin(frame: Frame) -> object:
+            result = call_builtin(name, _weighed(runs, frame, 8))
+            frame.weigh(result)
+            return result
+
         kind = codes[0].type.item if name in ("first", "last") else t.NAMED[function.result]
-        return Code(kind, placed(node.at, lambda frame: call_builtin(name, [run(frame) for run in runs])))
+        return Code(kind, placed(node.at, run_builtin))
 
     def _predicate(self, node: n.Builtin) -> Code:
         name = node.name
@@ -342,3 +349,11 @@ class _Compiler:
             return codes[0]
         runs = [code.run for code in codes]
         return Code(codes[-1].type, lambda frame: [run(frame) for run in runs][-1])
+
+
+def _weighed(arguments: list[Run], frame: Frame, shift: int = 4) -> list[object]:
+    """Evaluate arguments, and count what a function may have to do with them."""
+    values = [run(frame) for run in arguments]
+    for value in values:
+        frame.weigh(value, shift)
+    return values

@@ -5,6 +5,7 @@ What the nodes mean: server/workflow/templates.py and taskclass.py. A file from 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,11 +67,14 @@ def read(path: Path, repository: Path) -> Place:
             raise CoreError(Reason.TEMPLATE_BROKEN, f"{shown} leads out of its repository", file=shown)
         if resolved.stat().st_size > MAX_BYTES:
             raise CoreError(Reason.TEMPLATE_BROKEN, f"{shown} has more than {MAX_BYTES} bytes", file=shown)
-        text = resolved.read_text(encoding="utf-8")
+        data = resolved.read_bytes()
+        text = data.decode("utf-8")
     except OSError as error:
         raise CoreError(Reason.TEMPLATE_NOT_FOUND, f"{shown}: {error.strerror}", file=shown) from error
     except UnicodeDecodeError as error:
-        raise CoreError(Reason.TEMPLATE_BROKEN, f"{shown} is not UTF-8: {error.reason}", file=shown) from error
+        line = data[: error.start].count(b"\n") + 1
+        message = f"{shown}:{line}:1: the line is not UTF-8: {error.reason}"
+        raise CoreError(Reason.TEMPLATE_BROKEN, message, file=shown, line=str(line), column="1") from error
     return parse(text, shown)
 
 
@@ -89,13 +93,24 @@ def parse(text: str, file: str) -> Place:
             Reason.TEMPLATE_BROKEN, f"{file}:{line}:{column}: bad YAML: {error.problem or error.context}", file=file,
             line=str(line), column=str(column),
         ) from error  # fmt: skip
-    except (yaml.YAMLError, UnicodeError) as error:
-        raise CoreError(Reason.TEMPLATE_BROKEN, f"{file}: bad YAML: {error}", file=file) from error
+    except (yaml.YAMLError, UnicodeError) as error:  # of a character that no YAML text may have
+        wrong = _FORBIDDEN.search(text)
+        before = text[: wrong.start()] if wrong else ""
+        line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+        shown = f"character {wrong[0]!r} is not allowed" if wrong else str(error)
+        raise CoreError(
+            Reason.TEMPLATE_BROKEN,
+            f"{file}:{line}:{column}: bad YAML: {shown}",
+            file=file,
+            line=str(line),
+            column=str(column),
+        ) from error
     if root is None:
         raise CoreError(Reason.TEMPLATE_BROKEN, f"{file} is empty", file=file, line="1")
     return Place(file, root, text)
 
 
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NULL, _MERGE, _TEXT = "tag:yaml.org,2002:null", "tag:yaml.org,2002:merge", "tag:yaml.org,2002:str"
 _PLAIN = {"": _NULL, "~": _NULL, "null": _NULL, "Null": _NULL, "NULL": _NULL, "<<": _MERGE}
@@ -256,7 +271,7 @@ def number(place: Place, node: yaml.Node | None, what: str, default: float) -> f
         return default
     found = text(place, node, what).strip()
     assert node is not None
-    if not _NUMBER.fullmatch(found):
+    if not _NUMBER.fullmatch(found) or not math.isfinite(float(found)):
         place.fail(node, f"{what} must be a number, is {found!r}")
     return float(found)
 

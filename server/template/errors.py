@@ -18,11 +18,11 @@ class ExpressionError(ConfigError):
     def __init__(
         self, reason: str, *, offset: int = -1, expression: str = "", missing: str = "", hint: str = ""
     ) -> None:
-        self.reason = reason
+        self.reason = reason if len(reason) <= _LONGEST else f"{reason[:_LONGEST]}…"
         self.offset = offset
         self.expression = expression
         self.missing = missing
-        super().__init__(f"{reason}{self._place()}", hint=hint)
+        super().__init__(f"{self.reason}{self._place()}", hint=hint)
 
     def _place(self) -> str:
         if not self.expression:
@@ -44,5 +44,7 @@ class ExpressionError(ConfigError):
         return ExpressionError(self.reason, offset=where, expression=expression, missing=self.missing, hint=self.hint)
 
 
+_LONGEST = 2000
+"""Characters of a reason: it may quote what a template says."""
 _SHOWN = 200
 """Characters of an expression that an error shows."""

@@ -16,6 +16,8 @@ class JsonError(ValueError):
     """Text that is not JSON, or a value that JSON cannot say; the message is Go's."""
 
 
+MAX_LENGTH = 2_000_000
+"""Characters that are written: a value may hold the same long text many times."""
 MAX_DEPTH = 200
 """Nesting of arrays and objects that is read."""
 
@@ -58,7 +60,7 @@ def dumps(value: object, *, escape_html: bool = True) -> str:
         JsonError: not a number, infinite, or no JSON value at all.
     """
     parts: list[str] = []
-    _write(value, parts, escape_html)
+    _write(value, parts, escape_html, [MAX_LENGTH])
     return "".join(parts)
 
 
@@ -102,7 +104,10 @@ def _quote(text: str, escape_html: bool) -> str:
     return quoted
 
 
-def _write(value: object, parts: list[str], escape_html: bool) -> None:
+def _write(value: object, parts: list[str], escape_html: bool, room: list[int]) -> None:
+    room[0] -= len(value) if isinstance(value, str) else 4
+    if room[0] < 0:
+        raise JsonError(f"json: more than {MAX_LENGTH} characters")
     if value is None:
         parts.append("null")
     elif value is True or value is False:
@@ -117,14 +122,14 @@ def _write(value: object, parts: list[str], escape_html: bool) -> None:
         parts.append("{")
         for number, key in enumerate(sorted(value)):
             parts.append(("," if number else "") + _quote(str(key), escape_html) + ":")
-            _write(value[key], parts, escape_html)
+            _write(value[key], parts, escape_html, room)
         parts.append("}")
     elif isinstance(value, Sequence):
         parts.append("[")
         for number, item in enumerate(value):
             if number:
                 parts.append(",")
-            _write(item, parts, escape_html)
+            _write(item, parts, escape_html, room)
         parts.append("]")
     else:
         raise JsonError("json: unsupported type: func")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from functools import lru_cache
 
 from server.template.errors import ExpressionError
-from server.template.texts import BUDGET
+from server.template.patterns import compiled, search
 from server.template.values import (
+    BUDGET,
+    TOO_MUCH,
     add,
     compare,
     contains,
@@ -37,24 +37,10 @@ def check_pattern(pattern: str, at: int) -> None:
         ExpressionError: with the place given.
     """
     try:
-        _pattern(pattern)
+        compiled(pattern)
     except ExpressionError as error:
         error.offset = at
         raise
-
-
-@lru_cache(maxsize=256)
-def _pattern(pattern: str) -> re.Pattern[str]:
-    if _FOREIGN.search(pattern):
-        raise ExpressionError(f"invalid regular expression {pattern!r}: look-around and back references do not exist")
-    try:
-        return re.compile(pattern.replace(r"\z", r"\Z"))
-    except re.error as error:
-        raise ExpressionError(f"invalid regular expression {pattern!r}: {error}") from error
-
-
-_FOREIGN = re.compile(r"\(\?(?:<?[=!]|\()|(?<!\\)(?:\\\\)*\\[1-9]")
-"""What Python's expressions have and RE2's do not."""
 
 
 def _strings(name: str, left: object, right: object) -> tuple[str, str]:
@@ -65,7 +51,7 @@ def _strings(name: str, left: object, right: object) -> tuple[str, str]:
 
 def _matches(left: object, right: object) -> object:
     text, pattern = _strings("matches", left, right)
-    return _pattern(pattern).search(text) is not None
+    return search(pattern, text)
 
 
 def _contains(left: object, right: object) -> object:
@@ -86,7 +72,7 @@ def _ends(left: object, right: object) -> object:
 def _span(left: object, right: object) -> object:
     first, last = to_index(left), to_index(right)
     if last - first >= BUDGET:
-        raise ExpressionError("memory budget exceeded")
+        raise ExpressionError(TOO_MUCH)
     return range(first, last + 1) if last >= first else range(0)
 
 

@@ -9,6 +9,7 @@ from server.template.errors import ExpressionError
 from server.template.expr import Expression, expression
 from server.template.functions import UTILITIES
 from server.template.scope import Scope
+from server.template.values import BUDGET
 from server.template.values import render as render_value
 
 OPEN, CLOSE = "{{", "}}"
@@ -48,6 +49,8 @@ def render_in(text: str, scope: Scope) -> str:
             parts.append(render_value(value))
         except ExpressionError as error:
             raise error.at(part.text) from None
+    if sum(map(len, parts)) > BUDGET:
+        raise ExpressionError(f"a text of more than {BUDGET} characters")
     return "".join(parts)
 
 

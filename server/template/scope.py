@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from server.template.errors import ExpressionError
-from server.template.texts import BUDGET
-from server.template.values import is_integer, type_name
+from server.template.values import BUDGET, TOO_MUCH, is_integer, type_name
 
 
 class NilArgument(Enum):
@@ -99,7 +98,15 @@ class Frame:
         """
         self.spent[0] += count
         if self.spent[0] > BUDGET:
-            raise ExpressionError("memory budget exceeded")
+            raise ExpressionError(TOO_MUCH)
+
+    def weigh(self, value: object, shift: int = 6) -> None:
+        """Count the work on a long text or a list, which costs little for each character and more for each element."""
+        if isinstance(value, str):
+            if len(value) >> shift:
+                self.spend(len(value) >> shift)
+        elif isinstance(value, (list, dict)) and len(value) > 15:
+            self.spend(len(value) >> 4)
 
 
 def call_member(function: object, arguments: Sequence[object], scope: Scope) -> object:

@@ -9,6 +9,7 @@ import yaml
 
 from server.template.channels import read_constraints, read_inbound, read_outbound
 from server.template.documents import Place, is_null, mapping, number, sequence, text
+from server.template.gojson import to_integer
 from server.template.model import Command, TaskClass, Wants
 
 MODES = (
@@ -80,10 +81,11 @@ def _ports(place: Place, node: yaml.Node | None) -> tuple[tuple[int, int], ...]:
     ranges = []
     for part in filter(None, (one.strip() for one in text(place, node, "wants.ports").split(","))):
         first, _, last = part.partition("-")
-        if not (first.strip().isdecimal() and (not last or last.strip().isdecimal())):
+        bounds = to_integer(first.strip()), to_integer((last or first).strip())
+        if bounds[0] is None or bounds[1] is None or min(bounds[0], bounds[1]) < 0:
             assert node is not None
-            place.fail(node, f"wants.ports: {part!r} is no port and no range of ports")
-        ranges.append((int(first), int(last or first)))
+            place.fail(node, f"wants.ports: {part[:100]!r} is no port and no range of ports")
+        ranges.append((bounds[0], bounds[1]))
     return tuple(ranges)
 
 

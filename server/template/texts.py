@@ -9,10 +9,7 @@ from collections.abc import Sequence
 
 from server.template import gojson
 from server.template.errors import ExpressionError
-from server.template.values import render, to_index, type_name
-
-BUDGET = 1_000_000
-"""Elements or characters that one value may have: an expression must not take the machine's memory."""
+from server.template.values import BUDGET, TOO_MUCH, to_go, to_index, type_name
 
 
 def strings_of(value: object) -> list[str]:
@@ -21,6 +18,14 @@ def strings_of(value: object) -> list[str]:
         if not isinstance(item, str):
             raise ExpressionError(f"expected an array of strings, found {type_name(item)}")
     return [str(item) for item in value]
+
+
+def joined(arguments: Sequence[object]) -> object:
+    separator = text_of(arguments[1]) if len(arguments) > 1 else ""
+    items = strings_of(arguments[0])
+    if sum(map(len, items)) + len(separator) * len(items) > BUDGET:
+        raise ExpressionError(TOO_MUCH)
+    return separator.join(items)
 
 
 def text_of(value: object) -> str:
@@ -46,7 +51,7 @@ def replace(arguments: Sequence[object]) -> object:
     count = to_index(arguments[3]) if len(arguments) > 3 else -1
     occurrences = text.count(old) if count < 0 else min(text.count(old), count)
     if len(text) + occurrences * max(len(new) - len(old), 0) > BUDGET:
-        raise ExpressionError("memory budget exceeded")
+        raise ExpressionError(TOO_MUCH)
     return text.replace(old, new, count)
 
 
@@ -55,7 +60,7 @@ def repeat(arguments: Sequence[object]) -> object:
     if count < 0:
         raise ExpressionError(f"invalid argument for repeat (expected positive integer, got {count})")
     if len(text) * count > BUDGET:
-        raise ExpressionError("memory budget exceeded")
+        raise ExpressionError(TOO_MUCH)
     return text * count
 
 
@@ -108,6 +113,4 @@ def from_base64(arguments: Sequence[object]) -> object:
 
 def go_text(value: object) -> str:
     """Return Go's ``%v`` of anything: an array in Go style, unlike in a rendered field."""
-    if isinstance(value, list):
-        return f"[{' '.join(go_text(item) for item in value)}]"
-    return render(value)
+    return to_go(value)

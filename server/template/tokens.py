@@ -52,6 +52,8 @@ def tokenize(text: str) -> list[Token]:
     while True:
         match = _SKIP.match(text, at)
         at = match.end() if match else at
+        if text.startswith("/*", at):
+            raise ExpressionError("comment not terminated", offset=at)
         if at >= len(text):
             tokens.append(Token(TokenKind.END, "", len(text)))
             return tokens

@@ -12,6 +12,10 @@ from decimal import Decimal
 from server.template.errors import ExpressionError
 from server.template.gojson import JsonError, dumps
 
+BUDGET = 1_000_000
+"""Elements or characters that one value may have: an expression must not take the machine's memory."""
+TOO_MUCH = "memory budget exceeded"
+
 
 def type_name(value: object) -> str:
     """Return the name of the value's Go type, for messages."""
@@ -60,10 +64,30 @@ def render(value: object) -> str:
             return dumps(value)
         except JsonError as error:
             raise ExpressionError(str(error)) from error
-    return _go(value)
+    return to_go(value)
 
 
-def _go(value: object) -> str:
+def to_go(value: object, room: list[int] | None = None) -> str:
+    """Return Go's ``%v`` of a value.
+
+    Args:
+        room: characters that are left, in a list that is counted down.
+    """
+    room = [BUDGET] if room is None else room
+    if isinstance(value, (list, range)):
+        text = f"[{' '.join([to_go(item, room) for item in value])}]"
+    elif isinstance(value, dict):
+        text = f"map[{' '.join([f'{key}:{to_go(value[key], room)}' for key in sorted(value)])}]"
+    else:
+        text = _scalar(value)
+        room[0] -= len(text)
+    room[0] -= 2
+    if room[0] < 0:
+        raise ExpressionError(TOO_MUCH)
+    return text
+
+
+def _scalar(value: object) -> str:
     if value is None:
         return "<nil>"
     if isinstance(value, bool):
@@ -74,10 +98,6 @@ def _go(value: object) -> str:
         return str(value)
     if isinstance(value, float):
         return format_float(value)
-    if isinstance(value, (list, range)):
-        return f"[{' '.join(_go(item) for item in value)}]"
-    if isinstance(value, dict):
-        return f"map[{' '.join(f'{key}:{_go(value[key])}' for key in sorted(value))}]"
     raise ExpressionError("a function or an object is not a value: expected a text, a number, a bool or a list")
 
 
@@ -106,12 +126,22 @@ _PLAIN_DIGITS = 6
 
 def equal(left: object, right: object) -> bool:
     """Return whether two values are equal: numbers by value, everything else only within its own type."""
+    return equal_within(left, right, [BUDGET])
+
+
+def equal_within(left: object, right: object, room: list[int]) -> bool:
+    """Do as ``equal`` does, counting down the comparisons that are left."""
+    if isinstance(left, str) and isinstance(right, str):
+        return left == right
+    room[0] -= 1
+    if room[0] < 0:
+        raise ExpressionError(TOO_MUCH)
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right
     if isinstance(left, (list, range)) and isinstance(right, (list, range)):
-        return len(left) == len(right) and all(equal(a, b) for a, b in zip(left, right, strict=True))
+        return len(left) == len(right) and all(equal_within(a, b, room) for a, b in zip(left, right, strict=True))
     if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(equal(left[key], right[key]) for key in left)
+        return left.keys() == right.keys() and all(equal_within(left[key], right[key], room) for key in left)
     if is_number(left) and is_number(right):
         return left == right
     return type(left) is type(right) and left == right
@@ -123,6 +153,8 @@ def _no_operator(operator: str, left: object, right: object) -> ExpressionError:
 
 def add(left: object, right: object) -> object:
     if isinstance(left, str) and isinstance(right, str):
+        if len(left) + len(right) > BUDGET:
+            raise ExpressionError(TOO_MUCH)
         return left + right
     return _arithmetic("+", left, right, lambda a, b: a + b)
 
@@ -200,8 +232,13 @@ def contains(needle: object, container: object) -> bool:
     """Return ``needle in container``; nothing is in nil."""
     if container is None:
         return False
-    if isinstance(container, (list, range)):
-        return any(equal(needle, item) for item in container)
+    if isinstance(container, range):
+        if not isinstance(needle, (int, float)) or isinstance(needle, bool) or not math.isfinite(needle):
+            return False
+        return needle == int(needle) and int(needle) in container
+    if isinstance(container, list):
+        room = [BUDGET]
+        return any(equal_within(needle, item, room) for item in container)
     if isinstance(container, dict):
         if needle is not None and not isinstance(needle, str):
             raise ExpressionError(f"cannot use {type_name(needle)} as a key of a map")
@@ -235,7 +272,7 @@ def fetch(container: object, key: object) -> object:
     fields: Mapping[str, object] | None = getattr(container, "expression_fields", None)
     if fields is not None and isinstance(key, str) and key in fields:
         return fields[key]
-    shown = _go(key) if isinstance(key, (str, int, float)) else type_name(key)
+    shown = to_go(key) if isinstance(key, (str, int, float)) else type_name(key)
     raise ExpressionError(f"cannot fetch {shown} from {type_name(container)}")
 
 

@@ -36,6 +36,8 @@ class Findings:
     origins: dict[str, list[Origin]] = field(default_factory=dict)
     """Path of a role to what it was made of, a list because siblings may have one name; only while errors are gathered."""
     roles: int = 0
+    characters: int = 0
+    """Of all rendered texts."""
 
     def remark(self, *remarks: Remark) -> None:
         for remark in remarks if len(self.remarks) < MAX_REMARKS else ():
@@ -51,3 +53,12 @@ class Findings:
             raise error from cause
         error.__cause__ = cause
         self.errors.append(error)
+
+
+def placed(error: CoreError, where: Mapping[str, str]) -> CoreError:
+    """Return the error of something that a role names, with the place of the role if it has none of its own."""
+    if "role" in error.where:
+        return error
+    place = f"{where['file']}:{where['line']}:{where['column']}: role {where['role']}"
+    own = error.where if "line" in error.where else {}
+    return CoreError(error.reason, f"{place}: {error.message}", hint=error.hint, code=error.code, **{**where, **own})

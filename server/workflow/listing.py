@@ -11,6 +11,7 @@ import yaml
 from occ.errors import AliecsError
 from server.api.errors import CoreError
 from server.template.documents import PUBLIC, Place, followed, is_null, mapping, parse, read, sequence, text, walk
+from server.template.gojson import to_integer
 
 TYPES = ("string", "number", "bool", "list", "map")
 WIDGETS = ("editBox", "slider", "listBox", "dropDownBox", "comboBox", "radioButtonBox", "checkBox")
@@ -115,6 +116,14 @@ def read_specs(place: Place) -> dict[str, VariableSpec]:
     return specs
 
 
+def _integer(written: str, least: int, beyond: int) -> int:
+    """Return an integer that fits its field on the wire; raises ValueError."""
+    value = to_integer(written.strip())
+    if value is None or not least <= value < beyond:
+        raise ValueError(written)
+    return value
+
+
 def _read_spec(place: Place, node: yaml.Node, *, is_var: bool) -> VariableSpec | None:
     """Return a specification, None if it cannot be read: the others are shown all the same."""
     try:
@@ -130,10 +139,10 @@ def _read_spec(place: Place, node: yaml.Node, *, is_var: bool) -> VariableSpec |
             widget=widget if widget in WIDGETS else "editBox",
             panel=text(place, keys.get("panel"), "panel"),
             allowed=tuple(text(place, one, "values") for one in values),
-            index=int(text(place, keys.get("index"), "index", "0")),
+            index=_integer(text(place, keys.get("index"), "index", "0"), -(1 << 31), 1 << 31),
             visible_if=text(place, keys.get("visibleif"), "visibleif"),
             enabled_if=text(place, keys.get("enabledif"), "enabledif"),
-            rows=int(text(place, keys.get("rows"), "rows", "0")),
+            rows=_integer(text(place, keys.get("rows"), "rows", "0"), 0, 1 << 32),
             is_var=is_var,
         )
     except (AliecsError, ValueError):

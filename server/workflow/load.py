@@ -28,6 +28,8 @@ from server.workflow.roles import resolve
 from server.workflow.templates import WorkflowTemplate, read_template
 from server.workflow.variables import Lineage
 
+MAX_NAME = 200
+"""Bytes of the name of a template."""
 STANDING_OBJECTS: Mapping[str, object] = {"odc": {"GenerateEPNTopologyFullname": Function((), lambda: "")}}
 """What expressions may name of services that are not loaded (workflows-config.md 6.4)."""
 
@@ -185,14 +187,15 @@ class _Library:
         return task_class
 
     def _read(self, kind: str, what: str, name: str) -> Place:
-        path = self.folder / kind / f"{name}.yaml"
-        if self.shared.generated and (made := self.shared.generated.folder_of(name)) and not path.is_file():
+        is_name = 0 < len(name.encode("utf-8", "replace")) <= MAX_NAME and "/" not in name and "\0" not in name
+        path = self.folder / kind / (f"{name}.yaml" if is_name else "")
+        if is_name and self.shared.generated and (made := self.shared.generated.folder_of(name)) and not path.is_file():
             return read(made / kind / f"{name}.yaml", made)
-        if not name or "/" in name or "\0" in name or not path.is_file():
+        if not is_name or not path.is_file():
             there = [one.stem for one in sorted((self.folder / kind).glob("*.yaml"))]
-            near = difflib.get_close_matches(name, there, 3) or there[:5]
+            near = difflib.get_close_matches(name[:MAX_NAME], there, 3) or there[:5]
             raise CoreError(
-                Reason.TEMPLATE_NOT_FOUND, f"no {what} {name!r} in {self.source.repo}",
+                Reason.TEMPLATE_NOT_FOUND, f"no {what} {name[:MAX_NAME]!r} in {self.source.repo}",
                 hint=f"there are {', '.join(near)}" if near else f"{self.folder / kind} has none",
             )  # fmt: skip
         return read(path, self.folder)

@@ -94,8 +94,13 @@ def _identifier(repo: str) -> str:
 
 def unknown_repository(repo: str, known: list[str]) -> CoreError:
     """Return the error of a template that comes from nowhere."""
+    repo = repo[:_SHOWN]
     near = difflib.get_close_matches(repo, known, 3) or sorted(known)[:5]
     return CoreError(
         Reason.REPOSITORY, f"workflow public info parsing failed: Workflow comes from an unknown repo {repo}",
         hint=f"known are {', '.join(near) or 'none'}",
     )  # fmt: skip
+
+
+_SHOWN = 300
+"""Characters of what somebody took for a repository."""

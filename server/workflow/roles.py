@@ -19,14 +19,16 @@ from server.template.places import locate
 from server.template.remarks import Remark
 from server.template.render import OPEN, render_in
 from server.template.scope import Function, Scope
-from server.workflow.findings import UNKNOWN, Findings, Origin
+from server.workflow.findings import UNKNOWN, Findings, Origin, placed
 from server.workflow.templates import Body, Iteration, RoleTemplate, Section, Text, WorkflowTemplate
 from server.workflow.variables import Lineage, RoleObject, inherit
 
 MAX_DEPTH = 50
 """Roles in one another, includes counted; beyond it a template includes itself."""
-MAX_ROLES = 200_000
+MAX_ROLES = 100_000
 """In one workflow."""
+MAX_CHARACTERS = 100_000_000
+"""Of all rendered texts of one workflow; production has some for each role."""
 
 
 class Library(Protocol):
@@ -182,7 +184,7 @@ class _Resolver:
         try:
             identifier = self.library.task_class(load)
         except CoreError as error:
-            self.findings.fail(_placed(error, where), error)
+            self.findings.fail(placed(error, where), error)
             return None
         self.findings.loads.setdefault(identifier, where)
         return self._loaded(role, own, RoleKind.TASK, traits=traits, load=identifier)
@@ -196,7 +198,7 @@ class _Resolver:
         try:
             template, library = self.library.include(expression)
         except CoreError as error:
-            self.findings.fail(_placed(error, self._where(role.include, own.path)), error)
+            self.findings.fail(placed(error, self._where(role.include, own.path)), error)
             return msgspec.structs.replace(opaque, include=expression)
         self.findings.remark(*template.remarks)
         # The included root has the include role's layers above it, and the same parent.
@@ -332,7 +334,11 @@ class _Resolver:
         if OPEN not in text.value:
             return text.value
         try:
-            return render_in(text.value, scope)
+            rendered = render_in(text.value, scope)
+            self.findings.characters += len(rendered)
+            if self.findings.characters > MAX_CHARACTERS:
+                raise self._broken(text, path, f"the texts of the workflow have more than {MAX_CHARACTERS} characters")
+            return rendered
         except ExpressionError as error:
             reason = Reason.VARIABLE_MISSING if error.missing else Reason.TEMPLATE_BROKEN
             hint = f"give it: -e {error.missing}=…, or define it in the template" if error.missing else error.hint
@@ -355,15 +361,6 @@ class _Resolver:
     def _place(self, text: Text, error: ExpressionError) -> tuple[int, int]:
         """Return line and column of an error in an expression of a text."""
         return locate(self.template.source, text.line, text.column, text.value, error.offset_in(text.value))
-
-
-def _placed(error: CoreError, where: Mapping[str, str]) -> CoreError:
-    """Return the error of something that a role names, with the place of the role if it has none of its own."""
-    if "role" in error.where:
-        return error
-    place = f"{where['file']}:{where['line']}:{where['column']}: role {where['role']}"
-    own = error.where if "line" in error.where else {}
-    return CoreError(error.reason, f"{place}: {error.message}", hint=error.hint, code=error.code, **{**where, **own})
 
 
 def _below(loaded: LoadedRole, include: _Own) -> LoadedRole:

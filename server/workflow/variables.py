@@ -71,7 +71,9 @@ class Lineage:
         """Return the ancestor of a child, 1 being this role; None beyond the root."""
         role: Lineage | None = self
         for _ in range(levels - 1):
-            role = role.parent if role else None
+            if role is None:
+                break
+            role = role.parent
         return RoleObject(role.name, role.path) if levels > 0 and role and role.path else None
 
 
