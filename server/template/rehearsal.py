@@ -7,12 +7,19 @@ from server.template.functions import UTILITIES
 from server.template.scope import Function, NilArgument
 from server.template.services import Services
 
+_DUMP = Function(("string", "string"), lambda text, file: text)
+_UTILITIES = UTILITIES["util"]
+assert isinstance(_UTILITIES, dict)
+
+FILELESS: dict[str, object] = {**UTILITIES, "util": {**_UTILITIES, "Dump": _DUMP}, "Dump": _DUMP}
+"""The utilities, of which ``util.Dump`` only returns its text."""
+
 
 def rehearsed_objects(services: Services) -> dict[str, object]:
     """Return ``runtime`` and ``util`` with functions that only seem to write; what was set is what is got, in here."""
     written: dict[tuple[str, str], str] = {}
-    runtime, utilities = service_objects(services)["runtime"], UTILITIES["util"]
-    assert isinstance(runtime, dict) and isinstance(utilities, dict)
+    runtime = service_objects(services)["runtime"]
+    assert isinstance(runtime, dict)
     stored: Function = runtime["Get"]
 
     def get(component: str, key: str) -> object:
@@ -25,10 +32,9 @@ def rehearsed_objects(services: Services) -> dict[str, object]:
 
     getter = Function(("string", "string"), get, nil=NilArgument.EMPTY)
     setter = Function(("string",) * 3, put, nil=NilArgument.EMPTY)
-    dump = Function(("string", "string"), lambda text, file: text)
     return {
         "runtime": {"Get": getter, "Set": setter},
         "GetRuntimeConfig": getter,
-        "util": {**utilities, "Dump": dump},
-        "Dump": dump,
+        "util": FILELESS["util"],
+        "Dump": _DUMP,
     }

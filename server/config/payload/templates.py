@@ -14,7 +14,7 @@ from server.config.payload.entries import Entries, Fetch
 from server.config.payload.errors import LimitError, MissingEntryError, PayloadError
 from server.config.payload.execution import execute_template
 from server.config.payload.frame import Output, Run, Template
-from server.template.functions import UTILITIES
+from server.template.rehearsal import FILELESS
 from server.template.scope import Scope
 
 MAX_CACHED = 1000
@@ -58,8 +58,8 @@ class PayloadTemplates:
         template = self._template(fetch, path, base, name)
         given = {name: clean(value) for name, value in variables.items()}
         names: dict[str, object] = {name.strip(): value for name, value in given.items()}
-        names.update(UTILITIES)
-        run = Run(Budget(), Entries(fetch, base), Scope(given, UTILITIES))
+        names.update(FILELESS)
+        run = Run(Budget(), Entries(fetch, base), Scope(given, FILELESS))
         output = Output()
         execute_template(template, names, {}, run, output)
         return whole(output.text())

@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 
 import pytest
+from payloads import BASE, ENTRY, VARIABLES, render
 
 from server.config.payload.errors import MissingEntryError, PayloadError
 from server.config.payload.templates import PayloadTemplates
-from tests.support.payloads import BASE, ENTRY, VARIABLES, render
 
 ENTRIES = {
     "part": "<{{ host }}{{ a }}>",

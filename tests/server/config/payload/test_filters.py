@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from payloads import render
 
 from server.config.payload.errors import PayloadError
 from server.config.payload.filters import FILTERS
-from tests.support.payloads import render
 
 CASES = [
     ("5|add:2", "7"),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from payloads import VARIABLES, render
 
 from server.config.payload import budget
 from server.config.payload.budget import Budget
 from server.config.payload.errors import LimitError, PayloadError
-from tests.support.payloads import VARIABLES, render
 
 LONG = {**VARIABLES, "long": "x" * 30_000, "data": f"[{','.join(['0'] * 20_000)}]"}
 
@@ -149,3 +151,10 @@ def test_a_variable_is_escaped_so_that_unescaping_gives_it_back(text: str) -> No
         shown = shown.replace(name, character)
     assert shown == text
     assert render("{{ x|safe }}", variables={"x": text}) == text
+
+
+def test_a_payload_writes_no_file(tmp_path: Path) -> None:
+    file = tmp_path / "dumped"
+    variables = {"text": "x", "file": str(file)}
+    assert render("{{ util.Dump(text, file) }} {{ Dump(text, file) }}", variables=variables) == "x x"
+    assert not file.exists()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from payloads import render
 
 from server.config.payload.errors import PayloadError
-from tests.support.payloads import render
 
 
 @pytest.mark.parametrize(
