@@ -8,7 +8,7 @@ from __future__ import annotations
 from signal import SIGKILL
 
 from executor import ladder
-from executor.api.messages import ControlMode, DeviceEvent, TaskResult, TaskSpec, Termination
+from executor.api.messages import DeviceEvent, TaskResult, TaskSpec, Termination
 from executor.desk import Call, Desk
 from executor.orders import Orders
 from executor.stimuli import (
@@ -51,10 +51,8 @@ class Life:
             self.desk.report(known, self.now_ms)
             return
         task = self.tasks[spec.task_id] = Task(spec, Stage.IDLE)
-        if spec.mode is ControlMode.FAIRMQ:
-            refusal = refusal or "control mode fairmq is not supported by this executor yet"
-        elif spec.mode is ControlMode.DIRECT and not spec.control_port:
-            refusal = refusal or "a task in control mode direct needs a control port, none was given"
+        if task.is_remote and not spec.control_port:
+            refusal = refusal or f"a task in control mode {spec.mode.value} needs a control port, none was given"
         if refusal:
             self.ended(task, "TASK_FAILED", refusal)
         elif task.is_remote:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from executor.api.messages import ControlMode, TaskSpec
+from executor.api.messages import TaskSpec
 from occ.errors import TaskError
 
 _LOG = logging.getLogger(__name__)
@@ -98,7 +98,7 @@ class Processes:
             argv = _argv(spec, environment, folder)
             switch = _credentials(spec.user, folder)
             with (folder / "stdout").open("ab") as out, (folder / "stderr").open("ab") as err:
-                if spec.mode is ControlMode.DIRECT:
+                if spec.mode.is_controlled:
                     ready_fd, child_ready = os.pipe()
                     os.set_blocking(ready_fd, False)
                     environment["OCC_READY_FD"] = str(child_ready)
@@ -148,7 +148,7 @@ class Processes:
         _kill_group(child, signals.SIGKILL)
         exit_code, signal = _reap(child)
         del self._children[child.spec.task_id]
-        if child.spec.mode is ControlMode.DIRECT:
+        if child.spec.mode.is_controlled:
             stdout, stderr = "", _last_line(child.folder / "stderr", child.stderr_from)
         else:
             stdout = _tail(child.folder / "stdout", child.stdout_from, self._output_bytes)

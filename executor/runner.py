@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from executor.agent import Agent
-from executor.api.messages import Command, TaskSpec
-from executor.control import Control, OccControl, Reply
+from executor.api.messages import Command, ControlMode, TaskSpec
+from executor.control import Control, OccControl, Reply, speaks_json
+from executor.fairmq import FairMqControl
 from executor.link import Link
 from executor.metrics import MetricBatch
 from executor.process import Ending, Processes
@@ -189,7 +190,11 @@ class Runner:
         child = self._processes.get(task_id)
         await self._readiness.port_open(port, child.take_ready_fd() if child else -1)
         self.feed(PortOpened(task_id=task_id, at_ms=self.now_ms()))
-        control = self._controls[task_id] = OccControl(task_id, port, self._settings.resubscriptions)
+        spec = child.spec if child else None
+        kind = FairMqControl if spec and spec.mode is ControlMode.FAIRMQ else OccControl
+        control = self._controls[task_id] = kind(
+            task_id, port, self._settings.resubscriptions, as_json=spec is not None and speaks_json(spec)
+        )
 
         async def query() -> tuple[str, int]:
             reply = await control.get_state(self._settings.standby_s)

@@ -6,7 +6,7 @@ import signal as signals
 from dataclasses import dataclass, field
 from enum import Enum
 
-from executor.api.messages import ControlMode, Phase, TaskReport, TaskSpec
+from executor.api.messages import Phase, TaskReport, TaskSpec
 
 ECHOES = 8
 """States of replies that the StateStream has still to repeat; more are not remembered."""
@@ -78,7 +78,7 @@ class Task:
     @property
     def is_remote(self) -> bool:
         """Whether the task is controlled over OCC."""
-        return self.spec.mode is ControlMode.DIRECT
+        return self.spec.mode.is_controlled
 
     @property
     def has_process(self) -> bool:

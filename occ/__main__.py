@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             from occ.process import leave
 
             leave(
-                drive(options.address, options.words, options.timeout)
+                drive(options.address, options.words, options.timeout, as_json=options.json)
             )  # not to wait for a thread that reads a terminal
         path = SAMPLES[options.sample] if options.verb == "sample" else options.device
         return _run(
@@ -77,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     drive.add_argument(
         "--timeout", type=float, default=30.0, metavar="S", help="deadline of a call, in seconds (default: 30)"
     )
+    drive.add_argument("--json", action="store_true", help="speak JSON, as FairMQ's plugin OCClite does")
     drive.add_argument("address", metavar="HOST:PORT")
     drive.add_argument("words", metavar="COMMAND", nargs=argparse.REMAINDER)
     return parser

@@ -6,15 +6,18 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
+from typing import TypeVar
 
 import grpc
 import grpc.aio
 
+from occ import json_form
 from occ.api import metrics_pb2, metrics_pb2_grpc, occ_pb2, occ_pb2_grpc
 from occ.errors import AliecsError, DeadlineError, LinkError, RefusedError, TaskError
 from occ.events import DeviceEvent, Metric, Outcome, Sample, Trigger
 from occ.states import TaskEvent, TaskState
 
+_Reply = TypeVar("_Reply")
 _OPTIONS = (
     ("grpc.enable_http_proxy", 0),
     ("grpc.max_receive_message_length", 64 << 20),  # bytes
@@ -48,15 +51,19 @@ class StateReport:
 class OccClient:
     """One connection to one control port; made on the loop it is used on. Connects by itself at the first call.
 
+    Args:
+        address: ``host:port``.
+        as_json: speak the JSON form of FairMQ's plugin OCClite instead of protobuf.
+
     All calls raise DeadlineError (no answer in time: the task may still be doing it), LinkError (not reachable, or the
     process went away), RefusedError (not in that state) or TaskError (any other error status).
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, as_json: bool = False) -> None:
         self.address = address
-        """``host:port``."""
+        self.is_json = as_json
         self._channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
-        occ = occ_pb2_grpc.OccStub(self._channel)
+        occ = JsonStub(self._channel) if as_json else occ_pb2_grpc.OccStub(self._channel)
         self._get_state = occ.GetState
         self._transition = occ.Transition
         self._state_stream = occ.StateStream
@@ -69,6 +76,7 @@ class OccClient:
             reply = await self._get_state(_GET_STATE, timeout=timeout_s)
         except grpc.aio.AioRpcError as error:
             raise self._translated(error) from None
+        reply = self._understood(reply)
         return StateReport(TaskState.parse(reply.state), reply.pid, reply.state)
 
     async def transition(
@@ -85,22 +93,28 @@ class OccClient:
             reply = await self._transition(request, timeout=timeout_s)
         except grpc.aio.AioRpcError as error:
             raise self._translated(error) from None
+        reply = self._understood(reply)
         state = TaskState.parse(reply.state)
         return Outcome(state, reply.transitionEvent, reply.ok, Trigger(reply.trigger), reply.state)
 
     async def state_stream(self) -> AsyncIterator[TaskState]:
         """Yield every change of state from now on; ends after DONE. Nothing tells when the subscription is there."""
+        async for native in self.native_states():
+            yield TaskState.parse(native)
+
+    async def native_states(self) -> AsyncIterator[str]:
+        """Yield the same as the peer spells it, the intermediate states of a FairMQ device too."""
         call = self._state_stream(_STATE_STREAM)
         with self._guard(call):
             async for reply in call:
-                yield TaskState.parse(reply.state)
+                yield self._understood(reply).state
 
     async def event_stream(self) -> AsyncIterator[DeviceEvent]:
         """Yield what the device reports from now on; ends when the task is DONE."""
         call = self._event_stream(_EVENT_STREAM)
         with self._guard(call):
             async for reply in call:
-                yield DeviceEvent(reply.event.type)
+                yield DeviceEvent(self._understood(reply).event.type)
 
     async def metrics(self) -> AsyncIterator[Sample]:
         """Yield the task's numbers, at once and then about twice a second; TaskError if it has no such service."""
@@ -131,6 +145,26 @@ class OccClient:
         finally:
             call.cancel()
 
+    def _understood(self, reply: _Reply | None) -> _Reply:
+        """Return the reply, which gRPC makes None where it was no such message."""
+        if reply is None:
+            raise TaskError(f"task at {self.address}: answered what is no OCC message")
+        return reply
+
     def _translated(self, error: grpc.aio.AioRpcError) -> AliecsError:
-        kind = _ERRORS.get(error.code(), TaskError)
-        return kind(f"task at {self.address}: {error.details() or error.code().name}")
+        code, details = error.code(), error.details()
+        kind = _ERRORS.get(code, TaskError)
+        if self.is_json and code is grpc.StatusCode.CANCELLED and not details:
+            kind = RefusedError  # all that OCClite says of a transition that it does not take on
+        return kind(f"task at {self.address}: {code.name}{f': {details}' if details else ''}")
+
+
+class JsonStub:
+    """The calls of ``OccStub``, with the same messages, in JSON and by their bare names."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        empty, transition = json_form.encode_empty, json_form.encode_transition
+        self.GetState = channel.unary_unary("GetState", empty, json_form.decode_state)
+        self.Transition = channel.unary_unary("Transition", transition, json_form.decode_outcome)
+        self.StateStream = channel.unary_stream("StateStream", empty, json_form.decode_state_change)
+        self.EventStream = channel.unary_stream("EventStream", empty, json_form.decode_event)

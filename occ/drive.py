@@ -13,7 +13,7 @@ from typing import NoReturn
 from occ.client import OccClient
 from occ.errors import AliecsError, ConfigError, DeadlineError, LinkError
 from occ.events import DeviceEvent, Sample
-from occ.states import EXPECTED_FINAL, TaskState
+from occ.states import EXPECTED_FINAL
 
 OK, USAGE, UNREACHABLE, TIMED_OUT, FAILED = 0, 2, 3, 4, 7
 """Exit codes."""
@@ -29,21 +29,21 @@ quit                                    leave; the task goes on
 _SHORTHANDS = {"run": "runNumber"}
 
 
-def drive(address: str, words: Sequence[str], timeout_s: float) -> int:
+def drive(address: str, words: Sequence[str], timeout_s: float, *, as_json: bool = False) -> int:
     """Carry out one command, or with none the lines of standard input, and return the exit code.
 
     From a terminal, lines are read until ``quit``, whatever fails; from a pipe, until the first failure.
     """
     try:
-        return asyncio.run(_drive(address, words, timeout_s))
+        return asyncio.run(_drive(address, words, timeout_s, as_json))
     except KeyboardInterrupt:
         return OK
 
 
-async def _drive(address: str, words: Sequence[str], timeout_s: float) -> int:
+async def _drive(address: str, words: Sequence[str], timeout_s: float, as_json: bool) -> int:
     if ":" not in address:
         raise ConfigError(f"{address!r} is no address", hint="HOST:PORT")
-    async with OccClient(address) as client:
+    async with OccClient(address, as_json=as_json) as client:
         if words:
             return await _guarded(client, words, timeout_s)
         terminal = sys.stdin.isatty()
@@ -89,8 +89,8 @@ async def _guarded(client: OccClient, command: Sequence[str] | str, timeout_s: f
 
 async def _execute(client: OccClient, words: Sequence[str], timeout_s: float) -> int:
     verb, *rest = words
-    streams: dict[str, Callable[[], AsyncIterator[TaskState] | AsyncIterator[DeviceEvent] | AsyncIterator[Sample]]] = {
-        "states": client.state_stream,
+    streams: dict[str, Callable[[], AsyncIterator[str] | AsyncIterator[DeviceEvent] | AsyncIterator[Sample]]] = {
+        "states": client.native_states,
         "events": client.event_stream,
         "metrics": client.metrics,
     }
@@ -135,7 +135,7 @@ async def _transition(client: OccClient, words: Sequence[str], timeout_s: float)
 
 
 async def _watch(
-    stream: AsyncIterator[TaskState] | AsyncIterator[DeviceEvent] | AsyncIterator[Sample], words: Sequence[str]
+    stream: AsyncIterator[str] | AsyncIterator[DeviceEvent] | AsyncIterator[Sample], words: Sequence[str]
 ) -> int:
     parser = _Parser(prog="stream")
     parser.add_argument("--count", type=int)
@@ -157,10 +157,10 @@ async def _watch(
     return OK
 
 
-def _text(value: TaskState | DeviceEvent | Sample) -> str:
+def _text(value: str | DeviceEvent | Sample) -> str:
     if isinstance(value, Sample):
         return "".join(f"{metric.name} {metric.value:.15g} {metric.unit}\n" for metric in value.metrics)
-    return f"{value.name}\n"
+    return f"{value.name if isinstance(value, DeviceEvent) else value}\n"
 
 
 class _Parser(argparse.ArgumentParser):

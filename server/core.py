@@ -35,6 +35,7 @@ from server.integration.registry import PluginRegistry
 from server.journal import Delete, Journal, Put, Record, Table
 from server.settings import ServerSettings
 from server.task.acquire import Acquirer
+from server.task.command import FmqPlugin
 from server.task.commander import Commander
 from server.task.reception import Reception
 from server.task.roster import Roster
@@ -188,7 +189,8 @@ class Core:
         settings = self.settings
         self._services = open_services(settings.configuration_uri, framework_id=self.backend.framework_id)
         objects = vocabulary(self._services, STANDING_OBJECTS)
-        acquirer = Acquirer(self.backend, self.roster, record=self._record_tasks, objects=objects)
+        plugin = FmqPlugin(settings.fmq_plugin, settings.fmq_plugin_search_path)
+        acquirer = Acquirer(self.backend, self.roster, record=self._record_tasks, objects=objects, plugin=plugin)
         parts = Parts(
             journal=self.journal,
             acquirer=acquirer,

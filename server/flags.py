@@ -78,7 +78,7 @@ def _convert(key: str, field: msgspec.structs.FieldInfo, value: Any, source: str
     elif typing.get_origin(plain) is tuple:
         items = value if isinstance(value, list) else text.strip("[]").split(",")
         parsed = [str(item).strip() for item in items if str(item).strip()]
-    elif plain is str:
+    elif plain is str or typing.get_origin(plain) is Literal:
         parsed = value if isinstance(value, str) else None
     try:
         return msgspec.convert(parsed, field.type)

@@ -66,6 +66,12 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     integration_plugins: Annotated[
         tuple[Literal["testplugin"], ...], msgspec.Meta(description="integrated services to load, comma-separated")
     ] = ()
+    fmq_plugin: Annotated[
+        Literal["OCClite", "OCC"], msgspec.Meta(description="plug-in that FairMQ devices are told to load")
+    ] = "OCClite"
+    fmq_plugin_search_path: Annotated[
+        str, msgspec.Meta(description="where they find it; expanded by the shell on the task's host")
+    ] = "$CONTROL_OCCPLUGIN_ROOT/lib/"
     verbose: Annotated[bool, msgspec.Meta(description="log at level DEBUG")] = False
     log_file: Annotated[str, msgspec.Meta(description="file that the log goes to; empty = standard error")] = ""
     drain_on_term: Annotated[

@@ -22,6 +22,11 @@ class ControlMode(StrEnum):
     BASIC = "basic"
     HOOK = "hook"
 
+    @property
+    def is_controlled(self) -> bool:
+        """Whether such a task is driven over OCC while its process runs."""
+        return self in (ControlMode.DIRECT, ControlMode.FAIRMQ)
+
 
 class Phase(StrEnum):
     """Life of a task's process as its executor sees it. A basic or hook task is ACTIVE without a process."""

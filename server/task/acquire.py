@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from occ.errors import AliecsError, DeadlineError
 from server.deploy.backend import Backend
+from server.task.command import OCC_LITE, FmqPlugin
 from server.task.placement import Placement, TaskDescriptor
 from server.task.roster import Roster
 from server.task.task import Task
@@ -36,6 +37,7 @@ class Acquirer:
     Args:
         record: makes new tasks durable; nothing is launched before it returns.
         objects: all that expressions in commands may call.
+        plugin: what FairMQ devices are told to load.
     """
 
     def __init__(
@@ -45,11 +47,12 @@ class Acquirer:
         *,
         record: Callable[[Sequence[Task]], Awaitable[None]],
         objects: Mapping[str, object] = UTILITIES,
+        plugin: FmqPlugin = OCC_LITE,
     ) -> None:
         self._backend = backend
         self._roster = roster
         self._record = record
-        self._placement = Placement(backend, objects)
+        self._placement = Placement(backend, objects, plugin)
 
     async def acquire(
         self, environment_id: str, descriptors: Sequence[TaskDescriptor], *, timeout_s: float, ids: Callable[[], str]

@@ -35,6 +35,17 @@ class ResolvedCommand:
     timeout_s: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class FmqPlugin:
+    """The plug-in that makes a FairMQ device controllable; settings fmqPlugin and fmqPluginSearchPath."""
+
+    name: str = "OCClite"
+    search_path: str = "$CONTROL_OCCPLUGIN_ROOT/lib/"
+
+
+OCC_LITE = FmqPlugin()
+
+
 def special_variables(
     *, task_id: str, task_name: str, class_name: str, hostname: str, environment_id: str, role_path: str
 ) -> dict[str, str]:
@@ -60,8 +71,8 @@ def resolve_command(
     role_path: str,
     trigger: str = "",
     timeout: str = "0s",
-    fmq_plugin: str = "OCClite",
-    fmq_plugin_search_path: str = "$CONTROL_OCCPLUGIN_ROOT/lib/",
+    fmq_plugin: str = OCC_LITE.name,
+    fmq_plugin_search_path: str = OCC_LITE.search_path,
     objects: Mapping[str, object] = UTILITIES,
     failed: Failed | None = None,
 ) -> ResolvedCommand:

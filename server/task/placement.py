@@ -13,7 +13,7 @@ from executor.api.messages import ControlMode, TaskSpec
 from occ.errors import AliecsError
 from server.deploy.backend import Demand, Offer, Reservation, Room
 from server.deploy.match import Want, match
-from server.task.command import command_texts, finish_command, resolve_command
+from server.task.command import OCC_LITE, FmqPlugin, command_texts, finish_command, resolve_command
 from server.task.properties import effective_inbound, effective_outbound, merge_constraints
 from server.task.task import ChannelInfo, Task
 from server.template.functions import UTILITIES
@@ -74,11 +74,13 @@ class Placement:
 
     Args:
         objects: all that expressions in commands may call.
+        plugin: what FairMQ devices are told to load.
     """
 
-    def __init__(self, room: Room, objects: Mapping[str, object] = UTILITIES) -> None:
+    def __init__(self, room: Room, objects: Mapping[str, object] = UTILITIES, plugin: FmqPlugin = OCC_LITE) -> None:
         self._room = room
         self._objects = objects
+        self._plugin = plugin
 
     async def place(self, descriptors: Sequence[TaskDescriptor], ids: Callable[[], str]) -> Placed:
         """Give each descriptor a host, ports and a command; what its task takes stays reserved.
@@ -151,7 +153,7 @@ class Placement:
         made: dict[str, Task | AliecsError] = {}
         for place in places:
             try:
-                made[place.task_id] = _make_task(place, self._objects)
+                made[place.task_id] = _make_task(place, self._objects, self._plugin)
             except AliecsError as error:
                 made[place.task_id] = error
         return made
@@ -187,7 +189,7 @@ def _want(descriptor: TaskDescriptor, inbound: Sequence[Inbound]) -> Want:
     )
 
 
-def _make_task(place: _Place, objects: Mapping[str, object]) -> Task:
+def _make_task(place: _Place, objects: Mapping[str, object], plugin: FmqPlugin) -> Task:
     """Build the task and its command.
 
     Raises:
@@ -205,6 +207,8 @@ def _make_task(place: _Place, objects: Mapping[str, object]) -> Task:
         role_path=descriptor.role_path,
         trigger=traits.trigger,
         timeout=traits.timeout,
+        fmq_plugin=plugin.name,
+        fmq_plugin_search_path=plugin.search_path,
         objects=objects,
     )
     command = finish_command(command, control_port=reservation.control_port, hostname=offer.host)

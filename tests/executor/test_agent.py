@@ -6,6 +6,7 @@ from signal import SIGINT, SIGKILL, SIGTERM
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from executor.agent import Agent
 from executor.api.messages import (
@@ -173,11 +174,26 @@ def test_a_task_that_is_launched_again_is_reported_and_not_started_again(agent):
     assert len(out) == 1
 
 
-def test_fairmq_is_refused_by_name(agent):
-    out = agent.launch(local("fairmq"))
-    assert [(r.phase, r.final_status, r.error) for r in reports(out)] == [
-        (Phase.ENDED, "TASK_FAILED", "control mode fairmq is not supported by this executor yet")
-    ]
+def test_a_fairmq_task_is_started_and_connected_to_as_a_direct_one(agent):
+    agent.launch(replace(direct(), mode=ControlMode.FAIRMQ))
+    out = agent.feed(Spawned, task_id="t1", pid=100)
+    assert out == [ConnectOcc("t1", 30000), StartTimer("ready:t1", 45.0)]
+    agent.feed(PortOpened, task_id="t1")
+    assert reports(agent.feed(Ready, task_id="t1", pid=101, state="STANDBY"))[0].phase is Phase.ACTIVE
+
+
+def test_a_fairmq_task_without_control_port_is_refused(agent):
+    out = agent.launch(replace(direct(control_port=0), mode=ControlMode.FAIRMQ))
+    assert reports(out)[0].error == "a task in control mode fairmq needs a control port, none was given"
+
+
+def test_a_fairmq_device_in_error_is_signalled_without_asking_it_to_end(agent):
+    agent.launch(replace(direct(), mode=ControlMode.FAIRMQ))
+    agent.feed(Spawned, task_id="t1", pid=100)
+    agent.feed(Ready, task_id="t1", pid=101, state="STANDBY")
+    (query,) = agent.command(Kill(command_id="k", task_ids=("t1",)))
+    out = agent.replied(query.call_id, "ERROR", pid=101)
+    assert out == [CloseOcc("t1"), Signal("t1", SIGTERM, 101), StartTimer("ladder:t1", 2.0)]
 
 
 def test_a_direct_task_without_a_control_port_is_refused(agent):

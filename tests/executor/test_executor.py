@@ -99,17 +99,11 @@ async def test_a_task_that_crashes_at_its_start_fails_at_once_with_its_last_word
     assert "was ready: exit code 1; last line on stderr: no such detector" in ended.error
 
 
-@pytest.mark.parametrize("mode", ["direct", "fairmq"])
-async def test_a_task_that_cannot_be_started_fails_with_the_reason(core, host, spec, mode):
+async def test_a_task_that_cannot_be_started_fails_with_the_reason(core, host, spec):
     host.start()
-    await core.launch(spec("t1", mode=mode, value="no-such-command"))
+    await core.launch(spec("t1", value="no-such-command"))
     ended = await core.phase("t1", Phase.ENDED)
-    assert ended.final_status == "TASK_FAILED"
-    reasons = {
-        "direct": "cannot start 'no-such-command': command not found",
-        "fairmq": "control mode fairmq is not supported by this executor yet",
-    }
-    assert ended.error == reasons[mode]
+    assert (ended.final_status, ended.error) == ("TASK_FAILED", "cannot start 'no-such-command': command not found")
 
 
 async def test_an_unknown_user_fails_with_the_reason(core, host, spec):

@@ -1,0 +1,117 @@
+"""Control mode ``fairmq``: drives a FairMQ device step by step through what is one OCC event (occ-executor-mesos.md 2.3).
+
+The steps and what undoes them: occ/fairmq.py. The connection: control.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+
+from executor.control import OccControl, Reply, Watcher, closed, failed, mismatch
+from occ.errors import AliecsError
+from occ.events import DeviceEvent
+from occ.fairmq import EXPECTED, SEQUENCES, DeviceState, DeviceTransition, Step, task_state
+from occ.states import TaskEvent, TaskState
+
+_LOOK_S = 1.0
+"""For a look at where a device is after it refused a step."""
+_ANSWER_AHEAD = 0.02
+"""Part of a command's time that is kept, so that the step that hangs can be named before the command times out."""
+
+
+class FairMqControl(OccControl):
+    """A FairMQ device behind the plugin OCC or, ``as_json``, OCClite. States and events are OCC's."""
+
+    async def get_state(self, timeout_s: float) -> Reply:
+        """Ask for state and pid; the state is "" while the device is between two states of OCC."""
+        try:
+            report = await self._client.get_state(timeout_s)
+        except AliecsError as error:
+            return failed("GetState", error)
+        except asyncio.CancelledError:
+            return closed("GetState")
+        return Reply(task_state(report.native) or "", pid=report.pid)
+
+    async def transition(
+        self, source: str, event: str, destination: str, arguments: Mapping[str, str], timeout_s: float
+    ) -> Reply:
+        """Take the device through all steps of ``event``; a step that fails ends it, after undoing what can be undone.
+
+        The state returned is that of the device, UNKNOWN if it ended between two states of OCC, "" if it did not say.
+        """
+        steps = _steps(event, source)
+        if not steps:
+            return Reply(source, f"{event} is not supported by FairMQ devices in {source}")
+        loop = asyncio.get_running_loop()
+        end = loop.time() + timeout_s * (1 - _ANSWER_AHEAD)
+        reply = Reply(source)
+        for step in steps:
+            reply, native = await self._ask(
+                step.transition, step.source, arguments if step.takes_arguments else {}, end
+            )
+            if not reply.error:
+                continue
+            if step.undo is not None and native == step.source:
+                undone, _ = await self._ask(step.undo, step.source, {}, end)
+                reply = Reply(undone.state, reply.error if not undone.error else f"{reply.error}; then {undone.error}")
+            return reply._replace(error=_within(event, step, reply.error))
+        if reply.state != destination:
+            return Reply(reply.state, f"{event} should have led to {destination}: the device is in {reply.state}")
+        return reply
+
+    async def _ask(
+        self, transition: DeviceTransition, source: DeviceState, arguments: Mapping[str, str], end: float
+    ) -> tuple[Reply, str]:
+        """Ask for one transition, and return what came of it and the device's own state, "" if that is not known."""
+        left_s = max(0.001, end - asyncio.get_running_loop().time())
+        try:
+            outcome = await self._client.transition(source, transition, arguments, left_s)
+        except AliecsError as error:
+            reply = failed(transition, error)
+            if reply.lost or end <= asyncio.get_running_loop().time():
+                return reply, ""
+            return await self._look(reply, end)
+        except asyncio.CancelledError:
+            return closed(transition), ""
+        state = task_state(outcome.native) or TaskState.UNKNOWN.value
+        return Reply(state, mismatch(outcome, transition, EXPECTED[transition])), outcome.native
+
+    async def _look(self, reply: Reply, end: float) -> tuple[Reply, str]:
+        """A refusal does not say where the device is: ask."""
+        left_s = min(_LOOK_S, max(0.001, end - asyncio.get_running_loop().time()))
+        try:
+            report = await self._client.get_state(left_s)
+        except AliecsError:
+            return reply, ""  # the refusal is what is told
+        return reply._replace(state=task_state(report.native) or TaskState.UNKNOWN.value), report.native
+
+    async def _states(self, watcher: Watcher) -> AsyncIterator[None]:
+        async for native in self._client.native_states():
+            state = task_state(native)
+            if state is not None:
+                watcher.on_state(self._task_id, state.value)
+            yield
+
+    async def _events(self, watcher: Watcher) -> AsyncIterator[None]:
+        """The one event of a FairMQ device is that it ends, by EXITING or, with OCClite, by ERROR: look which."""
+        async for event in self._client.event_stream():
+            if event is not DeviceEvent.NULL_DEVICE_EVENT:
+                watcher.on_event(self._task_id, event.value)
+                yield
+                continue
+            if (await self.get_state(_LOOK_S)).state == TaskState.ERROR:
+                watcher.on_state(self._task_id, TaskState.ERROR.value)
+            return
+
+
+def _steps(event: str, source: str) -> tuple[Step, ...]:
+    try:
+        return SEQUENCES.get((TaskEvent(event), TaskState(source)), ())
+    except ValueError:
+        return ()
+
+
+def _within(event: str, step: Step, error: str) -> str:
+    """Name the event too, where it is not the step's own name."""
+    return error if event == step.transition else f"{event}: {error}"

@@ -1,0 +1,66 @@
+"""Plays the recordings B*, of real FairMQ devices with AliECS's plugins, against the FairMQ device of our samples."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from occ_player import Deviations, Player
+from occ_scenes import Scene, scenes
+
+pytestmark = pytest.mark.reference
+
+DIES = "the original dies of it; ours answers an error: test_fairmq_device.py"
+SKIPPED = {
+    ("B08", 'Transition b\'{"transitionEvent":"RUN"}\'  (fresh process)'): DIES,
+}
+RAW_ONLY = ("B10", "B11")
+"""Frames of HTTP/2, which the same C library makes for both."""
+
+
+def recorded() -> dict[str, list[Scene]]:
+    """Return the scenes by name. B12 repeats each scene, since the original runs a race with its own end there."""
+    folder = Path(os.environ.get("ALIECS_REFERENCE", Path(__file__).resolve().parents[2].parent / "shared"))
+    found: dict[str, list[Scene]] = {}
+    for path in sorted((folder / "golden" / "occ").glob("B*.txt")):
+        for scene in scenes(path) if path.name[:3] not in RAW_ONLY else ():
+            title = scene.title.partition(" (again")[0] if path.name.startswith("B12") else scene.title
+            found.setdefault(f"{path.stem[:11]} {title}", []).append(scene)
+    return found
+
+
+RECORDED = recorded()
+
+
+def ours(words: list[str]) -> list[str]:
+    role = words[0].rpartition("-")[2]
+    return ["-m", "occ.samples.fairmq", role, *words[1:]]
+
+
+@pytest.mark.parametrize("name", RECORDED or ["none"])
+async def test_our_device_behaves_as_the_original(reference: Path, name: str, tmp_path: Path) -> None:
+    repetitions = RECORDED[name]
+    if name.startswith("B08") and any(step.status == "UNAVAILABLE" for step in repetitions[0].steps):
+        pytest.skip(DIES)
+    if reason := SKIPPED.get((name[:3], repetitions[0].title)):
+        pytest.skip(reason)
+    for last, scene in enumerate(repetitions, start=1 - len(repetitions)):
+        try:
+            await play(scene, tmp_path)
+            return
+        except AssertionError:
+            if last == 0:
+                raise
+
+
+async def play(scene: Scene, folder: Path) -> None:
+    # Whether the answer to ERROR FOUND in RUNNING comes before OCClite breaks down was recorded either way (B06, B12).
+    race = {("ERROR FOUND", "UNAVAILABLE"): "OK"} if "errrun" in scene.title else {}
+    player = Player(ours, folder, Deviations(statuses=race))
+    if "busy" in scene.title or "cause=bind" in scene.title:
+        found = re.search(r"tcp://127.0.0.1:(\d+)", "".join(str(step.body) for step in scene.steps))
+        assert found
+        player.busy_port(found[1])
+    await player.play(scene)
