@@ -13,6 +13,8 @@ from occ.properties import Properties
 _TYPES = {"push": zmq.PUSH, "pull": zmq.PULL, "pub": zmq.PUB, "sub": zmq.SUB}
 HIGH_WATER_MARK = 1000
 """Messages, where the core gives none (its own default)."""
+_TRANSPORTS = ("zeromq", "default", "shmem")
+"""Samples send the data itself where FairMQ would send its place in shared memory: between themselves it is the same."""
 _INBOUND = ("pull", "sub")
 
 
@@ -53,14 +55,10 @@ def wirings(properties: Properties) -> list[Wiring]:
             receive_limit=properties.get_int(f"chans.{name}.0.rcvBufSize", HIGH_WATER_MARK),
         )
         transport = socket.get("transport", "zeromq")
-        if (
-            wiring.kind not in _TYPES
-            or wiring.method not in ("bind", "connect")
-            or transport not in ("zeromq", "default")
-        ):
+        if wiring.kind not in _TYPES or wiring.method not in ("bind", "connect") or transport not in _TRANSPORTS:
             raise ConfigError(
                 f"channel {name}: cannot {wiring.method} type {wiring.kind!r} over transport {transport!r}",
-                hint=f"types {', '.join(_TYPES)}; methods bind, connect; transport zeromq",
+                hint=f"types {', '.join(_TYPES)}; methods bind, connect; transports {', '.join(_TRANSPORTS)}",
             )
         found.append(wiring)
     return found

@@ -105,7 +105,7 @@ def test_channels_are_read_from_the_properties_of_the_core() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("type", "pair"), ("method", "guess"), ("transport", "shmem"), ("rcvBufSize", "x")]
+    ("key", "value"), [("type", "pair"), ("method", "guess"), ("transport", "pigeon"), ("rcvBufSize", "x")]
 )
 def test_a_channel_that_cannot_be_opened_is_named(key: str, value: str) -> None:
     keys = {"address": "ipc://@x", "type": "pull", "method": "connect"} | {key: value}
