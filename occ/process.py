@@ -128,6 +128,8 @@ def announce_ready() -> None:
     try:
         with open(int(descriptor), "wb", buffering=0) as pipe:
             pipe.write(f"{os.getpid()}\n".encode())
+    except BrokenPipeError:
+        _log.debug("%s=%s: who waited found the port open before", READY_FD, descriptor)
     except (ValueError, OSError) as error:
         _log.warning("%s=%s cannot be written: %s", READY_FD, descriptor, error)
 
