@@ -78,6 +78,7 @@ class Clones:
         Raises:
             CoreError: git says why.
         """
+        log.info("repository is cloned url=%s", address.url)
         folder = await asyncio.to_thread(self._begin, address)
         try:
             await self._git.ask(folder / ".git", "init", "--quiet", "--template=")

@@ -12,7 +12,7 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 MAX_OUTPUT = 32 * 1024 * 1024
 """Bytes of one answer."""
+END_S = 5.0
+"""For a killed process to be gone."""
 MAX_TOLD = 500
 """Characters of git's complaint that are told."""
 MAX_FILE = 4 * 1024**3
@@ -70,6 +72,7 @@ class GitSettings:
     def ssh(self) -> str:
         """Return the command line of ssh (workflows-config.md 8.1)."""
         options = ["-oBatchMode=yes", "-oConnectTimeout=20", "-oServerAliveInterval=15"]
+        options += ["-oControlMaster=no", "-oControlPath=none"]  # a shared connection would outlive the transfer
         if self.check_host_key:
             options.append("-oStrictHostKeyChecking=yes")
         else:
@@ -130,10 +133,17 @@ class Git:
                 Reason.REPOSITORY, "git is not installed", hint="install it: repositories are read with it"
             ) from None
         assert process.stdin and process.stdout and process.stderr
+
+        def end() -> None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
         try:
             async with asyncio.timeout(deadline_s):
                 said, complaint, _ = await asyncio.gather(
-                    _read(process.stdout, limit), _read(process.stderr, MAX_OUTPUT), _write(process.stdin, data)
+                    _read(process.stdout, limit, end),
+                    _read(process.stderr, MAX_OUTPUT, end),
+                    _write(process.stdin, data),
                 )
                 code = await process.wait()
         except TimeoutError:
@@ -144,9 +154,13 @@ class Git:
             ) from None
         finally:
             if process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                await process.wait()
+                end()
+                # A pipe that nobody reads would keep wait() from returning.
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(END_S):
+                        await asyncio.gather(
+                            _read(process.stdout, 0, end), _read(process.stderr, 0, end), process.wait()
+                        )
         if said is None or complaint is None:
             raise CoreError(Reason.REPOSITORY, f"git {what} of {where} said more than {limit} bytes")
         if code:
@@ -158,13 +172,15 @@ def _options(configuration: Sequence[str]) -> list[str]:
     return [word for one in configuration for word in ("-c", one)]
 
 
-async def _read(stream: asyncio.StreamReader, limit: int) -> bytes | None:
-    """Return all of a stream, None if it is longer than the limit; what is beyond is not kept."""
+async def _read(stream: asyncio.StreamReader, limit: int, end: Callable[[], None]) -> bytes | None:
+    """Return all of a stream; None if it is longer than the limit, which ends who writes it."""
     parts: list[bytes] = []
     size = 0
     while part := await stream.read(65536):
         size += len(part)
-        if size <= limit:
+        if size > limit:
+            end()
+        else:
             parts.append(part)
     return b"".join(parts) if size <= limit else None
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import posixpath
+
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from server.api.errors import CoreError, Reason
 from server.workflow.addresses import Protocol, identify
+from server.workflow.repos import split
 
 
 @pytest.mark.parametrize(
@@ -61,3 +66,31 @@ def test_what_is_no_name_of_a_repository_is_refused(name: str, why: str) -> None
         identify(name)
     assert caught.value.reason is Reason.REPOSITORY
     assert "\x1b" not in caught.value.message
+
+
+NAMES = st.text(max_size=40) | st.lists(
+    st.sampled_from(["a.b", "..", ".", "/", "@", ":", "tasks", "x", "-o", ".git", "/workflows/", "\n", "~"]), max_size=9
+).map("".join)
+
+
+@given(NAMES)
+@example("a.b/x/../y")
+def test_no_name_leads_out_of_the_folder_of_clones(name: str) -> None:
+    try:
+        address = identify(name)
+    except CoreError as error:
+        assert error.reason is Reason.REPOSITORY and error.message.isprintable()
+        return
+    if address.protocol is not Protocol.LOCAL:
+        assert posixpath.normpath(f"/repos/{address.identifier}") == f"/repos/{address.identifier}"
+        assert not address.identifier.startswith("-") and address.url.isascii()
+
+
+@given(NAMES)
+def test_no_expression_breaks_the_loader(expression: str) -> None:
+    try:
+        repo, name, revision = split(expression, "default")
+    except CoreError as error:
+        assert error.message.isprintable()
+        return
+    assert repo and "@" not in f"{name}{revision}"

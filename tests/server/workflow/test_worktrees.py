@@ -138,6 +138,17 @@ async def test_too_many_files_and_too_many_bytes_are_refused(
     assert "its files have 66 bytes together" in await refusal(worktrees, origin, commit)
 
 
+async def test_a_tree_that_multiplies_itself_is_refused_at_once(worktrees: Worktrees, origin: Origin) -> None:
+    tree = inner(origin, *(("100644", "blob", f"{n}.yaml") for n in range(10)))
+    for _ in range(9):
+        tree = inner(origin, *(("40000", tree, str(n)) for n in range(10)))
+    commit = tree_commit(origin, ("40000", tree, "workflows"))
+    async with asyncio.timeout(15):
+        with pytest.raises(CoreError, match=r"git ls-tree of .* said more than") as caught:
+            await folder(worktrees, origin, commit)
+    assert caught.value.reason is Reason.REPOSITORY
+
+
 @pytest.mark.parametrize("name", ["..", ".git", ".", "a\x1b[2J.yaml", "a\nb.yaml"])
 async def test_a_name_that_leads_elsewhere_is_refused(worktrees: Worktrees, origin: Origin, name: str) -> None:
     workflows = inner(origin, ("100644", "blob", name))
