@@ -45,12 +45,13 @@ class Linter:
     Args:
         folder: with ``workflows/`` and ``tasks/``.
         workflows: names of the templates to look at, with the tasks that they load; None: everything there is.
+        name: of the repository; "": its folder.
     """
 
-    def __init__(self, folder: Path, inputs: Inputs, workflows: Sequence[str] | None = None) -> None:
+    def __init__(self, folder: Path, inputs: Inputs, workflows: Sequence[str] | None = None, *, name: str = "") -> None:
         self.report = Report()
         self._inputs = inputs
-        self._sources = Sources(folder, self.report)
+        self._sources = Sources(folder, self.report, name or str(folder))
         self._workflows = self._sources.workflows if workflows is None else tuple(workflows)
         self._is_whole = workflows is None
         self._plugins = inputs.plugins()
@@ -70,7 +71,7 @@ class Linter:
             if name not in self._sources.workflows:
                 known = ", ".join(self._sources.workflows[:8]) or "none"
                 raise ConfigError(
-                    f"there is no workflow template {name!r} in {self._sources.folder}", hint=f"there are {known}"
+                    f"there is no workflow template {name!r} in {self._sources.name}", hint=f"there are {known}"
                 )
         for name in self._inputs.user_vars:
             if ":" in name:
@@ -127,11 +128,12 @@ class Linter:
 
     def _load(self, name: str, found: Workflow, missing: Missing, *, is_entry: bool) -> None:
         findings = Findings(errors=[])
-        repo = str(self._sources.folder)
+        repo, folder = self._sources.name, str(self._sources.folder)
+        repositories = RepositorySet(hashes={repo: "lint"}, default=repo, folders={repo: folder})
         try:
             workflow = load_workflow(
                 name, user_vars=self._user, defaults=self._inputs.defaults, vars=self._vars,
-                repositories=RepositorySet(hashes={repo: "lint"}, default=repo), services=self._inputs.services,
+                repositories=repositories, services=self._inputs.services,
                 generate=lambda command: UNKNOWN + command.name, objects=self._plugins, findings=findings,
             )  # fmt: skip
         except CoreError as error:

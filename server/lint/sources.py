@@ -33,10 +33,15 @@ class Task(NamedTuple):
 
 
 class Sources:
-    """A folder with ``workflows/``, ``tasks/`` and perhaps ``jit/``."""
+    """A folder with ``workflows/``, ``tasks/`` and perhaps ``jit/``.
 
-    def __init__(self, folder: Path, report: Report) -> None:
+    Attributes:
+        name: of the repository.
+    """
+
+    def __init__(self, folder: Path, report: Report, name: str) -> None:
         self.folder = folder
+        self.name = name
         self._report = report
         self.workflows = _names(folder / "workflows", "*.yaml")
         self.tasks = _names(folder / "tasks", "*.yaml")
@@ -57,7 +62,7 @@ class Sources:
         """Return a task template, None if there is none or it is broken."""
 
         def work(place: Place) -> Task:
-            return Task(place, read_task_class(place, name, f"{self.folder}/tasks/{name}"))
+            return Task(place, read_task_class(place, name, f"{self.name}/tasks/{name}"))
 
         return self._read("tasks", name, work) if name in self.tasks else None
 

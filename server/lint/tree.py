@@ -99,7 +99,7 @@ class Tree:
         if role.kind is not RoleKind.AGGREGATOR:
             stack = {**defaults, **vars, **self._user}
             name = role.load.rpartition("@")[0].rpartition("/")[2]
-            task = self._sources.task(name) if role.load.startswith(f"{self._sources.folder}/tasks/") else None
+            task = self._sources.task(name) if role.load.startswith(f"{self._sources.name}/tasks/") else None
             yield Leaf(role, path, parent, origin, stack, bind, connect, constraints, task)
         for child in role.roles:
             below = f"{path}.{child.name}"

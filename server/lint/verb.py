@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -56,16 +57,25 @@ def look(arguments: argparse.Namespace) -> Report:
     """
     from server.lint.inputs import read_inputs
     from server.lint.repository import Linter
+    from server.lint.revision import written_out
 
-    folder, workflow, task = target(arguments.path)
+    path, revision = split_revision(arguments.path)
+    folder, workflow, task = (path.resolve(), "", "") if revision else target(path)
     inputs = read_inputs(
         arguments.variables, defaults=arguments.defaults, vars=arguments.vars, configuration=arguments.config
     )
     chosen = [workflow] if workflow else arguments.workflow or ([] if task else None)
-    linter = Linter(folder, inputs, chosen)
-    if task:
-        linter.look_at_task(task)
-    return linter.run()
+    with written_out(folder, revision) if revision else nullcontext(folder) as files:
+        linter = Linter(files, inputs, chosen, name=str(folder))
+        if task:
+            linter.look_at_task(task)
+        return linter.run()
+
+
+def split_revision(text: str) -> tuple[Path, str]:
+    """Return a path and the revision behind its last ``@``, "" for none; a path that exists has none."""
+    path, at, revision = text.rpartition("@")
+    return (Path(path), revision) if at and path and not Path(text).exists() else (Path(text), "")
 
 
 def target(path: Path) -> tuple[Path, str, str]:
@@ -92,7 +102,9 @@ def build_parser() -> argparse.ArgumentParser:
         prog="aliecs lint", description=HELP,
         epilog="Exit codes: 0 no errors, 1 errors (with --strict warnings too), 2 could not look. Rules: docs/lint.md.",
     )  # fmt: skip
-    parser.add_argument("path", type=Path, metavar="PATH", help="a repository, or one workflow or task template of it")
+    parser.add_argument(
+        "path", metavar="PATH", help="a repository, PATH@REVISION of one in git, or one workflow or task template"
+    )
     parser.add_argument(
         "-e", dest="variables", action="append", default=[], metavar="K=V", help="a user's variable; repeatable"
     )

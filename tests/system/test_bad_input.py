@@ -16,7 +16,14 @@ from server.api import o2control_pb2 as pb
 CASES = [
     # template, hosts, variables, reason, what the message says, where it says it happened
     ("nothing-like-it", None, {}, "TEMPLATE_NOT_FOUND", "nothing-like-it", {}),
-    ("missing-variable", None, {}, "VARIABLE_MISSING", "nowhere", {"file": "missing-variable.yaml", "line": "3"}),
+    (
+        "missing-variable",
+        None,
+        {},
+        "VARIABLE_MISSING",
+        "unknown name nowhere in {{ nowhere }}",
+        {"file": "missing-variable.yaml", "line": "3", "column": "17", "role": "missing-variable.x-{{ nowhere }}"},
+    ),
     ("bad-yaml", None, {}, "TEMPLATE_BROKEN", "bad-yaml.yaml", {"line": "4"}),
     ("flow", ["flp009"], {}, "HOST_UNKNOWN", "flp009", {"host": "flp009"}),
     ("lonely", None, {}, "DEPLOYMENT_FAILED", "flp009", {"role": "lonely.sink"}),
@@ -75,6 +82,17 @@ async def test_a_creation_that_cannot_work_says_what_where_and_leaves_nothing(
     assert code == EXIT_CODES[reason], said
     assert text in said and "Traceback" not in said
     assert not await facility.tasks()
+
+
+async def test_what_a_template_may_not_mean_is_logged_with_its_place(facility: Facility) -> None:
+    environment = await facility.create("traps", None, **{"role:name": "lost"})
+    log = facility.log()
+    for said in (
+        "workflows/traps.yaml:3:13: defaults.untagged is neither text nor tagged !public",
+        "workflows/traps.yaml:6:14: role traps.never is disabled, its enabled is 'yes'",
+    ):
+        assert f"template env={environment.id}: {said}" in log
+    assert "names=role:name" in log
 
 
 async def test_two_environments_cannot_have_one_detector(facility: Facility) -> None:

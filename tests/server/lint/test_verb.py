@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -103,6 +104,19 @@ def test_nothing_is_written_while_it_looks(repository: Path, tmp_path: Path) -> 
     run([str(repository), "--workflow", "v", "--config", f"file://{store}"])
     assert not dump.exists()
     assert store.read_text() == "o2: {}\n"
+
+
+def test_a_revision_is_looked_at_as_it_was(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+    git = ("git", "-C", str(repository), "-c", "user.name=t", "-c", "user.email=t@example.org")
+    for command in (("init", "-q"), ("add", "."), ("commit", "-q", "-m", "one"), ("tag", "v1")):
+        subprocess.run((*git, *command), check=True, env=environment, timeout=20)
+    (repository / "workflows" / "w.yaml").write_text("name: !public w\nroles: [{name: a, task: {load: gone}}]\n")
+    assert run([str(repository), "-e", "m=1", "--workflow", "w"]) == 1
+    assert f"no task template 'gone' in {repository} " in capsys.readouterr().out
+    assert run([f"{repository}@v1", "-e", "m=1", "-e", 'hosts=["a"]', "--workflow", "w"]) == 0
+    assert run([f"{repository}@v2", "--workflow", "w"]) == 2
+    assert "no revision 'v2'" in capsys.readouterr().err
 
 
 def test_the_console_has_the_verb(repository: Path) -> None:
