@@ -225,8 +225,10 @@ async def test_repositories_and_templates(facility: Facility) -> None:
     assert details.startswith("cannot query available workflows for 0@: ")
     twice.unlink()
     templates = (await rpc.GetWorkflowTemplates(pb.GetWorkflowTemplatesRequest(repoPattern="0"))).workflowTemplates
-    assert [(one.template, one.description) for one in templates] == [("flow", "A source and a sink on every host")]
-    spec = templates[0].varSpecMap["rate_hz"]
+    by_name = {one.template: one for one in templates}
+    assert by_name["flow"].description == "A source and a sink on every host"
+    assert not {"twice", "bad-yaml", "lonely"} & set(by_name), "neither broken ones nor those that are not public"
+    spec = by_name["flow"].varSpecMap["rate_hz"]
     assert (spec.defaultValue, spec.type, spec.label, spec.panel) == (
         "50",
         pb.VarSpecMessage.number,
