@@ -1,0 +1,139 @@
+"""Resources of agents, offers and tasks: sums of scalars and sets of ports (occ-executor-mesos.md 6.3, 6.5)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from mesos.terms import Json
+
+Range = tuple[int, int]
+
+STOCK = "cpus:4;mem:4096;disk:252899;ports:[31000-32000]"
+OFFER_ORDER = ("ports", "cpus", "mem", "disk")
+AGENT_ORDER = ("cpus", "mem", "ports", "disk")
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """An amount of resources. Scalars count in thousandths, as Mesos counts them, so sums are exact."""
+
+    scalars: Mapping[str, int] = field(default_factory=dict)
+    ranges: Mapping[str, tuple[Range, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: str) -> Resources:
+        """Read the agent's option: ``cpus:4;mem:4096;ports:[31000-32000,33000-33010]``."""
+        scalars: dict[str, int] = {}
+        ranges: dict[str, list[Range]] = {}
+        for part in filter(None, text.split(";")):
+            name, _, amount = part.partition(":")
+            if amount.startswith("["):
+                pairs = re.findall(r"(\d+)-(\d+)", amount)
+                ranges[name] = [(int(begin), int(end)) for begin, end in pairs]
+            else:
+                scalars[name] = round(float(amount) * 1000)
+        return cls(scalars, {name: _merged(pairs) for name, pairs in ranges.items()})
+
+    @classmethod
+    def from_json(cls, resources: Iterable[Json]) -> Resources:
+        """Add up the resources of a message."""
+        scalars: dict[str, int] = {}
+        ranges: dict[str, list[Range]] = {}
+        for resource in resources:
+            name = resource["name"]
+            if "ranges" in resource:
+                pairs = [(int(pair["begin"]), int(pair["end"])) for pair in resource["ranges"].get("range", [])]
+                ranges.setdefault(name, []).extend(pairs)
+            else:
+                scalars[name] = scalars.get(name, 0) + round(float(resource["scalar"]["value"]) * 1000)
+        return cls(scalars, {name: _merged(pairs) for name, pairs in ranges.items()})
+
+    def __add__(self, other: Resources) -> Resources:
+        scalars = dict(self.scalars)
+        for name, amount in other.scalars.items():
+            scalars[name] = scalars.get(name, 0) + amount
+        names = {*self.ranges, *other.ranges}
+        return Resources(
+            scalars, {name: _merged([*self.ranges.get(name, ()), *other.ranges.get(name, ())]) for name in names}
+        )
+
+    def __sub__(self, other: Resources) -> Resources:
+        scalars = {name: max(0, amount - other.scalars.get(name, 0)) for name, amount in self.scalars.items()}
+        return Resources(
+            scalars, {name: _without(pairs, other.ranges.get(name, ())) for name, pairs in self.ranges.items()}
+        )
+
+    def contains(self, other: Resources) -> bool:
+        """Tell whether ``other`` is a part of this."""
+        return all(self.scalars.get(name, 0) >= amount for name, amount in other.scalars.items()) and all(
+            not _without(pairs, self.ranges.get(name, ())) for name, pairs in other.ranges.items()
+        )
+
+    @property
+    def is_empty(self) -> bool:
+        return not any(self.scalars.values()) and not any(self.ranges.values())
+
+    @property
+    def is_worth_offering(self) -> bool:
+        """Tell whether a master would offer this: 0.01 of a processor or 32 MB."""
+        return self.scalars.get("cpus", 0) >= 10 or self.scalars.get("mem", 0) >= 32_000
+
+    def to_json(self, order: tuple[str, ...] = OFFER_ORDER, **extra: object) -> list[Json]:
+        """Return the resources of a message, each with ``extra``."""
+        names = [name for name, amount in {**self.scalars, **self.ranges}.items() if amount]
+        names.sort(key=lambda name: (order.index(name) if name in order else len(order), name))
+        return [{**self._one(name), **extra} for name in names]
+
+    def text(self, role: str) -> str:
+        """Return this as Mesos writes it into its messages."""
+        parts = []
+        for resource in self.to_json(OFFER_ORDER if self.ranges else AGENT_ORDER):
+            name = resource["name"]
+            amount = (
+                "[" + ", ".join(f"{begin}-{end}" for begin, end in self.ranges[name]) + "]"
+                if name in self.ranges
+                else f"{self.scalars[name] / 1000:.12g}"
+            )
+            parts.append(f"{name}(allocated: {role}):{amount}")
+        return "; ".join(parts)
+
+    def summary(self) -> Json:
+        """Return this as pages for people show it."""
+        amounts: Json = {name: self.scalars.get(name, 0) / 1000 for name in ("disk", "mem", "gpus", "cpus")}
+        for name, pairs in self.ranges.items():
+            amounts[name] = "[" + ", ".join(f"{begin}-{end}" for begin, end in pairs) + "]"
+        return amounts
+
+    def _one(self, name: str) -> Json:
+        if name in self.ranges:
+            pairs = [{"begin": begin, "end": end} for begin, end in self.ranges[name]]
+            return {"name": name, "type": "RANGES", "ranges": {"range": pairs}}
+        return {"name": name, "type": "SCALAR", "scalar": {"value": self.scalars[name] / 1000}}
+
+
+def _merged(pairs: Iterable[Range]) -> tuple[Range, ...]:
+    merged: list[Range] = []
+    for begin, end in sorted(pairs):
+        if merged and begin <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
+        else:
+            merged.append((begin, end))
+    return tuple(merged)
+
+
+def _without(pairs: Iterable[Range], taken: Iterable[Range]) -> tuple[Range, ...]:
+    left = list(pairs)
+    for begin, end in taken:
+        kept: list[Range] = []
+        for first, last in left:
+            if last < begin or first > end:
+                kept.append((first, last))
+                continue
+            if first < begin:
+                kept.append((first, begin - 1))
+            if last > end:
+                kept.append((end + 1, last))
+        left = kept
+    return tuple(left)
