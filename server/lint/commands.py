@@ -50,7 +50,7 @@ def _check_command(
         if UNKNOWN in error.message:
             return UNKNOWN
         node = places.get((key, text)) or by_text.get(text)
-        message = f"{_KEYS.get(key, key)}: {error.message}"
+        message = f"{_shown(key)}: {error.message}"
         template, role = leaf.origin
         file, line, column = template.file, max(role.name.line, 1), max(role.name.column, 1)  # of a channel of the role
         if node is not None:
@@ -87,7 +87,10 @@ def _check_command(
             add_at(report, "bad-command", task.place, None, error.message, role=leaf.path, hint=error.hint)
 
 
-_KEYS = {"value": "command.value", "user": "command.user", "env": "command.env", "arguments": "command.arguments"}
+def _shown(key: str) -> str:
+    return (
+        f"command.{key}" if key.partition("[")[0] in ("value", "user", "env", "arguments", "stdout", "stderr") else key
+    )
 
 
 def check_placement(report: Report, tree: Tree, hosts: Sequence[HostEntry]) -> None:

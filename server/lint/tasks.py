@@ -61,7 +61,7 @@ def rendered_texts(task: Task) -> Iterator[tuple[str, str, yaml.Node]]:
             yield key, str(node.value), node
     for key, items in (("env", found.command.env), ("arguments", found.command.arguments)):
         for index, text in enumerate(items):
-            yield key, text, node_at(root, "command", key, index) or root
+            yield f"{key}[{index}]", text, node_at(root, "command", key, index) or root
     for key in ("bind", "connect"):
         for index in range(len(getattr(found, key))):
             node = node_at(root, key, index, "rateLogging")

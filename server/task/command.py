@@ -98,7 +98,7 @@ def resolve_command(
         except ExpressionError as error:
             if failed is not None:
                 return failed(key, text, error)
-            raise ConfigError(f"task class {task_class.name}, {key}: {error.message}", hint=error.hint) from error
+            raise unrendered(task_class, key, error) from error
 
     strong = dict(stack) | special_variables(
         task_id=task_id,
@@ -113,7 +113,7 @@ def resolve_command(
     known = {key: rendered(f"vars.{key}", text, known) for key, text in task_class.vars.items()} | known
     command = task_class.command
     mode = _mode(task_class, trigger)
-    arguments = [rendered("arguments", one, known) for one in command.arguments]
+    arguments = [rendered(f"arguments[{index}]", one, known) for index, one in enumerate(command.arguments)]
     if mode is ControlMode.FAIRMQ:
         if "--id" not in arguments:
             arguments += ["--id", task_id]
@@ -123,7 +123,7 @@ def resolve_command(
         shell=command.shell,
         user=rendered("user", command.user, known),
         arguments=tuple(arguments),
-        environment=tuple(rendered("env", one, known) for one in command.env),
+        environment=tuple(rendered(f"env[{index}]", one, known) for index, one in enumerate(command.env)),
         stdout=_output(
             task_class, "stdout", rendered("stdout", "none" if command.stdout is None else command.stdout, known)
         ),
@@ -133,6 +133,13 @@ def resolve_command(
         mode=mode,
         timeout_s=_timeout(task_class, timeout) if mode in (ControlMode.BASIC, ControlMode.HOOK) else 0.0,
     )
+
+
+def unrendered(task_class: TaskClass, key: str, error: ExpressionError) -> ConfigError:
+    """Return the error of a value of a task template, with its place if that is known."""
+    line, column = task_class.places.get(key, (0, 0))
+    place = f"tasks/{task_class.name}.yaml:{line}:{column}: " if line else ""
+    return ConfigError(f"{place}task class {task_class.name}, {key}: {error.message}", hint=error.hint)
 
 
 def command_texts(task_class: TaskClass) -> Iterator[str]:

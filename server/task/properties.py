@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Protocol, TypeVar
 
 from occ.errors import ConfigError
-from server.task.command import Failed, special_variables
+from server.task.command import Failed, special_variables, unrendered
 from server.template.errors import ExpressionError
 from server.template.functions import UTILITIES
 from server.template.model import Constraint, Inbound, Outbound, TaskClass
@@ -77,7 +77,7 @@ class UnrenderedProperties:
         known: variables.
     """
 
-    class_name: str
+    task_class: TaskClass
     values: Mapping[str, str]
     known: Mapping[str, str]
 
@@ -107,9 +107,7 @@ class UnrenderedProperties:
                 text = render_in(value, Scope(self.known, names))
             except ExpressionError as error:
                 if failed is None:
-                    raise ConfigError(
-                        f"task class {self.class_name}, property {key}: {error.message}", hint=error.hint
-                    ) from error
+                    raise unrendered(self.task_class, f"properties.{key}", error) from error
                 text = failed(key, value, error)
             if tree := trees.get(text):
                 rendered[f"__ptree__:{tree.syntax}:{key}"] = tree.payload
@@ -164,7 +162,7 @@ def build_properties(
         address = _target(out, endpoints, role_path)
         transport = transports.get(out.target, out.transport)
         properties |= _channel(out, address, "connect", transport)
-    return UnrenderedProperties(task_class.name, properties, known)
+    return UnrenderedProperties(task_class, properties, known)
 
 
 def _target(channel: Outbound, endpoints: Mapping[str, str], role_path: str) -> str:

@@ -139,6 +139,8 @@ class TaskClass(Value, frozen=True):
     connect: tuple[Outbound, ...] = ()
     constraints: tuple[Constraint, ...] = ()
     command: Command = Command()
+    places: dict[str, tuple[int, int]] = {}
+    """Line and column of every value with an expression in it, by its key: ``defaults.a``, ``value``, ``arguments[0]``."""
 
 
 class TemplateInfo(Value, frozen=True):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 import yaml
 
 from server.template.channels import read_constraints, read_inbound, read_outbound
-from server.template.documents import Place, is_null, mapping, number, sequence, text
+from server.template.documents import Place, followed, is_null, mapping, number, sequence, text
 from server.template.gojson import to_integer
 from server.template.model import Command, TaskClass, Wants
+from server.template.render import OPEN
 
 MODES = (
     "direct", "fairmq", "basic", "hook", "kubectl_direct", "kubectl_fairmq", "kubernetes_direct", "kubernetes_fairmq",
@@ -58,7 +59,29 @@ def read_task_class(place: Place, expected_name: str, identifier: str) -> TaskCl
         connect=tuple(msgspec.structs.replace(channel, target="") for channel in outbound),
         constraints=read_constraints(place, keys.get("constraints")),
         command=_command(place, keys),
+        places=dict(_places(keys)),
     )
+
+
+def _places(keys: Mapping[str, yaml.Node]) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Yield the place of every value that is rendered later."""
+    for section in ("defaults", "vars", "properties", "command"):
+        node = followed(keys[section]) if section in keys else None
+        for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+            name = str(followed(key).value)
+            name = name if section == "command" else f"{section}.{name}"
+            found = followed(value)
+            if isinstance(found, yaml.SequenceNode):
+                for index, one in enumerate(found.value):
+                    yield from _place(f"{name}[{index}]", one)
+            else:
+                yield from _place(name, value)
+
+
+def _place(name: str, node: yaml.Node) -> Iterator[tuple[str, tuple[int, int]]]:
+    found = followed(node)
+    if isinstance(found, yaml.ScalarNode) and OPEN in found.value:
+        yield name, (node.start_mark.line + 1, node.start_mark.column + 1)
 
 
 def _mode(place: Place, keys: Mapping[str, yaml.Node]) -> str:

@@ -13,7 +13,7 @@ from golden_workflows import reference_folder
 from executor.api.messages import ControlMode
 from occ.errors import ConfigError
 from server.task.command import ResolvedCommand, finish_command, resolve_command
-from server.template.documents import read
+from server.template.documents import parse, read
 from server.template.model import Command, Inbound, Outbound, TaskClass
 from server.template.taskclass import read_task_class
 
@@ -48,6 +48,15 @@ def test_class_vars_see_class_defaults_but_defaults_do_not_see_each_other() -> N
     assert resolve(Command(value="{{ v }}"), defaults={"d": "1"}, vars={"v": "<{{ d }}>"}).value == "<1>"
     with pytest.raises(ConfigError, match=r"task class t, defaults.e: unknown name d"):
         resolve(defaults={"d": "1", "e": "{{ d }}"})
+
+
+def test_what_cannot_be_rendered_is_named_with_its_place_in_the_template() -> None:
+    text = "name: t\nwants: {cpu: 1, memory: 1}\ncommand:\n  value: x\n  arguments:\n    - -a\n    - '{{ nope }}'\n"
+    task_class = read_task_class(parse(text, "tasks/t.yaml"), "t", "repo/tasks/t@h")
+    with pytest.raises(ConfigError, match=r"^tasks/t.yaml:7:7: task class t, arguments\[1\]: unknown name nope in"):
+        resolve_command(
+            task_class, {}, task_id="T", task_name="t", hostname="h", environment_id="E", role_path="w.t"
+        )  # fmt: skip
 
 
 def test_special_variables_beat_everything() -> None:

@@ -123,7 +123,7 @@ def test_a_tree_of_properties_moves_to_a_key_of_its_syntax() -> None:
 
 
 def test_a_property_that_cannot_be_rendered_is_named() -> None:
-    with pytest.raises(ConfigError, match="task class t, property p: unknown name nope"):
+    with pytest.raises(ConfigError, match=r"task class t, properties\.p: unknown name nope"):
         build(properties={"p": "{{ nope }}"})
 
 

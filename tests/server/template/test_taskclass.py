@@ -63,6 +63,7 @@ command:
             shell=True, value="echo", user="flp", env=("A=1", "B=2"), arguments=("-c", "5", "true"), stdout="all",
             stderr="{{ e }}",
         ),
+        places={"properties.e": (5, 17), "stderr": (19, 11)},
     )  # fmt: skip
 
 
