@@ -14,7 +14,7 @@ from server.environment.tree import Role
 from server.integration.registry import PluginRegistry
 from server.task.task import Task
 from server.workflow.listing import TemplateListing, VariableSpec
-from server.workflow.register import RepositoryInfo
+from server.workflow.repos import RepositoryInfo
 
 
 def timestamp_ms() -> int:

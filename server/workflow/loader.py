@@ -152,7 +152,7 @@ class WorkflowLoader:
             try:
                 reply = await self._ask(request, f"loading {request.expression}")
             except _ToBeAdded as missing:
-                await self._add(missing.repo)
+                await self._add(missing)
                 continue
             assert isinstance(reply, Loaded)
             return reply
@@ -171,11 +171,14 @@ class WorkflowLoader:
         assert isinstance(reply, Listed)
         return reply.templates, reply.texts
 
-    async def _add(self, repo: str) -> None:
-        """Add a repository that a task class comes from; it may have come meanwhile."""
+    async def _add(self, missing: _ToBeAdded) -> None:
         assert self._repositories is not None
-        if self._repositories.is_addable(repo):
-            await self._repositories.add(repo, "")
+        try:
+            await self._repositories.ensure(missing.repo)
+        except CoreError as error:
+            where = missing.failure
+            message = f"{where.message}, and it cannot be added: {error.message}"
+            raise CoreError(error.reason, message, hint=error.hint, code=error.code, **where.where) from error
 
     async def _ask(self, request: Request, what: str) -> Reply:
         async with self._turn:
@@ -223,7 +226,7 @@ class WorkflowLoader:
                     clock.reschedule(loop.time() + left)
                     reply = REPLIES.decode(await self._exchange(msgspec.json.encode(found)))
         if missing and isinstance(reply, Failure):
-            raise _ToBeAdded(missing)
+            raise _ToBeAdded(missing, reply)
         return reply
 
     async def _exchange(self, data: bytes) -> bytes:
@@ -240,9 +243,10 @@ class WorkflowLoader:
 class _ToBeAdded(Exception):
     """A load needs a repository that is not known; it is added while no load is held up by that."""
 
-    def __init__(self, repo: str) -> None:
+    def __init__(self, repo: str, failure: Failure) -> None:
         super().__init__(repo)
         self.repo = repo
+        self.failure = failure
 
 
 async def _nothing(repo: str, revision: str) -> Source:

@@ -20,7 +20,7 @@ from server.workflow.addresses import Address, Protocol, identify
 from server.workflow.clones import Clones
 from server.workflow.git import Git, GitSettings
 from server.workflow.local import LocalRepository
-from server.workflow.repos import LOCAL, RepositorySet, Source, unknown_repository
+from server.workflow.repos import LOCAL, RepositoryInfo, RepositorySet, Source, unknown_repository
 from server.workflow.repository import Cloned, Local, Repository
 from server.workflow.revisions import matcher
 from server.workflow.worktrees import Worktrees
@@ -36,15 +36,6 @@ Get = Callable[[str], Awaitable[str | None]]
 Put = Callable[[str, str], Awaitable[None]]
 FetchSource = Callable[[str, str], Awaitable[Source]]
 """(identifier, revision or "") to its files, which stay while the lease is held; raises CoreError."""
-
-
-class RepositoryInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """A repository as clients see it."""
-
-    name: str
-    is_default: bool = False
-    default_revision: str = LOCAL
-    revisions: tuple[str, ...] = ()
 
 
 class Repositories:
@@ -67,8 +58,8 @@ class Repositories:
         self._clones = Clones(self._git, folder / "repos")
         self._worktrees = Worktrees(folder / "worktrees")
         self._known: dict[str, Repository] = {}
-        self._arriving: set[str] = set()
-        """Identifiers that are being added."""
+        self._arriving: dict[str, asyncio.Event] = {}
+        """What is being added; set when that has ended."""
         self._default = ""
 
     @classmethod
@@ -136,6 +127,17 @@ class Repositories:
         """True for a remote repository that is not known: one that a task class may bring in (workflows-config.md 3.1)."""
         return name not in self._known and identify(name).protocol is not Protocol.LOCAL
 
+    async def ensure(self, name: str) -> None:
+        """Add such a repository, or wait for who is adding it.
+
+        Raises:
+            CoreError: of add().
+        """
+        while ended := self._arriving.get(name):
+            await ended.wait()
+        if self.is_addable(name):
+            await self.add(name, "")
+
     async def select(
         self, repo_pattern: str, revision_pattern: str, *, all_branches: bool, all_tags: bool
     ) -> list[tuple[Repository, str]]:
@@ -200,11 +202,12 @@ class Repositories:
         for other in (*self._known, *self._arriving) if address.protocol is not Protocol.LOCAL else ():
             if f"{identifier}/".startswith(f"{other}/") or f"{other}/".startswith(f"{identifier}/"):
                 raise CoreError(Reason.REPOSITORY, f"the clones of {identifier} and {other} would lie in one another")
-        self._arriving.add(identifier)
+        ended = self._arriving[identifier] = asyncio.Event()
         try:
             return await self._add(address, default_revision or address.revision)
         finally:
-            self._arriving.discard(identifier)
+            del self._arriving[identifier]
+            ended.set()
 
     async def _add(self, address: Address, wanted: str) -> tuple[str, str]:
         was_there = await self._clones.is_there(address)

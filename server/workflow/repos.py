@@ -18,6 +18,15 @@ LOCAL = "local"
 """The revision of a repository that is opened in place."""
 
 
+class RepositoryInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A repository as clients see it."""
+
+    name: str
+    is_default: bool = False
+    default_revision: str = LOCAL
+    revisions: tuple[str, ...] = ()
+
+
 class Source(msgspec.Struct, frozen=True, tag="source", kw_only=True):
     """The files of one revision of a repository."""
 

@@ -156,6 +156,22 @@ async def test_a_task_brings_in_its_repository_while_others_load(
     assert [one.name for one in await desk.repositories.list(with_revisions=False)] == [FLOWS, OTHER]
 
 
+async def test_two_loads_bring_in_one_repository(desk: Desk, world: RepositoryWorld, origin: Origin) -> None:
+    theirs = world.origin("Org/Other").templates(part="")
+    origin.commit({"workflows/top.yaml": flow("top", task=f"{OTHER}/tasks/x")})
+    await desk.repositories.refresh(-1)
+    loaded = await asyncio.gather(*(desk.load("top") for _ in range(3)))
+    assert {identifier for one in loaded for identifier in classes(one)} == {f"{OTHER}/tasks/x@{theirs}"}
+
+
+async def test_a_task_that_is_nowhere_says_where_it_was_looked_for(desk: Desk, origin: Origin) -> None:
+    origin.commit({"workflows/top.yaml": flow("top", task="git.example/No/Where/tasks/x")})
+    await desk.repositories.refresh(-1)
+    error = await desk.refused("top")
+    assert error.reason is Reason.REPOSITORY and "git fetch of https://git.example/No/Where.git failed" in error.message
+    assert (error.where["role"], error.where["line"]) == ("top.t", "2")
+
+
 async def test_a_task_brings_in_no_folder_of_this_machine(desk: Desk, origin: Origin, tmp_path: Path) -> None:
     (tmp_path / "secret" / "workflows").mkdir(parents=True)
     origin.commit({"workflows/top.yaml": flow("top", task=f"{tmp_path}/secret/tasks/x")})
