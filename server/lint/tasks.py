@@ -50,23 +50,33 @@ def check_task(report: Report, task: Task, objects: Mapping[str, object]) -> Non
 
 def rendered_texts(task: Task) -> Iterator[tuple[str, str, yaml.Node]]:
     """Yield key as commands call it, text, and node of everything in a task template that is rendered."""
-    root, found = task.place.root, task.task_class
-    for section, values in (("defaults", found.defaults), ("vars", found.vars), ("properties", found.properties)):
-        for key, text in values.items():
-            name = key if section == "properties" else f"{section}.{key}"
-            yield name, text, node_at(root, section, key) or root
-    for key in ("value", "user", "stdout", "stderr"):
-        node = node_at(root, "command", key)
-        if isinstance(node, yaml.ScalarNode):
-            yield key, str(node.value), node
-    for key, items in (("env", found.command.env), ("arguments", found.command.arguments)):
-        for index, text in enumerate(items):
-            yield f"{key}[{index}]", text, node_at(root, "command", key, index) or root
+    root = task.place.root
+    for section in ("defaults", "vars", "properties"):
+        prefix = "" if section == "properties" else f"{section}."
+        for key, node in _entries(node_at(root, section)):
+            yield from _text(f"{prefix}{key}", node)
+    for key, node in _entries(node_at(root, "command")):
+        if key in ("value", "user", "stdout", "stderr"):
+            yield from _text(key, node)
+        elif key in ("env", "arguments") and isinstance(node, yaml.SequenceNode):
+            for index, one in enumerate(node.value):
+                yield from _text(f"{key}[{index}]", followed(one))
     for key in ("bind", "connect"):
-        for index in range(len(getattr(found, key))):
-            node = node_at(root, key, index, "rateLogging")
-            if isinstance(node, yaml.ScalarNode):
-                yield f"chans.{index}.rateLogging", str(node.value), node
+        channels = node_at(root, key)
+        for index, channel in enumerate(channels.value if isinstance(channels, yaml.SequenceNode) else ()):
+            rate = node_at(channel, "rateLogging")
+            if rate is not None:
+                yield from _text(f"chans.{index}.rateLogging", rate)
+
+
+def _entries(node: yaml.Node | None) -> Iterator[tuple[str, yaml.Node]]:
+    for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+        yield str(followed(key).value), followed(value)
+
+
+def _text(key: str, node: yaml.Node) -> Iterator[tuple[str, str, yaml.Node]]:
+    if isinstance(node, yaml.ScalarNode) and OPEN in node.value:
+        yield key, str(node.value), node
 
 
 def node_at(node: yaml.Node | None, *keys: str | int) -> yaml.Node | None:

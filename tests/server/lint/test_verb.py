@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from server.demo import facility
 from server.lint.verb import run
 
 TASK = "name: x\ncontrol: {mode: basic}\nwants: {cpu: 1, memory: 2}\ncommand: {value: 'run {{ m }}'}\n"
@@ -123,3 +124,8 @@ def test_the_console_has_the_verb(repository: Path) -> None:
     program = Path(sys.executable).parent / "aliecs"
     done = subprocess.run([program, "lint", repository], capture_output=True, text=True, timeout=20, check=False)
     assert (done.returncode, done.stdout.splitlines()[-1]) == (1, "2 errors, 1 warning, 0 infos")
+
+
+def test_the_templates_of_the_demo_have_no_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([str(Path(facility.__file__).parent)]) == 0
+    assert "0 errors" in capsys.readouterr().out
