@@ -48,11 +48,13 @@ async def test_our_device_behaves_as_the_original(reference: Path, name: str, tm
         pytest.skip(DIES)
     if reason := SKIPPED.get((name[:3], repetitions[0].title)):
         pytest.skip(reason)
-    for last, scene in enumerate(repetitions, start=1 - len(repetitions)):
+    # Windows of 20 to 100 ms are part of what was recorded: a scene that misses one on a busy machine is played once more.
+    tries = repetitions * 2 if len(repetitions) == 1 else repetitions
+    for last, scene in enumerate(tries, start=1 - len(tries)):
         try:
             await play(scene, tmp_path)
             return
-        except AssertionError:
+        except (AssertionError, TimeoutError):
             if last == 0:
                 raise
 

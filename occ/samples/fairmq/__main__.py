@@ -22,7 +22,7 @@ from occ.samples.fairmq.machine import Machine
 from occ.samples.fairmq.plugin import Plugin
 from occ.samples.fairmq.roles import ROLES, check_transitions
 
-_LINGER_S = 0.05
+_LINGER_S = 0.1
 """After EXITING and ERROR the device still answers for some time."""
 _BREAK_S = 0.02
 """From ERROR FOUND to the breakdown of OCClite."""
