@@ -116,6 +116,14 @@ class Processes:
         asyncio.get_running_loop().add_reader(child.pidfd, self._exited, child)
         return child
 
+    def is_of_another(self, task_id: str, pid: int) -> bool:
+        """Whether the process ``pid`` belongs to a task of this executor that is not ``task_id``."""
+        try:
+            group = os.getpgid(pid) if pid > 0 else 0
+        except ProcessLookupError:
+            return False  # of a container, perhaps: its numbers are its own
+        return any(child.pid == group and other != task_id for other, child in self._children.items())
+
     def signal(self, task_id: str, signal: int, pid: int = 0) -> None:
         """Send a signal to the process ``pid`` if it belongs to the task's group, else to the whole group.
 

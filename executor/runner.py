@@ -198,7 +198,9 @@ class Runner:
 
         async def query() -> tuple[str, int]:
             reply = await control.get_state(self._settings.standby_s)
-            return reply.state, reply.pid
+            # gRPC servers can share a port in silence: an answer may come from somebody else's task.
+            stranger = self._processes.is_of_another(task_id, reply.pid)
+            return "" if stranger else reply.state, reply.pid
 
         state, pid = await first_state(query)
         del self._connecting[task_id]

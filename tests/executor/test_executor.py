@@ -139,6 +139,17 @@ async def test_a_task_that_never_opens_its_port_fails_by_name_of_the_port(core, 
     assert ended.error == f"still alive but did not open its control port {silent.control_port} within 0.5 s"
 
 
+async def test_an_answer_of_another_task_on_the_same_port_is_not_taken_for_that_of_the_new_one(core, host, spec):
+    host.start()
+    first = spec("t1")
+    await core.launch(first)
+    await core.phase("t1", Phase.ACTIVE)
+    await core.launch(spec("t2", control_port=first.control_port))
+    ended = await core.phase("t2", Phase.ENDED)
+    assert ended.error.startswith(f"ended before its control port {first.control_port} was ready: exit code 1")
+    assert [r.phase for r in core.task_reports("t2")] == [Phase.ENDED]
+
+
 async def test_a_task_that_starts_in_a_wrong_state_fails(core, host, spec):
     host.start()
     await core.launch(spec("t1", "--state", "ERROR"))
