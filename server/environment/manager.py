@@ -119,6 +119,7 @@ class EnvironmentManager:
             raise _creation_error(environment_id, error) from error
         answer = await runner.wait(request_id)
         if answer.error:
+            await runner.finished()  # who is told that it failed may use its detectors at once
             raise _deployment_error(runner, answer)
         return runner
 

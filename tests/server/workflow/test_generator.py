@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import select
@@ -64,6 +65,15 @@ class Machine:
         self.generated = folder / "state" / "generated"
         self.timeout_s = 20.0
         self.enabled = True
+
+    def processes(self) -> list[str]:
+        """Return the command lines of all processes that run in a folder of this machine."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            with contextlib.suppress(OSError):
+                if entry.name.isdecimal() and (entry / "cwd").readlink().is_relative_to(self.generated):
+                    found.append((entry / "cmdline").read_text())
+        return found
 
     @property
     def settings(self) -> GenerationSettings:
@@ -376,16 +386,14 @@ def test_a_command_that_fails_is_shown_with_what_it_said_last(machine: Machine) 
 
 def test_a_command_that_takes_too_long_is_ended_with_all_that_it_started(machine: Machine) -> None:
     machine.timeout_s = 1.0
-    before = sleepers()
     error = machine.refused("o2-fake --do hang")
     assert "was ended after 1 s" in error.message
-    assert sleepers() - before == set()
+    assert machine.processes() == []
 
 
 def test_processes_that_a_command_leaves_behind_are_ended(machine: Machine) -> None:
-    before = sleepers()
     machine.generate("o2-fake --do leave")
-    assert sleepers() - before == set()
+    assert machine.processes() == []
 
 
 def test_a_command_that_says_too_much_is_ended(machine: Machine) -> None:
@@ -439,34 +447,19 @@ def test_half_a_workflow_of_a_killed_process_is_made_anew(machine: Machine) -> N
 
 
 def test_the_command_ends_when_the_process_that_asked_dies(machine: Machine, tmp_path: Path) -> None:
-    fifo, before = tmp_path / "fifo", sleepers()
+    fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     code = (
         "import sys; from pathlib import Path; from server.workflow.sandbox import run_confined\n"
-        f"run_confined('sleep 599 & echo > {fifo}; sleep 599', Path({str(tmp_path)!r}), timeout_s=60)"
+        f"run_confined('sleep 599 & echo $! $$ > {fifo}; sleep 599', Path({str(tmp_path)!r}), timeout_s=60)"
     )
     with subprocess.Popen([sys.executable, "-c", code]) as process:
-        fifo.read_text()
-        started = sleepers() - before
-        assert started
-        ends = [os.pidfd_open(pid) for pid in started]
+        ends = [os.pidfd_open(int(pid)) for pid in fifo.read_text().split()]
         process.kill()
+    assert len(ends) == 2
     for end in ends:
         assert wait_for_end(end)
         os.close(end)
-
-
-def sleepers() -> set[int]:
-    """Return the processes that the program leaves behind."""
-    found = set()
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                if (entry / "cmdline").read_bytes() == b"sleep\x00599\x00":
-                    found.add(int(entry.name))
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-    return found
 
 
 def wait_for_end(pidfd: int) -> bool:
