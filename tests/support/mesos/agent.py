@@ -324,18 +324,17 @@ class Agent:
         run.phase = Phase.RUNNING
         run.launched[task.id] = run.queued.pop(task.id)
         try:
-            await self._start(run, task.info["command"])
+            try:
+                await self._start(run, task.info["command"])
+            except OSError:
+                # Mesos' launcher runs and fails, so the task was running for a moment.
+                await self._start(run, {"value": "exit 1"})
         except LaunchError as error:
             self._say(run, task, "TASK_FAILED", str(error), "REASON_CONTAINER_LAUNCH_FAILED")
             return
-        except OSError:
-            self._say_as_executor(run, task, "TASK_STARTING")
-            self._say_as_executor(run, task, "TASK_RUNNING")
-            status = 1 << 8
-        else:
-            self._say_as_executor(run, task, "TASK_STARTING")
-            self._say_as_executor(run, task, "TASK_RUNNING")
-            status = await run.container.wait()
+        self._say_as_executor(run, task, "TASK_STARTING")
+        self._say_as_executor(run, task, "TASK_RUNNING")
+        status = await run.container.wait()
         run.still()
         run.phase = Phase.TERMINATED
         is_killed = task.state == "TASK_KILLING" or run.timer is not None

@@ -65,21 +65,22 @@ class Subscriber:
     async def next(self, kind: str | None = None, where: Callable[[Json], bool] | None = None) -> Json:
         """Return the first event that matches, waiting for it; those before it stay."""
 
-        def found() -> Json | None:
-            for event in self.events:
-                if kind in (None, event["type"]) and (where is None or where(event)):
-                    return event
-            return None
+        place = await self.wait_for(lambda event: kind in (None, event["type"]) and (where is None or where(event)))
+        assert place is not None, f"no {kind} came within {DEADLINE_S} s; there is {self.events}"
+        return self.events.pop(place)
+
+    async def wait_for(self, where: Callable[[Json], bool], deadline_s: float = DEADLINE_S) -> int | None:
+        """Return the place in ``events`` of the first that matches, waiting for it; None where it does not come."""
+
+        def place() -> int | None:
+            return next((number for number, event in enumerate(self.events) if where(event)), None)
 
         try:
-            async with asyncio.timeout(DEADLINE_S), self._arrived:
-                await self._arrived.wait_for(lambda: found() is not None)
-        except TimeoutError as error:
-            raise AssertionError(f"no {kind} came within {DEADLINE_S} s; there is {self.events}") from error
-        event = found()
-        assert event is not None
-        self.events.remove(event)
-        return event
+            async with asyncio.timeout(deadline_s), self._arrived:
+                await self._arrived.wait_for(lambda: place() is not None)
+        except TimeoutError:
+            return None
+        return place()
 
     async def update(self, task_id: str, state: str) -> Json:
         """Return the status of that task in that state, waiting for it."""

@@ -16,8 +16,6 @@ import psutil
 from mesos.terms import Json
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-EXEC_FAILED = 1 << 8
-"""The wait status of a launcher that could not execute the command."""
 
 
 class LaunchError(Exception):
@@ -36,6 +34,7 @@ class Container:
         self.sandbox = folder / "runs" / self.id
         self.process: asyncio.subprocess.Process | None = None
         self.is_started = asyncio.Event()
+        self.is_over = asyncio.Event()
 
     @property
     def pid(self) -> int | None:
@@ -43,7 +42,7 @@ class Container:
 
     async def run(self, command: Json, environment: dict[str, str], user: str) -> None:
         """Make the sandbox, fetch and start; raise LaunchError where that fails."""
-        self.sandbox.mkdir(parents=True)
+        self.sandbox.mkdir(parents=True, exist_ok=True)
         latest = self.sandbox.parent / "latest"
         latest.unlink(missing_ok=True)
         latest.symlink_to(self.sandbox.name)
@@ -76,6 +75,7 @@ class Container:
         code = await self.process.wait()
         for process in self._rest():
             _kill(process)
+        self.is_over.set()
         return -code if code < 0 else code << 8
 
     def signal(self, number: signal.Signals) -> None:

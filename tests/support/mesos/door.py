@@ -97,14 +97,15 @@ class Door:
     async def _routed(self, request: web.Request) -> web.StreamResponse:
         if (refused := self.turned_away(request)) is not None:
             return refused
-        if request.path.startswith("/api/v1"):
+        path = request.path.removeprefix("/master")
+        if path.startswith("/api/v1"):
             if request.method != "POST":
                 text = f"405 Method Not Allowed. Expecting one of {{ 'POST' }}, but received '{request.method}'."
                 refused = plain(405, text)
                 refused.headers["Allow"] = "POST"
                 return refused
             return await self._answer(request)
-        page = self._pages.get(request.path.removeprefix("/master") or "/")
+        page = self._pages.get(path)
         return page() if page is not None else plain(404, "404 Not Found.")
 
 

@@ -20,6 +20,8 @@ from mesos.task_desk import TaskDesk
 from mesos.terms import LOOPBACK, LOOPBACK_NUMBER, VERSION, Json, Timing, value
 from mesos.validation import Circumstances, allocated, need, why_not
 
+FRAMEWORK_DEFAULTS: Json = {"failover_timeout": 0.0, "checkpoint": False}
+
 
 class Master:
     """One life of a leading master: it ends with ``stop``, and the next knows nothing of it."""
@@ -95,7 +97,7 @@ class Master:
         _still(framework)
         # User and checkpointing stay what they were at the first subscription.
         kept: Json = {name: framework.info[name] for name in ("user", "checkpoint") if name in framework.info}
-        framework.info = {**info, **kept, "id": value(framework_id)}
+        framework.info = {**FRAMEWORK_DEFAULTS, **info, **kept, "id": value(framework_id)}
         framework.stream = stream
         framework.suppressed = framework.role in subscription.get("suppressed_roles", [])
         interval_s = self._clock.real_s(self._timing.heartbeat_s)

@@ -71,6 +71,8 @@ class SchedulerDoor:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         call = await read_call(request)
+        if not request.path.endswith("/api/v1/scheduler"):
+            raise BadCall("Failed to validate master::Call: Expecting 'type' to be present")
         check_scheduler_call(call)
         stream_id = request.headers.get(STREAM_ID)
         master = self._master()

@@ -19,6 +19,8 @@ class EventStream:
     def __init__(self, request: web.Request) -> None:
         self.stream_id = str(uuid.uuid4())
         self.is_silent = False
+        self.ended = asyncio.Event()
+        """Set when nothing can be said any more and the double knows it."""
         self._request = request
         self._queue: asyncio.Queue[Json | None] = asyncio.Queue(BACKLOG)
         self._is_over = False
@@ -66,4 +68,5 @@ class EventStream:
             response.force_close()
         finally:
             self._is_over = True
+            self.ended.set()
         return response

@@ -102,9 +102,11 @@ def _allocated(resources: list[Json], role: str) -> list[Json]:
 
 
 def _typed(executor: Json) -> Json:
-    """Return the executor with the kind of each variable said: a plain value is the default."""
-    command = executor.get("command", {})
-    if "environment" not in command:
+    """Return the executor with its defaults said: a shell, and plain values as variables."""
+    if "command" not in executor:
         return executor
-    variables = [{"type": "VALUE", **variable} for variable in command["environment"]["variables"]]
-    return {**executor, "command": {**command, "environment": {"variables": variables}}}
+    command = {"shell": True, **executor["command"]}
+    if "environment" in command:
+        variables = [{"type": "VALUE", **variable} for variable in command["environment"]["variables"]]
+        command["environment"] = {"variables": variables}
+    return {**executor, "command": command}
