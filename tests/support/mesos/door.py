@@ -30,7 +30,7 @@ class Door:
         self.turned_away: Callable[[web.Request], web.Response | None] = lambda request: None
         """Asked first with each request; what it returns is the answer."""
         self._answer = answer
-        self._pages = {"/version": lambda: web.json_response(VERSION_PAGE), "/health": lambda: web.Response(), **pages}
+        self._pages = {"/version": lambda: page(VERSION_PAGE), "/health": lambda: web.Response(), **pages}
         self._runner: web.AppRunner | None = None
         self._busy: set[object] = set()
 
@@ -77,10 +77,10 @@ class Door:
     @staticmethod
     def _abort(runner: web.AppRunner, which: Callable[[RequestHandler], bool]) -> int:
         assert runner.server is not None
-        doomed = [handler for handler in runner.server.connections if which(handler)]
-        for handler in doomed:
-            if handler.transport is not None:
-                handler.transport.abort()
+        doomed = [handler.transport for handler in runner.server.connections if which(handler)]
+        doomed = [transport for transport in doomed if transport is not None]
+        for transport in doomed:
+            transport.abort()
         return len(doomed)
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
@@ -105,8 +105,8 @@ class Door:
                 refused.headers["Allow"] = "POST"
                 return refused
             return await self._answer(request)
-        page = self._pages.get(path)
-        return page() if page is not None else plain(404, "404 Not Found.")
+        found = self._pages.get(path)
+        return found() if found is not None else plain(404, "404 Not Found.")
 
 
 async def _as_mesos_writes(request: web.Request, response: web.StreamResponse) -> None:
@@ -118,6 +118,11 @@ async def _as_mesos_writes(request: web.Request, response: web.StreamResponse) -
 def plain(status: int, text: str) -> web.Response:
     """Return a refusal: a line of text, as Mesos gives."""
     return web.Response(status=status, text=text)
+
+
+def page(content: Json) -> web.Response:
+    """Return a page for scripts."""
+    return web.Response(body=json.dumps(content).encode(), content_type=JSON)
 
 
 def accepted() -> web.Response:

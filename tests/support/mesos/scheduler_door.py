@@ -9,7 +9,7 @@ from enum import Enum
 from aiohttp import web
 
 from mesos.calls import BadCall, check_scheduler_call
-from mesos.door import Door, accepted, check_accept, plain, read_call
+from mesos.door import Door, accepted, check_accept, page, plain, read_call
 from mesos.ledger import Framework
 from mesos.master import Master
 from mesos.pages import state
@@ -67,7 +67,7 @@ class SchedulerDoor:
         return _redirection(f"//{self.leader_address or self.door.address}")
 
     def _state(self) -> web.Response:
-        return web.json_response(state(self._master()))
+        return page(state(self._master()))
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         call = await read_call(request)
