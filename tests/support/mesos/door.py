@@ -77,8 +77,8 @@ class Door:
     @staticmethod
     def _abort(runner: web.AppRunner, which: Callable[[RequestHandler], bool]) -> int:
         assert runner.server is not None
-        doomed = [handler.transport for handler in runner.server.connections if which(handler)]
-        doomed = [transport for transport in doomed if transport is not None]
+        transports = [handler.transport for handler in runner.server.connections if which(handler)]
+        doomed = [transport for transport in transports if transport is not None and not transport.is_closing()]
         for transport in doomed:
             transport.abort()
         return len(doomed)
