@@ -1,4 +1,6 @@
-"""``aliecs-executor``: one per host, started by the core. Command line, logging and signals; the work is in runner.py.
+"""``aliecs-executor``: one per host, started by the core or, without arguments, by a Mesos agent (mesos.py).
+
+Command line, logging and signals; the work is in runner.py.
 
 SIGTERM and SIGINT end all tasks in order, then the executor; a second one kills them at once.
 """
@@ -16,9 +18,12 @@ import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from executor.mesos import is_under_agent, open_sandbox, surroundings
+from executor.mesos_link import MesosLink
 from executor.recording import Recorder
-from executor.runner import Runner
+from executor.runner import LinkMaker, Runner
 from executor.settings import Identity, Settings
+from occ.errors import AliecsError
 
 _LOG = logging.getLogger(__name__)
 _DESCRIPTORS = 65536
@@ -27,6 +32,8 @@ _DESCRIPTORS = 65536
 
 def main(arguments: list[str] | None = None) -> int:
     """Run until told to end; return the exit code: 0, or 1 if a process could not be killed."""
+    if is_under_agent(os.environ) and not (sys.argv[1:] if arguments is None else arguments):
+        return _main_under_agent()
     options = _parser().parse_args(arguments)
     state_dir = Path(options.state_dir).absolute()
     (state_dir / "tasks").mkdir(parents=True, exist_ok=True)
@@ -45,7 +52,36 @@ def main(arguments: list[str] | None = None) -> int:
     return asyncio.run(_run(identity, settings, options.core, state_dir / "tasks"))
 
 
-async def _run(identity: Identity, settings: Settings, target: str, tasks_folder: Path) -> int:
+def _main_under_agent() -> int:
+    _log_to("", "INFO")
+    try:
+        here = surroundings(os.environ)
+        open_sandbox(here.sandbox)
+    except (AliecsError, OSError) as error:
+        sys.stderr.write(f"aliecs-executor: {error}\n")
+        return 1
+    _raise_limits()
+    os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}{os.pathsep}{Path(sys.executable).parent}"
+    identity = Identity(
+        executor_id=here.executor_id,
+        agent_id=here.agent_id,
+        host=here.host,
+        pid=os.getpid(),
+        instance=here.instance,
+        version=_version(),
+    )
+    settings = Settings()
+
+    def link(runner: Runner) -> MesosLink:
+        return MesosLink(
+            settings, agent_id=here.agent_id, recovery_s=here.recovery_s, on_up=runner.on_up, on_down=runner.on_down,
+            on_command=runner.on_command, on_end=runner.terminate,
+        )  # fmt: skip
+
+    return asyncio.run(_run(identity, settings, link, here.sandbox / "tasks"))
+
+
+async def _run(identity: Identity, settings: Settings, target: str | LinkMaker, tasks_folder: Path) -> int:
     recorder = None
     folder = os.environ.get("ALIECS_RECORD_STIMULI")
     if folder:
@@ -56,7 +92,8 @@ async def _run(identity: Identity, settings: Settings, target: str, tasks_folder
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, runner.terminate)
-    _LOG.info("executor=%s host=%s pid=%d core=%s", identity.executor_id, identity.host, identity.pid, target)
+    core = target if isinstance(target, str) else "through Mesos"
+    _LOG.info("executor=%s host=%s pid=%d core=%s", identity.executor_id, identity.host, identity.pid, core)
     code = await runner.run()
     _LOG.info("executor=%s ends code=%d", identity.executor_id, code)
     return code

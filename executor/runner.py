@@ -11,10 +11,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from executor.agent import Agent
-from executor.api.messages import Command, ControlMode, TaskSpec
+from executor.api.messages import Command, ControlMode, Report, TaskSpec
 from executor.control import Control, OccControl, Reply, speaks_json
 from executor.fairmq import FairMqControl
 from executor.link import Link
@@ -56,17 +56,33 @@ from occ.errors import TaskError
 _LOG = logging.getLogger(__name__)
 
 
+class AnyLink(Protocol):
+    """What link.py and mesos_link.py have in common."""
+
+    async def run(self) -> None: ...
+    def send(self, report: Report) -> None: ...
+    async def close(self) -> None: ...
+
+
+LinkMaker = Callable[["Runner"], AnyLink]
+
+
 class Runner:
     """One executor: Agent, processes, connections, timers and link, on one loop in the main thread.
 
     Args:
-        target: where the core listens, ``unix:/path`` or ``host:port``.
+        target: where the core listens, ``unix:/path`` or ``host:port``; or what makes another kind of link.
         tasks_folder: output and working directories of tasks.
         recorder: gets every event and its instructions; None for no recording.
     """
 
     def __init__(
-        self, identity: Identity, settings: Settings, target: str, tasks_folder: Path, recorder: Recorder | None = None
+        self,
+        identity: Identity,
+        settings: Settings,
+        target: str | LinkMaker,
+        tasks_folder: Path,
+        recorder: Recorder | None = None,
     ) -> None:
         self._agent = Agent(identity, settings)
         self._settings = settings
@@ -85,7 +101,7 @@ class Runner:
         self._events: deque[AnyEvent] = deque()
         self._is_feeding = False
         self._exit: asyncio.Future[int] = self._loop.create_future()
-        self._link = Link(target, settings, on_up=self._on_up, on_down=self._on_down, on_command=self._on_command)
+        self._link = self._dialling(target) if isinstance(target, str) else target(self)
         self._deeds: dict[type, Callable[[Any], None]] = {
             Spawn: self._spawn,
             ConnectOcc: self._connect_occ,
@@ -98,6 +114,9 @@ class Runner:
             Send: lambda i: self._link.send(i.report),
             Exit: self._finish,
         }
+
+    def _dialling(self, target: str) -> AnyLink:
+        return Link(target, self._settings, on_up=self.on_up, on_down=self.on_down, on_command=self.on_command)
 
     async def run(self) -> int:
         """Serve until told to end; return the exit code. No process of a task is left then."""
@@ -289,13 +308,13 @@ class Runner:
         if timer is not None:
             timer.cancel()
 
-    def _on_up(self) -> None:
+    def on_up(self) -> None:
         self.feed(LinkUp(at_ms=self.now_ms()))
 
-    def _on_down(self) -> None:
+    def on_down(self) -> None:
         self.feed(LinkDown(at_ms=self.now_ms()))
 
-    def _on_command(self, command: Command) -> None:
+    def on_command(self, command: Command) -> None:
         self.feed(Commanded(command=command, at_ms=self.now_ms()))
 
     def _finish(self, instruction: Exit) -> None:

@@ -43,6 +43,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Kept of each output stream of a hook or basic task, from its end."""
     redial_min_s: float = 0.05
     redial_max_s: float = 0.5
+    agent_pause_s: float = 2.0
+    """Longest pause between two attempts to be accepted by a Mesos agent."""
     queue_limit: int = 10000
     """Reports waiting for the link; what happens beyond: link.py."""
     flush_s: float = 1.0

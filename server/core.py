@@ -12,14 +12,13 @@ import msgspec
 
 from executor.api.messages import DeviceEvent
 from occ.errors import AliecsError
+from server import placing
 from server.api import model
 from server.api import o2control_pb2 as pb
 from server.api.states import EnvironmentState
 from server.config.configuration import Configuration
-from server.config.open import open_configuration, open_services
-from server.deploy.backend import Demand, KnownExecutor
-from server.deploy.executors import LocalParts, LocalSettings
-from server.deploy.local import LocalBackend
+from server.config.open import open_services
+from server.deploy.backend import Backend, Demand, KnownExecutor
 from server.display import Display
 from server.environment.creation import Creation, Drafts
 from server.environment.durations import Durations
@@ -75,7 +74,7 @@ class Core:
         self.plugins = PluginRegistry(settings.integration_plugins)
         self.journal: Journal
         self.configuration: Configuration
-        self.backend: LocalBackend
+        self.backend: Backend
         self.commander: Commander
         self.repositories: Repositories
         self.loader: WorkflowLoader
@@ -84,6 +83,7 @@ class Core:
         self.rehearsal: Rehearsal
         self.display: Display
         self._services: Services
+        self._framework_id = ""
         self._recorder = StimulusRecorder.from_environment()
         self._group = asyncio.TaskGroup()
         self._background: set[asyncio.Task[Any]] = set()
@@ -95,24 +95,16 @@ class Core:
         state = settings.state_directory
         state.mkdir(parents=True, exist_ok=True)
         self.journal = await Journal.open(state / "journal.sqlite", deadline_s=settings.journal_timeout_s)
-        self.configuration = await open_configuration(
-            settings.configuration_uri, deadline_s=settings.config_timeout_s, framework_id=f"local-{self.instance}"
-        )
-        self.backend = LocalBackend(
-            LocalParts(
+        self.configuration, self._framework_id = await placing.open_placed_configuration(settings, self.instance)
+        self.backend = await placing.open_backend(
+            settings,
+            placing.Core(
                 instance=self.instance,
-                state_directory=state,
-                core_epoch=self.epoch,
-                inventory=self.configuration.hosts,
-                new_id=new_id,
+                epoch=self.epoch,
+                configuration=self.configuration,
                 record_executor=self._record_executor,
                 forget_executor=self._forget_executor,
-            ),
-            LocalSettings(
-                lease_s=settings.lease_s,
-                heartbeat_s=settings.heartbeat_s,
-                reattach_s=settings.reattach_s,
-                drain_s=settings.drain_timeout_s,
+                changed=self._backend_changed,
             ),
         )
         self.commander = Commander(self.backend, self.roster)
@@ -187,7 +179,7 @@ class Core:
 
     def _build_environments(self) -> None:
         settings = self.settings
-        self._services = open_services(settings.configuration_uri, framework_id=self.backend.framework_id)
+        self._services = open_services(settings.configuration_uri, framework_id=self._framework_id)
         objects = vocabulary(self._services, STANDING_OBJECTS)
         plugin = FmqPlugin(settings.fmq_plugin, settings.fmq_plugin_search_path)
         acquirer = Acquirer(self.backend, self.roster, record=self._record_tasks, objects=objects, plugin=plugin)
@@ -281,6 +273,10 @@ class Core:
 
     def _forget_executor(self, executor_id: str) -> None:
         self.journal.append_nowait([Delete(Table.EXECUTORS, executor_id)])
+
+    def _backend_changed(self) -> None:
+        self.display.show_core()
+        self.display.show_hosts()
 
     # ---- what happens ------------------------------------------------------------------------
 

@@ -35,7 +35,7 @@ def add_flags(parser: argparse.ArgumentParser, kind: type[msgspec.Struct]) -> No
     """Add a flag for every setting; what is found goes to given_by()."""
     for key, field in keys_of(kind):
         optional: dict[str, Any] = {"nargs": "?", "const": "true"} if _plain(field.type) is bool else {}
-        about = f"{_description(field.type)} ({_allowed(field.type)}; default {_default_text(field) or 'empty'})"
+        about = f"{_description(field.type)} ({_allowed(field)}; default {_default_text(field) or 'empty'})"
         parser.add_argument(
             f"--{key}", dest=field.name, metavar="VALUE", default=None, help=about.replace("%", "%%"), **optional
         )
@@ -73,6 +73,8 @@ def _convert(key: str, field: msgspec.structs.FieldInfo, value: Any, source: str
         parsed = seconds if seconds is not None else text
     elif plain is bool:
         parsed = {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)
+    elif plain is float:
+        parsed = _number(text)
     elif plain is int:
         parsed = int(text) if text.removeprefix("-").isdecimal() else text
     elif typing.get_origin(plain) is tuple:
@@ -84,7 +86,7 @@ def _convert(key: str, field: msgspec.structs.FieldInfo, value: Any, source: str
         return msgspec.convert(parsed, field.type)
     except msgspec.ValidationError:
         message = f"setting {key}: {value!r} from {source} is not valid"
-        raise ConfigError(message, hint=f"expected {_allowed(field.type)}") from None
+        raise ConfigError(message, hint=f"expected {_allowed(field)}") from None
 
 
 def _plain(annotation: Any) -> Any:
@@ -100,13 +102,23 @@ def _description(annotation: Any) -> str:
     return next(meta.description for meta in _metas(annotation) if meta.description)
 
 
-def _allowed(annotation: Any) -> str:
-    """Say in words what values a type takes."""
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _allowed(field: msgspec.structs.FieldInfo) -> str:
+    """Say in words what values a setting takes."""
+    annotation = field.type
     plain = _plain(annotation)
     if plain is bool:
         return "true or false"
     if plain is int:
         return "a whole number from 0 to 65535"
+    if plain is float and not field.name.endswith("_s"):
+        return "a number, 0 or more"
     if plain is float:
         positive = any(meta.gt is not None for meta in _metas(annotation))
         return "a duration like 90s or 500ms, " + ("more than 0" if positive else "0 or more")
@@ -122,7 +134,7 @@ def _default_text(field: msgspec.structs.FieldInfo) -> str:
         case bool():
             return str(field.default).lower()
         case float():
-            return f"{field.default:g}s"
+            return f"{field.default:g}" + ("s" if field.name.endswith("_s") else "")
         case tuple():
             return ",".join(field.default)
         case _:

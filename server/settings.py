@@ -108,6 +108,38 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     )
     reattach_s: Annotated[Seconds, msgspec.Meta(description="how long a new core waits for known executors")] = 30.0
 
+    mesos: Annotated[
+        str,
+        msgspec.Meta(
+            description="run tasks on the cluster of this Mesos master, host:port or zk://…; empty = on this machine"
+        ),
+    ] = ""
+    mesos_url: Annotated[
+        str, msgspec.Meta(description="the same by its scheduler endpoint, http://host:port/api/v1/scheduler")
+    ] = ""
+    mesos_api_timeout_s: Annotated[Seconds, msgspec.Meta(description="time for the master to answer one call")] = 20.0
+    mesos_failover_timeout_s: Annotated[
+        Seconds, msgspec.Meta(description="how long the master keeps tasks when there is no core")
+    ] = 3_600_000.0
+    mesos_checkpoint: Annotated[bool, msgspec.Meta(description="tasks outlive a restart of their agent")] = True
+    mesos_framework_user: Annotated[str, msgspec.Meta(description="user that executors run as")] = "root"
+    mesos_framework_name: Annotated[str, msgspec.Meta(description="name of the framework in Mesos")] = "aliecs"
+    mesos_framework_hostname: Annotated[str, msgspec.Meta(description="host that Mesos shows for the core")] = ""
+    mesos_framework_role: Annotated[str, msgspec.Meta(description="role in Mesos; empty = *")] = ""
+    mesos_principal: Annotated[str, msgspec.Meta(description="principal for the master; empty = none")] = ""
+    mesos_credentials_password_file: Annotated[
+        str, msgspec.Meta(description="file with the secret of the principal, and nothing else")
+    ] = ""
+    executor: Annotated[
+        str, msgspec.Meta(description="path of aliecs-executor on the agents; empty = where ours is")
+    ] = ""
+    executor_cpu: Annotated[
+        float, msgspec.Meta(ge=0, description="cores of an executor, and its share in each task")
+    ] = msgspec.field(default=0.01, name="executorCPU")
+    executor_memory: Annotated[
+        float, msgspec.Meta(ge=0, description="memory of an executor, and its share in each task, in MB")
+    ] = 64.0
+
     subscribe_wait_s: Annotated[
         Seconds, msgspec.Meta(description="how long Subscribe waits for the automatic environment it names")
     ] = 5.0

@@ -1,4 +1,4 @@
-"""The door to whatever runs executors: offers, launch, messages, ends. Implemented by local.py.
+"""The door to whatever runs executors: offers, launch, messages, ends. Implemented by local.py and mesos.py.
 
 Nothing here knows workflows, roles or environments; tasks are ids with resources.
 """
@@ -62,6 +62,9 @@ class Offer:
     cpus: float = 0.0
     memory_mb: float = 0.0
     ports: Ranges = ()
+    share_cpus: float = 0.0
+    """Of the executor, which every task takes beside what it wants."""
+    share_memory_mb: float = 0.0
 
 
 class KnownExecutor(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +77,8 @@ class KnownExecutor(msgspec.Struct, frozen=True, kw_only=True):
     """0: it was about to be started when this was written."""
     started_ticks: int = 0
     """Start time of the process in clock ticks since boot, so that a pid that was given again is not mistaken."""
+    info: str = ""
+    """On Mesos its ExecutorInfo as JSON: it must be told again without a change for as long as the executor lives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,13 +145,11 @@ class Room(Protocol):
 
 
 class Backend(Room, Protocol):
-    """Places executors and talks to them.
+    """Places executors and talks to them."""
 
-    Attributes:
-        framework_id: what clients see as the id of the scheduler.
-    """
-
-    framework_id: str
+    @property
+    def framework_id(self) -> str:
+        """What clients see as the id of the scheduler; "" while there is none."""
 
     async def start(self, listener: Listener, known: Sequence[KnownExecutor] = ()) -> None:
         """Begin; executors known from an earlier life are waited for in the background."""
@@ -166,10 +169,10 @@ class Backend(Room, Protocol):
     async def launch(
         self, host: str, offer_id: str, tasks: Sequence[TaskSpec], command_id: str, *, timeout_s: float
     ) -> None:
-        """Hand tasks to the executor of the host; start that first if there is none.
+        """Hand tasks to the executor of the host; one is started if there is none.
 
         Raises:
-            LinkError: no executor came up there. Nothing was started then.
+            LinkError: they cannot be handed over. Nothing was started then.
         """
 
     def send(self, host: str, command: Command) -> bool:

@@ -19,7 +19,7 @@ from typing import Any
 from executor.api.messages import Hello, Ping, Pong, Report, Shutdown, TaskReports, Welcome
 from occ.errors import LinkError
 from server.deploy.backend import ExecutorState, KnownExecutor, Listener
-from server.deploy.host import Host, HostEntry
+from server.deploy.host import CommandLink, Host, HostEntry
 from server.deploy.link import ExecutorLink, LinkServer, socket_path
 from server.deploy.processes import (
     EXECUTOR_ID,
@@ -125,7 +125,7 @@ class Executors:
         await asyncio.gather(*self._work, return_exceptions=True)
         await self._links.close()
 
-    async def attach(self, host: Host, *, timeout_s: float) -> ExecutorLink:
+    async def attach(self, host: Host, *, timeout_s: float) -> CommandLink:
         """Return the link to the executor of a host; start that first if there is none.
 
         Raises:

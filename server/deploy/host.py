@@ -1,4 +1,7 @@
-"""What the local backend knows of one host: its inventory entry, its executor, what its tasks hold. Decides, does no I/O."""
+"""What a backend knows of one host: its inventory entry, its executor, what its tasks hold. Decides, does no I/O.
+
+What is more to a host that is an agent of Mesos: mesos_host.py.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from executor.api.messages import Launch
+from executor.api.messages import Command, Launch
 from server.deploy.backend import ExecutorState, HostInfo, Offer
-from server.deploy.link import ExecutorLink
 from server.deploy.processes import ProcessWatch
 from server.deploy.ranges import Ranges
 
@@ -36,6 +38,16 @@ class HostEntry(Protocol):
     def memory_mb(self) -> float: ...
 
 
+class CommandLink(Protocol):
+    """The core's end of a link to an executor."""
+
+    def send(self, command: Command) -> bool:
+        """Queue a command; False if the link is of no use any more."""
+
+    def drop(self) -> None:
+        """End the link from our side."""
+
+
 @dataclass(slots=True)
 class Held:
     """What one task has of its host, and the executor that runs it."""
@@ -49,7 +61,7 @@ class Held:
 
 
 class Host:
-    """One host. Changed by LocalBackend only.
+    """One host. Changed by its backend only.
 
     Attributes:
         state: of the executor; ``link`` and ``watch`` are None where there is none.
@@ -68,7 +80,7 @@ class Host:
         self.state = ExecutorState.NONE
         self.executor_id = ""
         self.version = ""
-        self.link: ExecutorLink | None = None
+        self.link: CommandLink | None = None
         self.watch: ProcessWatch | None = None
         self.heard_s = 0.0
         self.deadline: asyncio.TimerHandle | None = None
@@ -164,7 +176,7 @@ class Host:
         self.is_ending = False
         self.gone = asyncio.Event()
 
-    def attach(self, link: ExecutorLink, version: str, now_s: float) -> None:
+    def attach(self, link: CommandLink, version: str, now_s: float) -> None:
         """The executor said Hello; an older link of it is dropped."""
         before, self.link = self.link, link
         if before is not None:

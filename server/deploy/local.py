@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from executor.api.messages import Command, Launch, TaskSpec
-from occ.errors import LinkError, RefusedError
+from occ.errors import LinkError
 from server.deploy.backend import Demand, HostInfo, KnownExecutor, Listener, Offer, Reservation
 from server.deploy.executors import Executors, LocalParts, LocalSettings
 from server.deploy.host import Held, Host
@@ -90,23 +90,11 @@ class LocalBackend:
 
     def reserve(self, host: str, task_id: str, demand: Demand) -> Reservation:
         room = self._host(host)
-        taken: list[int] = []
-        try:
-            self._ports.take(demand.static_ports)
-            taken += demand.static_ports
-            data: list[int] = []
-            for _ in range(demand.channels):
-                data.append(self._ports.take_data())
-                taken.append(data[-1])
-            control = self._ports.take_control() if demand.control else 0
-        except RefusedError:
-            self._ports.release(taken)
-            raise
-        taken += [control] if control else []
+        ports = self._ports.reserve(demand.static_ports, channels=demand.channels, control=demand.control)
         executor_id = room.next_executor_id(self._parts.new_id)
-        self._hold(room, task_id, Held(demand.cpus, demand.memory_mb, tuple(taken), executor_id))
+        self._hold(room, task_id, Held(demand.cpus, demand.memory_mb, ports.every, executor_id))
         return Reservation(
-            agent_id=room.agent_id, executor_id=executor_id, data_ports=tuple(data), control_port=control
+            agent_id=room.agent_id, executor_id=executor_id, data_ports=ports.data, control_port=ports.control
         )
 
     def occupy(self, host: str, task_id: str, demand: Demand, ports: Iterable[int]) -> None:

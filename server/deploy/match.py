@@ -107,10 +107,10 @@ class _Room:
             reason = self._checked[constraints] = unsatisfied(constraints, self._attributes)
         if reason:
             return reason
-        if want.cpu > self._cpus + _ROUNDING:
-            return f"needs {want.cpu:g} cpus, {self._cpus:g} are left"
-        if want.memory_mb > self._memory_mb + _ROUNDING:
-            return f"needs {want.memory_mb:g} MB of memory, {self._memory_mb:g} are left"
+        if (cpus := want.cpu + self.offer.share_cpus) > self._cpus + _ROUNDING:
+            return f"needs {cpus:g} cpus, {self._cpus:g} are left"
+        if (memory_mb := want.memory_mb + self.offer.share_memory_mb) > self._memory_mb + _ROUNDING:
+            return f"needs {memory_mb:g} MB of memory, {self._memory_mb:g} are left"
         static = normalise(want.static_ports)
         if lacking := missing(static, self._static):
             return f"ports {to_text(lacking)} are not free"
@@ -124,8 +124,8 @@ class _Room:
     def place(self, want: Want) -> None:
         """Take what the want needs."""
         static = normalise(want.static_ports)
-        self._cpus -= want.cpu
-        self._memory_mb -= want.memory_mb
+        self._cpus -= want.cpu + self.offer.share_cpus
+        self._memory_mb -= want.memory_mb + self.offer.share_memory_mb
         if static:
             self._static = subtract(self._static, static)
         self._data -= want.channel_count + count(clip(static, *DATA_PORTS))

@@ -1,14 +1,15 @@
 """The allocator of TCP ports of one machine: which are free, tested by binding. Arithmetic of ranges: ranges.py.
 
 Several instances may share a machine: each starts at another place and tests before it gives. What an instance gave
-it does not give again until it is released.
+it does not give again until it is released. On a machine elsewhere only what is offered may be given.
 """
 
 from __future__ import annotations
 
 import hashlib
 import socket
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
+from typing import NamedTuple
 
 from occ.errors import RefusedError
 from server.deploy.ranges import Ranges, normalise, subtract
@@ -19,21 +20,58 @@ CONTROL_PORTS = (30000, 32767)
 """For the OCC servers of tasks."""
 
 
+class Reserved(NamedTuple):
+    """The ports of one task."""
+
+    every: tuple[int, ...]
+    data: tuple[int, ...]
+    control: int
+    """0 if none was wanted."""
+
+
 class PortAllocator:
     """Hands out ports round-robin, so that one that was just freed is not given again at once.
 
     Args:
         instance: spreads the start, so that two instances rarely try the same ports.
         data, control: inclusive ranges.
+        usable: tells whether a port that we did not give may be given; None tests it on this machine.
     """
 
     def __init__(
-        self, instance: str, *, data: tuple[int, int] = DATA_PORTS, control: tuple[int, int] = CONTROL_PORTS
+        self,
+        instance: str,
+        *,
+        data: tuple[int, int] = DATA_PORTS,
+        control: tuple[int, int] = CONTROL_PORTS,
+        usable: Callable[[int], bool] | None = None,
     ) -> None:
         seed = int.from_bytes(hashlib.sha256(instance.encode()).digest()[:8])
-        self._data = _Wheel(data, seed)
-        self._control = _Wheel(control, seed)
+        self._is_here = usable is None
+        self._usable = usable or is_free
+        self._data = _Wheel(data, seed, self._usable)
+        self._control = _Wheel(control, seed, self._usable)
         self._taken: set[int] = set()
+
+    def reserve(self, static: Collection[int], *, channels: int, control: bool) -> Reserved:
+        """Take all that a task wants, or nothing.
+
+        Raises:
+            RefusedError: something is not free.
+        """
+        taken: list[int] = []
+        try:
+            self.take(static)
+            taken += static
+            data: list[int] = []
+            for _ in range(channels):
+                data.append(self.take_data())
+                taken.append(data[-1])
+            control_port = self.take_control() if control else 0
+        except RefusedError:
+            self.release(taken)
+            raise
+        return Reserved((*taken, control_port) if control else tuple(taken), tuple(data), control_port)
 
     def take_data(self) -> int:
         """Return a free port for a channel.
@@ -60,7 +98,9 @@ class PortAllocator:
         for port in ports:
             if port in self._taken:
                 raise RefusedError(f"port {port} is used by another task")
-            if not is_free(port):
+            if not self._usable(port):
+                if not self._is_here:
+                    raise RefusedError(f"port {port} is not offered there")
                 raise RefusedError(
                     f"port {port} is in use on this machine", hint=f"ss -ltnp 'sport = {port}' says by whom"
                 )
@@ -74,17 +114,22 @@ class PortAllocator:
         """Let these ports be given again."""
         self._taken.difference_update(ports)
 
-    def free(self) -> Ranges:
-        """Return what was not given; single ones may still be in use by others on this machine."""
+    def free(self, offered: Ranges | None = None) -> Ranges:
+        """Return what was not given; single ones may still be in use by others on this machine.
+
+        Args:
+            offered: what there is; None is all that this allocator may give.
+        """
         taken = normalise((port, port) for port in self._taken)
-        return subtract(normalise((self._data.bounds, self._control.bounds)), taken)
+        return subtract(normalise((self._data.bounds, self._control.bounds)) if offered is None else offered, taken)
 
 
 class _Wheel:
     """One range and the place where the next search begins."""
 
-    def __init__(self, bounds: tuple[int, int], seed: int) -> None:
+    def __init__(self, bounds: tuple[int, int], seed: int, usable: Callable[[int], bool]) -> None:
         self.bounds = bounds
+        self._usable = usable
         self._size = bounds[1] - bounds[0] + 1
         self._next = seed % self._size
 
@@ -92,7 +137,7 @@ class _Wheel:
         for _ in range(self._size):
             port = self.bounds[0] + self._next
             self._next = (self._next + 1) % self._size
-            if port not in taken and is_free(port):
+            if port not in taken and self._usable(port):
                 taken.add(port)
                 return port
         raise RefusedError(f"no free port between {self.bounds[0]} and {self.bounds[1]}")

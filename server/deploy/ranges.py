@@ -52,3 +52,8 @@ def missing(wanted: Ranges, offered: Ranges) -> Ranges:
 def to_text(ranges: Ranges) -> str:
     """Return ``9000,9010-9020``."""
     return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in ranges)
+
+
+def contains(ranges: Ranges, number: int) -> bool:
+    """Tell whether a number is in one of the ranges."""
+    return any(low <= number <= high for low, high in ranges)

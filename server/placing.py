@@ -1,0 +1,181 @@
+"""Which backend a core has, by its settings: a cluster of Mesos where a master is named, this machine otherwise."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from occ.errors import ConfigError
+from server.config.configuration import Configuration
+from server.config.open import open_configuration
+from server.deploy.backend import Backend, KnownExecutor
+from server.deploy.executors import LocalParts, LocalSettings
+from server.deploy.local import LocalBackend
+from server.deploy.mesos import MesosBackend, MesosParts, MesosSettings
+from server.deploy.mesos_executors import MesosTimes
+from server.deploy.mesos_info import ExecutorSettings
+from server.deploy.mesos_scheduler import MesosMaster
+from server.ids import new_id
+from server.settings import ServerSettings
+
+FRAMEWORK_KEY = "mesos_fid"
+"""Runtime entry of component aliecs with the id that the master gave us (occ-executor-mesos.md 4.2)."""
+MASTER_PORT = 5050
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Core:
+    """What a backend needs of the core."""
+
+    instance: str
+    epoch: str
+    configuration: Configuration
+    record_executor: Callable[[KnownExecutor], Awaitable[None]]
+    forget_executor: Callable[[str], None]
+    changed: Callable[[], None]
+    """Clients should be shown hosts and framework anew."""
+
+
+async def open_placed_configuration(settings: ServerSettings, instance: str) -> tuple[Configuration, str]:
+    """Return the configuration, and the id of the framework that it gives to environments: "" before there is one.
+
+    Raises:
+        ConfigError, LinkError, DeadlineError: see open_configuration().
+    """
+    uri, deadline_s = settings.configuration_uri, settings.config_timeout_s
+    framework_id = f"local-{instance}"
+    if master_of(settings):
+        bare = await open_configuration(uri, deadline_s=deadline_s)
+        try:
+            framework_id = await bare.runtime_get("aliecs", FRAMEWORK_KEY) or ""
+        finally:
+            await bare.close()
+    return await open_configuration(uri, deadline_s=deadline_s, framework_id=framework_id), framework_id
+
+
+async def open_backend(settings: ServerSettings, core: Core) -> Backend:
+    """Return the backend; not started yet.
+
+    Raises:
+        ConfigError: a setting of Mesos is wrong.
+    """
+    if not (master := master_of(settings)):
+        return _local(settings, core)
+    configuration = core.configuration
+
+    async def load() -> str:
+        return await configuration.runtime_get("aliecs", FRAMEWORK_KEY) or ""
+
+    async def store(framework_id: str) -> None:
+        await configuration.runtime_put("aliecs", FRAMEWORK_KEY, framework_id)
+
+    secret = await asyncio.to_thread(_secret, settings)
+    return MesosBackend(
+        MesosParts(
+            instance=core.instance,
+            core_epoch=core.epoch,
+            inventory=configuration.hosts,
+            new_id=new_id,
+            record_executor=core.record_executor,
+            forget_executor=core.forget_executor,
+            changed=core.changed,
+            load_framework_id=load,
+            store_framework_id=store,
+        ),
+        MesosSettings(
+            master=MesosMaster(
+                address=master,
+                user=settings.mesos_framework_user,
+                name=settings.mesos_framework_name,
+                failover_timeout_s=settings.mesos_failover_timeout_s,
+                checkpoint=settings.mesos_checkpoint,
+                roles=(settings.mesos_framework_role,) if settings.mesos_framework_role else (),
+                principal=settings.mesos_principal,
+                secret=secret,
+                hostname=settings.mesos_framework_hostname,
+                call_s=settings.mesos_api_timeout_s,
+            ),
+            executor=ExecutorSettings(
+                path=settings.executor or str(Path(sys.executable).with_name("aliecs-executor")),
+                cpus=settings.executor_cpu,
+                memory_mb=settings.executor_memory,
+            ),
+            subscribe_s=min(30.0, settings.deploy_timeout_s / 3),
+            times=MesosTimes(
+                heartbeat_s=settings.heartbeat_s,
+                reattach_s=settings.reattach_s,
+                drain_s=settings.drain_timeout_s,
+            ),
+        ),
+    )
+
+
+def _local(settings: ServerSettings, core: Core) -> Backend:
+    return LocalBackend(
+        LocalParts(
+            instance=core.instance,
+            state_directory=settings.state_directory,
+            core_epoch=core.epoch,
+            inventory=core.configuration.hosts,
+            new_id=new_id,
+            record_executor=core.record_executor,
+            forget_executor=core.forget_executor,
+        ),
+        LocalSettings(
+            lease_s=settings.lease_s,
+            heartbeat_s=settings.heartbeat_s,
+            reattach_s=settings.reattach_s,
+            drain_s=settings.drain_timeout_s,
+        ),
+    )
+
+
+def master_of(settings: ServerSettings) -> str:
+    """Return the address of the Mesos master as pymesos takes it, "" if none is named.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if settings.mesos:
+        return _address(settings.mesos, "mesos")
+    if not settings.mesos_url:
+        return ""
+    if settings.mesos_url.startswith("zk://"):
+        return _address(settings.mesos_url, "mesosUrl")
+    url = urlsplit(settings.mesos_url)
+    if url.scheme != "http" or url.path.rstrip("/") not in ("", "/api/v1/scheduler"):
+        raise ConfigError(
+            f"setting mesosUrl: {settings.mesos_url!r} is no endpoint of a Mesos master",
+            hint="expected http://host:port/api/v1/scheduler; a master behind TLS needs a forwarder on this host",
+        )
+    return _address(url.netloc, "mesosUrl")
+
+
+def _address(text: str, setting: str) -> str:
+    if text.startswith("zk://"):
+        if not text.removeprefix("zk://").partition("/")[2]:
+            raise ConfigError(f"setting {setting}: {text!r} has no path", hint="expected zk://host:port,…/mesos")
+        return text
+    host, _, port = text.rpartition(":") if ":" in text else (text, "", str(MASTER_PORT))
+    if not host or not port.isdecimal() or any(sign in host for sign in "/[]:@"):
+        raise ConfigError(
+            f"setting {setting}: {text!r} is no address of a Mesos master",
+            hint="expected host:port with IPv4, or zk://host:port,…/path",
+        )
+    return f"{host}:{port}"
+
+
+def _secret(settings: ServerSettings) -> str:
+    path = settings.mesos_credentials_password_file
+    if not path:
+        return ""
+    if not settings.mesos_principal:
+        raise ConfigError("setting mesosCredentialsPasswordFile is of no use without mesosPrincipal")
+    try:
+        return Path(path).read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"setting mesosCredentialsPasswordFile: {path} cannot be read: {error}") from error
