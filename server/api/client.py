@@ -225,6 +225,7 @@ class Client:
         """Return what creating an environment would come to; nothing is changed. RESERVED if the core cannot plan."""
         from server.api.planning import ask  # as in watch
 
+        await self.ready()  # a recording has no channel, and refuses here
         return await ask(self, self._channel, template, variables)
 
     async def create_async(
