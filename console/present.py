@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from console.glyphs import glyph
 
 if TYPE_CHECKING:
-    from server.api.model import Environment, Fault, Task, TransitionProgress
+    from server.api.model import Environment, Fault, Metric, Task, TransitionProgress
 
 
 class Look(NamedTuple):
@@ -110,6 +110,15 @@ def size(count: float) -> str:
 
 def rate(bytes_per_s: float) -> str:
     return f"{size(bytes_per_s)}/s"
+
+
+def measured(metric: Metric) -> str:
+    """Return a metric's value in words."""
+    if metric.unit in ("B", "bytes"):
+        return size(metric.value)
+    if metric.unit in ("B/s", "bytes/s"):
+        return rate(metric.value)
+    return f"{metric.value:g} {metric.unit if metric.unit != '1' else ''}".strip()
 
 
 def span(seconds: float) -> str:

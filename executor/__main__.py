@@ -48,7 +48,12 @@ def main(arguments: list[str] | None = None) -> int:
         instance=options.instance,
         version=_version(),
     )
-    settings = Settings(lease_s=options.lease, port_open_s=options.port_open_s, standby_s=options.standby_s)
+    settings = Settings(
+        lease_s=options.lease,
+        port_open_s=options.port_open_s,
+        standby_s=options.standby_s,
+        usage_interval_s=options.usage_interval,
+    )
     return asyncio.run(_run(identity, settings, options.core, state_dir / "tasks"))
 
 
@@ -123,6 +128,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--standby-s", type=float, default=defaults.standby_s, metavar="S",
         help="time from the open control port to STANDBY (default: %(default)g)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--usage-interval", type=float, default=defaults.usage_interval_s, metavar="S",
+        help="between two looks at the CPU, memory and threads of tasks; 0 is never (default: %(default)g)",
     )  # fmt: skip
     parser.add_argument("--log-file", default="", metavar="FILE", help="default: stderr")
     parser.add_argument("--log-level", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))

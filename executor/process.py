@@ -84,6 +84,10 @@ class Processes:
     def get(self, task_id: str) -> Child | None:
         return self._children.get(task_id)
 
+    def pids(self) -> dict[str, int]:
+        """Return the leader of each task that has a process; it is also the number of its session and group."""
+        return {task_id: child.pid for task_id, child in self._children.items()}
+
     def spawn(self, spec: TaskSpec) -> Child:
         """Start the process of a task; blocks for about half a millisecond.
 

@@ -51,6 +51,7 @@ from executor.stimuli import (
     Terminated,
     TimerFired,
 )
+from executor.usage import UsageNews, read_usage, uptime_s
 from occ.errors import TaskError
 
 _LOG = logging.getLogger(__name__)
@@ -98,6 +99,8 @@ class Runner:
         self._to_spawn: deque[TaskSpec] = deque()
         self._metrics = MetricBatch(settings.metrics_interval_s, settings.rate_stale_s)
         self._metrics_timer: asyncio.TimerHandle | None = None
+        self._usage = UsageNews()
+        self._usage_timer: asyncio.TimerHandle | None = None
         self._events: deque[AnyEvent] = deque()
         self._is_feeding = False
         self._exit: asyncio.Future[int] = self._loop.create_future()
@@ -121,6 +124,7 @@ class Runner:
     async def run(self) -> int:
         """Serve until told to end; return the exit code. No process of a task is left then."""
         self.feed(Started(at_ms=self.now_ms()))
+        self._plan_usage()
         link = asyncio.create_task(self._link.run(), name="link")
         try:
             code = await self._exit
@@ -291,6 +295,22 @@ class Runner:
             self.feed(MetricsSampled(samples=samples, at_ms=self.now_ms()))
         self._plan_metrics()
 
+    def _plan_usage(self) -> None:
+        if self._settings.usage_interval_s > 0:
+            self._usage_timer = self._loop.call_later(
+                self._settings.usage_interval_s, lambda: self._start(self._sample_usage(), "usage")
+            )
+
+    async def _sample_usage(self) -> None:
+        try:
+            tasks = self._processes.pids()
+            found = await asyncio.to_thread(read_usage, frozenset(tasks.values())) if tasks else {}
+            usages = {task_id: found[pid] for task_id, pid in tasks.items() if pid in found}
+            if samples := self._usage.take(usages, uptime_s()):
+                self.feed(MetricsSampled(samples=samples, at_ms=self.now_ms()))
+        finally:
+            self._plan_usage()
+
     # ---- timers, link, end -------------------------------------------------------------------
 
     def _start_timer(self, instruction: StartTimer) -> None:
@@ -309,6 +329,7 @@ class Runner:
             timer.cancel()
 
     def on_up(self) -> None:
+        self._usage.tell_all()
         self.feed(LinkUp(at_ms=self.now_ms()))
 
     def on_down(self) -> None:
@@ -336,11 +357,12 @@ class Runner:
     async def _close(self) -> None:
         self._to_spawn.clear()
         self._processes.close()
-        for timer in (*self._timers.values(), *([self._metrics_timer] if self._metrics_timer else ())):
-            timer.cancel()
         for task in tuple(self._background):
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
+        for timer in (*self._timers.values(), self._metrics_timer, self._usage_timer):
+            if timer is not None:
+                timer.cancel()
         await asyncio.gather(*(control.close() for control in self._controls.values()), return_exceptions=True)
         await self._readiness.close()
         if self._recorder is not None:

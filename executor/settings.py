@@ -52,5 +52,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     metrics_interval_s: float = 0.5
     rate_stale_s: float = 1.25
     """A rate that was not renewed for so long is 0; with the interval it stays below 2 s."""
+    usage_interval_s: float = 5.0
+    """Between two looks at what the processes of tasks use; 0: never."""
     resubscriptions: int = 5
     """How often a broken stream of a living task is opened again."""

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from console import gates, resolve
-from console.present import RANK, rate, short_class, size, task_problem
+from console.present import RANK, measured, short_class, task_problem
 from console.results import Context, Result
 from console.store import worst_first
 from console.table import Row
 from console.verbs.environments import task_row
 from server.api.errors import AliecsError
-from server.api.model import Metric, Task
+from server.api.model import Task
 
 
 async def ls(context: Context) -> Result:
@@ -51,7 +49,7 @@ async def show(context: Context) -> Result:
     live = await _live(context, task_id)
     if live is not None:
         facts |= {"mode": live.mode, "problem": task_problem(live)}
-        facts |= {metric.name: _measured(metric) for metric in live.metrics}
+        facts |= {metric.name: measured(metric) for metric in live.metrics}
     text = "".join(f"\n{label}:\n{lines}" for label, lines in (
         ("inbound channels", "".join(f"  {one.name} ({one.type})\n" for one in info.inbound)),
         ("outbound channels", "".join(f"  {one.name} ({one.type}) -> {one.target}\n" for one in info.outbound)),
@@ -101,11 +99,3 @@ async def _live(context: Context, task_id: str) -> Task | None:
         return (await context.session.picture()).task(task_id)
     except AliecsError:
         return None  # a core without a live picture still told the rest
-
-
-def _measured(metric: Metric) -> Any:
-    if metric.unit in ("B", "bytes"):
-        return size(metric.value)
-    if metric.unit in ("B/s", "bytes/s"):
-        return rate(metric.value)
-    return f"{metric.value:g} {metric.unit}".strip()

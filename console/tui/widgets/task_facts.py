@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from console.charts import sparkline
-from console.present import age, clock, rate, short_class, size, task_problem
+from console.present import age, clock, measured, short_class, task_problem
 from console.tui.painting import Lines, Part, Parts, width_of
 from server.api.model import Metric, Task
 
@@ -109,15 +109,6 @@ class TaskFacts(Lines):
         if varies(list(values)):
             parts.append((sparkline(list(values)[-24:], ascii=looks.ascii), looks.plot))
         return parts
-
-
-def measured(metric: Metric) -> str:
-    """Return a metric's value in words."""
-    if metric.unit in ("B", "bytes"):
-        return size(metric.value)
-    if metric.unit in ("B/s", "bytes/s"):
-        return rate(metric.value)
-    return f"{metric.value:g} {metric.unit if metric.unit != '1' else ''}".strip()
 
 
 def varies(values: Sequence[float]) -> bool:
