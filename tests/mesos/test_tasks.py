@@ -188,3 +188,46 @@ async def test_nothing_is_left_when_the_double_is_over(tmp_path: Path) -> None:
             pid = executor.run.container.pid
     assert pid is not None and not psutil.pid_exists(pid)
     assert len(asyncio.all_tasks()) == 1
+
+
+async def test_what_an_executor_left_behind_in_other_sessions_ends_with_the_double(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "ready")
+    command = f"setsid sleep 600 & echo $! > {tmp_path}/ready; exit 3"
+    async with MesosDouble([VirtualAgent("host1")], tmp_path) as mesos, SchedulerClient(mesos.address) as scheduler:
+        await scheduler.subscribe()
+        await scheduler.launch(await scheduler.offer(), task_info("t1", executor_info("ex", command=command)))
+        child = int(await asyncio.to_thread((tmp_path / "ready").read_text))
+        end_of_child = os.pidfd_open(child)
+        assert (await scheduler.next("FAILURE"))["failure"]["status"] == 3 << 8
+    assert select.select([end_of_child], [], [], 5)[0]
+    os.close(end_of_child)
+
+
+async def test_a_call_of_a_thousand_tasks_is_taken(mesos: MesosDouble, scheduler: SchedulerClient) -> None:
+    await scheduler.subscribe()
+    offer = await scheduler.offer("host1")
+    data = "A" * 4000
+    tasks = [{**task_info(f"t{n}", data=data), "resources": amounts(0.001, 1)} for n in range(1000)]
+    executor = executor_info("ex", command="sleep 600")
+    await scheduler.launch(offer, *({**task, "executor": executor} for task in tasks))
+    async with PlayedExecutor(mesos, "host1", scheduler.framework_id, "ex") as played:
+        await played.next("LAUNCH", lambda event: event["launch"]["task"]["task_id"]["value"] == "t999")
+
+
+async def test_a_command_that_is_killed_at_once_is_killed(mesos: MesosDouble, scheduler: SchedulerClient) -> None:
+    await scheduler.subscribe()
+    offer = await scheduler.offer("host1")
+    await scheduler.launch(offer, {**task_info("t1"), "command": {"value": "trap 'exit 0' TERM; sleep 600 & wait"}})
+    await scheduler.call("KILL", kill={"task_id": value("t1")})
+    for state in ("TASK_STARTING", "TASK_RUNNING", "TASK_KILLED"):
+        await scheduler.acknowledge(await scheduler.update("t1", state))
+
+
+async def test_what_is_torn_down_before_it_started_does_not_start(
+    mesos: MesosDouble, scheduler: SchedulerClient
+) -> None:
+    framework = await scheduler.subscribe()
+    await scheduler.launch(await scheduler.offer("host1"), task_info("t1", executor_info("ex", command="sleep 600")))
+    run = mesos.agents["host1"].runs[framework, "ex"]
+    await scheduler.call("TEARDOWN")
+    await asyncio.wait_for(run.container.is_over.wait(), 5)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mesos.clock import Clock, duration_text
-from mesos.container import Container, LaunchError
+from mesos.command_executor import CommandExecutor
+from mesos.container import Container, LaunchError, kill_leftovers
 from mesos.courier import Courier, Parcel
 from mesos.door import Door
 from mesos.executor_run import (
@@ -20,11 +19,12 @@ from mesos.executor_run import (
     VirtualAgent,
     executor_environment,
     run_folder,
+    task_update,
 )
 from mesos.ledger import Task
 from mesos.resources import AGENT_ORDER, Resources
 from mesos.streams import EventStream
-from mesos.terms import TERMINAL, Json, Timing, new_uuid, value
+from mesos.terms import Json, Timing, value
 from mesos.update_lines import UpdateLines
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class Agent:
         self._timing = timing
         self._courier = courier
         self._updates = UpdateLines(clock, timing, self._forward)
+        self._commands = CommandExecutor(self, clock, timing)
         self._tasks: set[asyncio.Task[None]] = set()
         self._containers: list[Container] = []
 
@@ -81,9 +82,14 @@ class Agent:
         if run is None or run.phase is Phase.TERMINATED:
             container = Container(run_folder(self._work_dir, self.id, *key))
             run = self.runs[key] = ExecutorRun(framework, info, executor_id, container)
-            run.queued[launched.id] = launched
             self._containers.append(container)
-            self._own(self._run_executor(run) if info is not None else self._run_command(run, launched))
+            if info is not None:
+                run.queued[launched.id] = launched
+                self._own(self._run_executor(run))
+            else:
+                run.phase = Phase.RUNNING
+                run.launched[launched.id] = launched
+                self._own(self._commands.run(run, launched))
         elif run.phase is Phase.REGISTERING:
             run.queued[launched.id] = launched
         elif run.phase is Phase.RUNNING:
@@ -92,7 +98,7 @@ class Agent:
             if run.stream is not None:
                 run.stream.send({"type": "LAUNCH", "launch": {"task": task}})
         else:
-            self._say(run, launched, "TASK_LOST", "Executor terminating", "REASON_EXECUTOR_TERMINATED")
+            self.say(run, launched, _lost(framework), "Executor terminating", "REASON_EXECUTOR_TERMINATED")
 
     def kill(self, framework_id: str, task_id: str) -> None:
         """Have a task killed: by its executor, or here where that did not get it yet."""
@@ -102,11 +108,11 @@ class Agent:
         if task_id in run.queued and run.phase is Phase.REGISTERING and run.info is not None:
             task = run.queued.pop(task_id)
             message = "Killed before delivery to the executor"
-            self._say(run, task, "TASK_KILLED", message, "REASON_TASK_KILLED_DURING_LAUNCH")
+            self.say(run, task, "TASK_KILLED", message, "REASON_TASK_KILLED_DURING_LAUNCH")
             if not run.live_tasks:
                 self._shut_down(run)
         elif run.info is None:
-            self._kill_command(run, run.launched[task_id])
+            self._commands.kill(run, run.launched[task_id])
         elif run.stream is not None:
             run.stream.send({"type": "KILL", "kill": {"task_id": value(task_id)}})
 
@@ -130,6 +136,7 @@ class Agent:
         """End all that a framework has here."""
         self._updates.forget(framework_id)
         for run in [run for run in self.runs.values() if run.framework_id == framework_id]:
+            run.is_disowned = True
             if run.phase in (Phase.REGISTERING, Phase.RUNNING):
                 self._shut_down(run)
 
@@ -140,6 +147,10 @@ class Agent:
     def registered(self) -> None:
         """Go on where the agent was: there is a master."""
         self._updates.resume()
+
+    def framework_ids(self) -> set[str]:
+        """Return the frameworks of which something lives here."""
+        return {run.framework_id for run in self._live()}
 
     def executor_infos(self) -> list[tuple[str, str, Json]]:
         """Return framework, id and info of the custom executors that live here."""
@@ -190,7 +201,9 @@ class Agent:
             run.stream = None
 
     def update(self, run: ExecutorRun, status: Json) -> None:
-        """Take a status update of an executor."""
+        """Take a status update of an executor; one of a framework that is gone is ignored."""
+        if run.is_disowned:
+            return
         task = run.launched.get(status["task_id"]["value"])
         status = {**status, "agent_id": value(self.id)}
         if task is None:
@@ -251,6 +264,7 @@ class Agent:
             container.destroy()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=10)
+        kill_leftovers(self._work_dir / "slaves" / self.id)
 
     # ---- executors -----------------------------------------------------------------------------
 
@@ -259,7 +273,7 @@ class Agent:
         command = run.info["command"]
         run.timer = self._clock.later(self._timing.registration_s, lambda: self._never_registered(run))
         try:
-            await self._start(run, command)
+            await self.start(run, command)
             status = await run.container.wait()
         except (LaunchError, OSError) as error:
             run.end_reason = (str(error), "REASON_CONTAINER_LAUNCH_FAILED")
@@ -268,7 +282,8 @@ class Agent:
         if self.is_up:
             self._executor_exited(run, status)
 
-    async def _start(self, run: ExecutorRun, command: Json) -> None:
+    async def start(self, run: ExecutorRun, command: Json) -> None:
+        """Start the process of a run; raise LaunchError or OSError where that fails."""
         real_s = self._clock.real_s
         durations = {
             "grace": duration_text(real_s(self._timing.shutdown_grace_s)),
@@ -291,8 +306,8 @@ class Agent:
         master = self.master()
         if master is not None:
             master.tasks.executor_exited(run.framework_id, self.id, run.id, status)
-        for task in live:
-            self._say(run, task, "TASK_FAILED", *run.end_reason)
+        for task in live if not run.is_disowned else []:
+            self.say(run, task, "TASK_FAILED", *run.end_reason)
 
     def _shut_down(self, run: ExecutorRun) -> None:
         run.still()
@@ -312,57 +327,17 @@ class Agent:
     def _miss_tasks(self, run: ExecutorRun, subscription: Json) -> None:
         """Give up tasks that an executor which is back never heard of."""
         listed = {task["task_id"]["value"] for task in subscription.get("unacknowledged_tasks", [])}
-        is_aware = {"type": "PARTITION_AWARE"} in run.framework.get("capabilities", [])
-        state = "TASK_DROPPED" if is_aware else "TASK_LOST"
         for task in list(run.launched.values()):
             if task.state == "TASK_STAGING" and task.id not in listed:
-                self._say(run, task, state, "Task launched during agent restart", "REASON_AGENT_RESTARTED")
-
-    # ---- commands: what Mesos' own executor does -----------------------------------------------
-
-    async def _run_command(self, run: ExecutorRun, task: LaunchedTask) -> None:
-        run.phase = Phase.RUNNING
-        run.launched[task.id] = run.queued.pop(task.id)
-        try:
-            try:
-                await self._start(run, task.info["command"])
-            except OSError:
-                # Mesos' launcher runs and fails, so the task was running for a moment.
-                await self._start(run, {"value": "exit 1"})
-        except LaunchError as error:
-            self._say(run, task, "TASK_FAILED", str(error), "REASON_CONTAINER_LAUNCH_FAILED")
-            return
-        self._say_as_executor(run, task, "TASK_STARTING")
-        self._say_as_executor(run, task, "TASK_RUNNING")
-        status = await run.container.wait()
-        run.still()
-        run.phase = Phase.TERMINATED
-        is_killed = task.state == "TASK_KILLING" or run.timer is not None
-        if status & 0x7F:
-            message = f"Command terminated with signal {signal.strsignal(status & 0x7F)}"
-        else:
-            message = f"Command exited with status {status >> 8}"
-        ended = "TASK_FINISHED" if status == 0 else "TASK_FAILED"
-        self._say_as_executor(run, task, "TASK_KILLED" if is_killed else ended, message)
-
-    def _kill_command(self, run: ExecutorRun, task: LaunchedTask) -> None:
-        if {"type": "TASK_KILLING_STATE"} in run.framework.get("capabilities", []):
-            self._say_as_executor(run, task, "TASK_KILLING")
-        run.timer = self._clock.later(self._timing.kill_grace_s, run.container.destroy)
-        run.container.signal(signal.SIGTERM)
-
-    def _say_as_executor(self, run: ExecutorRun, task: LaunchedTask, state: str, message: str = "") -> None:
-        status = _status(task, state, "SOURCE_EXECUTOR", executor_id=run.id, agent_id=self.id)
-        if message:
-            status["message"] = message
-        self.update(run, status)
+                message = "Task launched during agent restart"
+                self.say(run, task, _lost(run.framework), message, "REASON_AGENT_RESTARTED")
 
     # ---- updates -------------------------------------------------------------------------------
 
-    def _say(self, run: ExecutorRun, task: LaunchedTask, state: str, message: str, reason: str) -> None:
+    def say(self, run: ExecutorRun, task: LaunchedTask, state: str, message: str, reason: str) -> None:
         """Make an update of the agent's own."""
         task.state = state
-        status = _status(task, state, "SOURCE_AGENT", executor_id=run.id, agent_id=self.id)
+        status = task_update(task, state, "SOURCE_AGENT", executor_id=run.id, agent_id=self.id)
         self._updates.add(run.framework_id, {**status, "message": message, "reason": reason})
 
     def _forward(self, framework_id: str, status: Json, latest_state: str) -> None:
@@ -385,14 +360,6 @@ class Agent:
         task.add_done_callback(self._tasks.discard)
 
 
-def _status(task: LaunchedTask, state: str, source: str, *, executor_id: str, agent_id: str) -> Json:
-    assert task.state not in TERMINAL or state in TERMINAL
-    return {
-        "task_id": value(task.id),
-        "state": state,
-        "source": source,
-        "agent_id": value(agent_id),
-        "executor_id": value(executor_id),
-        "timestamp": time.time(),
-        "uuid": new_uuid(),
-    }
+def _lost(framework: Json) -> str:
+    """Return the state of a task that never ran, as a framework knows it."""
+    return "TASK_DROPPED" if {"type": "PARTITION_AWARE"} in framework.get("capabilities", []) else "TASK_LOST"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import json
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
@@ -43,8 +45,10 @@ class Subscriber:
 
     async def post(self, call: Json, **headers: str) -> tuple[int, str]:
         """Make one call; return status and text of the answer."""
+        headers = {"Content-Type": "application/json", **self.headers, **headers}
         async with asyncio.timeout(DEADLINE_S):
-            async with self._session.post(self._url, json=call, headers={**self.headers, **headers}) as response:
+            body = io.BytesIO(json.dumps(call).encode())
+            async with self._session.post(self._url, data=body, headers=headers) as response:
                 return response.status, await response.text()
 
     async def subscribe_with(self, call: Json) -> aiohttp.ClientResponse:

@@ -35,6 +35,7 @@ class Container:
         self.process: asyncio.subprocess.Process | None = None
         self.is_started = asyncio.Event()
         self.is_over = asyncio.Event()
+        self._is_doomed = False
 
     @property
     def pid(self) -> int | None:
@@ -68,6 +69,8 @@ class Container:
                 extra_groups=os.getgrouplist(user, account.pw_gid) if account is not None else None,
             )
         self.is_started.set()
+        if self._is_doomed:
+            self.destroy()
 
     async def wait(self) -> int:
         """Return the raw wait status, when the process is over and the rest of its session is killed."""
@@ -84,7 +87,8 @@ class Container:
             self.process.send_signal(number)
 
     def destroy(self) -> None:
-        """Kill the process, what descends from it and what is in its session."""
+        """Kill the process, what descends from it and what is in its session, at once or when it starts."""
+        self._is_doomed = True
         if self.process is not None:
             for process in self._rest():
                 _kill(process)
@@ -120,6 +124,16 @@ class Container:
         shutil.copyfile(source, target)
         if uri.get("executable"):
             target.chmod(0o755)
+
+
+def kill_leftovers(folder: Path) -> None:
+    """Kill what still runs with a sandbox below ``folder`` in its environment: it was started by what ran there."""
+    for process in psutil.process_iter():
+        try:
+            if Path(process.environ().get("MESOS_SANDBOX", "/")).is_relative_to(folder):
+                process.kill()
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
 
 
 def _argv(command: Json) -> list[str]:

@@ -14,6 +14,8 @@ from mesos.terms import LOOPBACK, VERSION_PAGE, Json
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 JSON = "application/json"
+LARGEST_CALL = 1 << 28
+"""Bytes; ten thousand tasks fit into one call."""
 ACCEPTED = (JSON, "application/*", "*/*")
 
 
@@ -44,7 +46,7 @@ class Door:
 
     async def open(self) -> None:
         """Listen, at the first time on a free port."""
-        application = web.Application()
+        application = web.Application(client_max_size=LARGEST_CALL)
         application.router.add_route("*", "/{path:.*}", self._serve)
         application.on_response_prepare.append(_as_mesos_writes)
         self._runner = web.AppRunner(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -10,7 +11,7 @@ from mesos.clock import Timer
 from mesos.container import Container
 from mesos.resources import Resources
 from mesos.streams import EventStream
-from mesos.terms import LOOPBACK, TERMINAL, Json, value
+from mesos.terms import LOOPBACK, TERMINAL, Json, new_uuid, value
 
 
 class Phase(Enum):
@@ -53,6 +54,8 @@ class ExecutorRun:
     heartbeat: Timer | None = None
     end_reason: tuple[str, str] = ("Executor terminated", "REASON_EXECUTOR_TERMINATED")
     wait_status: int | None = None
+    is_disowned: bool = False
+    """Its framework is gone, so nobody wants to hear of its tasks."""
 
     @property
     def framework_id(self) -> str:
@@ -141,3 +144,16 @@ def executor_environment(run: ExecutorRun, agent_id: str, address: str, duration
     if run.info is None:
         environment["MESOS_ALLOCATION_ROLE"] = "*"
     return environment
+
+
+def task_update(task: LaunchedTask, state: str, source: str, *, executor_id: str, agent_id: str) -> Json:
+    """Return a status that an agent or Mesos' own executor makes."""
+    return {
+        "task_id": value(task.id),
+        "state": state,
+        "source": source,
+        "agent_id": value(agent_id),
+        "executor_id": value(executor_id),
+        "timestamp": time.time(),
+        "uuid": new_uuid(),
+    }

@@ -44,6 +44,8 @@ class Membership:
         """Take an agent: new, come back, or new to this master while its tasks run."""
         if not agent.id:
             agent.id = f"{self._master_id}-S{next(self._numbers)}"
+        for framework_id in agent.framework_ids() & self._ledger.completed:
+            agent.shutdown_framework(framework_id)
         record = self._ledger.agents.get(agent.id)
         if record is None:
             was_unreachable = agent.id in self._ledger.unreachable
@@ -107,7 +109,6 @@ class Membership:
             record.free -= Resources.from_json(executor.get("resources", []))
         for framework_id, info, task in record.agent.known_tasks():
             if framework_id in self._ledger.completed:
-                record.agent.shutdown_framework(framework_id)
                 continue
             framework = self._ledger.frameworks.setdefault(framework_id, Framework(framework_id, info))
             framework.tasks[task.id] = task
