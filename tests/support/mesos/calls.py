@@ -100,6 +100,9 @@ def _check_update(call: Json) -> None:
 
 
 def _check_form(call: Json, required: Mapping[str, tuple[str, ...]]) -> None:
+    for name in ("framework_id", "executor_id"):
+        if not isinstance(call.get(name, {"value": ""}), dict):
+            raise BadCall(f"Failed to convert JSON into Call protobuf: Not expecting a JSON string for field '{name}'")
     missing = []
     for member, paths in required.items():
         if isinstance(call.get(member), dict):
