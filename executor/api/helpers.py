@@ -139,7 +139,7 @@ class HelperProcess:
             while line := await reader.readline():
                 message = json.loads(line)
                 if "reply" not in message:
-                    self._on_event(message)
+                    self._tell(message)
                 elif (answer := self._waiting.pop(message["reply"], None)) and not answer.done():
                     if message["error"]:
                         answer.set_exception(LinkError(message["error"]))
@@ -150,6 +150,13 @@ class HelperProcess:
         finally:
             if self._writer:
                 self._writer.close()
+
+    def _tell(self, event: dict[str, Any]) -> None:
+        try:
+            self._on_event(event)
+        except Exception:
+            # One that is not understood must not cost us the others.
+            log.exception("event was not handled event=%s", event.get("event"))
 
     def _fail_calls(self) -> None:
         waiting, self._waiting = self._waiting, {}

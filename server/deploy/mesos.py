@@ -70,6 +70,10 @@ class MesosBackend:
         self._where: dict[str, str] = {}
         """Task id to the host that holds something for it."""
         self._detectors: Mapping[str, str] = {}
+        self._again: dict[str, list[TaskSpec]] = {}
+        """By host, tasks whose offers were not valid any more when they were used."""
+        self._second_chances: set[str] = set()
+        self._work: set[asyncio.Task[None]] = set()
         self._scheduler = Scheduler(
             settings.master, self, load_id=parts.load_framework_id, store_id=parts.store_framework_id
         )
@@ -79,7 +83,7 @@ class MesosBackend:
         )  # fmt: skip
         self._executors = MesosExecutors(
             self._scheduler, self._hosts, self._where, settings.times, instance=parts.instance,
-            core_epoch=parts.core_epoch, forget_executor=parts.forget_executor,
+            core_epoch=parts.core_epoch, forget_executor=parts.forget_executor, launch_again=self._launch_again,
         )  # fmt: skip
 
     # ---- life --------------------------------------------------------------------------------
@@ -108,6 +112,9 @@ class MesosBackend:
         """Leave the master without a teardown: executors and tasks go on, and wait for the next core."""
         self._executors.close()
         self._offers.close()
+        for work in self._work:
+            work.cancel()
+        await asyncio.gather(*self._work, return_exceptions=True)
         await self._scheduler.close()
 
     async def drain(self) -> None:
@@ -185,6 +192,7 @@ class MesosBackend:
         for task_id in task_ids:
             if (name := self._where.pop(task_id, None)) is not None:
                 self._hosts[name].release(task_id)
+                self._second_chances.discard(task_id)
 
     # ---- commands ----------------------------------------------------------------------------
 
@@ -194,11 +202,14 @@ class MesosBackend:
         """See Backend. How tasks come up, or why Mesos refuses them, is told by their states."""
         room = self._hosts[host]
         task_ids = [spec.task_id for spec in tasks]
-        async with asyncio.timeout(timeout_s + _MARGIN_S):
-            await self._offers.cover(room, task_ids, timeout_s)
-            await self._begin_executor(room)
-            while not room.covers(task_ids):  # another launch was faster
+        try:
+            async with asyncio.timeout(timeout_s + _MARGIN_S):
                 await self._offers.cover(room, task_ids, timeout_s)
+                await self._begin_executor(room)
+                while not room.covers(task_ids):  # another launch was faster
+                    await self._offers.cover(room, task_ids, timeout_s)
+        except TimeoutError:
+            raise LinkError(f"host {host} has not offered enough within {timeout_s:g} s") from None
         stale = [task_id for task_id in task_ids if room.held_by(task_id) != room.executor_id]
         if stale:
             raise LinkError(f"the executor on host {host} that was to run {', '.join(stale)} is gone")
@@ -215,6 +226,32 @@ class MesosBackend:
         except AliecsError as error:
             raise LinkError(f"Mesos did not take the tasks of host {host}: {error.message}") from error
         self._offers.settle()
+
+    def _launch_again(self, host: MesosHost, task_id: str) -> bool:
+        """Give a task whose offers were taken back as it was launched a second chance."""
+        command = host.launches.pop(task_id, None)
+        if command is None or task_id in self._second_chances:
+            return False
+        self._second_chances.add(task_id)
+        host.held[task_id].is_launched = False
+        if not self._again:
+            asyncio.get_running_loop().call_soon(self._launch_all_again)
+        self._again.setdefault(host.name, []).extend(spec for spec in command.tasks if spec.task_id == task_id)
+        return True
+
+    def _launch_all_again(self) -> None:
+        again, self._again = self._again, {}
+        for name, specs in again.items():
+            work = asyncio.create_task(self._try_again(self._hosts[name], specs), name=f"launch again on {name}")
+            self._work.add(work)
+            work.add_done_callback(self._work.discard)
+
+    async def _try_again(self, host: MesosHost, specs: Sequence[TaskSpec]) -> None:
+        log.warning("offers were not valid any more, launching again host=%s tasks=%d", host.name, len(specs))
+        try:
+            await self.launch(host.name, "", specs, self._parts.new_id(), timeout_s=self.settings.subscribe_s)
+        except AliecsError as error:
+            self._executors.refuse(host, [spec.task_id for spec in specs], str(error))
 
     async def _begin_executor(self, room: MesosHost) -> None:
         """Decide on the executor that is to run tasks there, and record it before the master hears of it."""

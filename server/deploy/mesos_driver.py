@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Sequence
 from http.client import HTTPConnection
-from typing import Any
+from typing import Any, NoReturn
 
 from executor.api.helper import Wire, begin, fenced, serve
 
@@ -165,8 +165,9 @@ class Driver(pymesos.MesosSchedulerDriver):  # type: ignore[misc]
         lasted_s = time.monotonic() - self._subscribed_s if self._subscribed_s else 0.0
         self._subscribed_s = 0.0
         self._failures = 0 if lasted_s > high else self._failures + 1
-        if self._failures and not self.aborted:
-            self._leaving.wait(min(high, low * 2 ** (self._failures - 1)) * random.uniform(0.8, 1.0))
+        # The first attempt is at once: masters also end connections to send us to another one.
+        if self._failures > 1 and not self.aborted:
+            self._leaving.wait(min(high, low * 2 ** (self._failures - 2)) * random.uniform(0.8, 1.0))
 
     # ---- overridden --------------------------------------------------------------------------
 
@@ -213,9 +214,12 @@ class Driver(pymesos.MesosSchedulerDriver):  # type: ignore[misc]
         while not self._leaving.is_set():
             self._heard.clear()
             silent_s = _HEARTBEATS * self._interval_s
-            master = self.master
-            if self._heard.wait(silent_s) or master is None:
+            if self._heard.wait(silent_s) or self._leaving.is_set():
                 continue
+            master = self.master
+            if master is None:
+                # pymesos forgets to look again where ZooKeeper had nothing at the start.
+                self._die(f"no leading master is known at {self.master_uri}")
             log.warning("nothing was heard of the Mesos master, connecting again silent_s=%g", silent_s)
             self.change_master(None)
             self.change_master(master)
@@ -225,7 +229,9 @@ class Driver(pymesos.MesosSchedulerDriver):  # type: ignore[misc]
         if self._leaving.is_set():
             return
         failure = pymesos.process._exc_info
-        reason = f"{failure[0].__name__}: {failure[1]}" if failure else "its thread ended"
+        self._die(f"{failure[0].__name__}: {failure[1]}" if failure else "its thread ended")
+
+    def _die(self, reason: str) -> NoReturn:
         self._wire.say(event="died", reason=reason)
         os._exit(1)
 

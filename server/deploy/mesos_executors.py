@@ -59,11 +59,12 @@ class MesosExecutors:
 
     Args:
         hosts: by name; where: task id to host. Shared with MesosBackend.
+        launch_again: takes a task that was launched on offers that were not valid any more; False if that is no use.
     """
 
     def __init__(
         self, scheduler: Scheduler, hosts: dict[str, MesosHost], where: Mapping[str, str], times: MesosTimes, *,
-        instance: str, core_epoch: str, forget_executor: Callable[[str], None],
+        instance: str, core_epoch: str, forget_executor: Callable[[str], None], launch_again: Callable[[MesosHost, str], bool],
     ) -> None:  # fmt: skip
         self._scheduler = scheduler
         self._hosts = hosts
@@ -72,6 +73,7 @@ class MesosExecutors:
         self._instance = instance
         self._core_epoch = core_epoch
         self._forget_executor = forget_executor
+        self._launch_again = launch_again
         self._listener: Listener | None = None
         self._links = MesosLinks(self, self._transmit)
         self._unknown_since: dict[str, float] = {}
@@ -229,6 +231,8 @@ class MesosExecutors:
             return  # the executor tells more; and this may overtake its Hello
         if not held.is_launched and status.get("reason") == "REASON_RECONCILIATION":
             return
+        if status.get("reason") == "REASON_INVALID_OFFERS" and self._launch_again(host, task_id):
+            return
         self._end(host, report_in(status) or self._ended(task_id, status))
         if status.get("source") == "SOURCE_MASTER" and host.state is ExecutorState.STARTING and not host.launched():
             # The master has refused all that was to run there: no agent starts this executor.
@@ -245,6 +249,14 @@ class MesosExecutors:
             error=how_task_ended(status),
             timestamp_ms=int(float(status.get("timestamp", 0.0)) * 1000),
         )
+
+    def refuse(self, host: MesosHost, task_ids: Iterable[str], reason: str) -> None:
+        """Tasks that were taken cannot be launched after all."""
+        for task_id in task_ids:
+            if task_id in host.held:
+                self._end(
+                    host, self._ended(task_id, {"state": "TASK_LOST", "message": reason, "timestamp": time.time()})
+                )
 
     def _end(self, host: MesosHost, report: TaskReport) -> None:
         host.heard_of([report.task_id])

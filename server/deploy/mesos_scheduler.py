@@ -13,13 +13,15 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from executor.api.helpers import HelperProcess
-from occ.errors import AliecsError, LinkError
+from occ.errors import AliecsError, DeadlineError, LinkError
 from server.deploy.mesos_info import framework_info
 
 log = logging.getLogger(__name__)
 
 _REMOVED = ("framework has been removed", "completed framework", "framework is not authorized to re")
 """What masters say of an id that they will not take again, in lower case."""
+_START_S = 60.0
+"""For the helper process to begin; it may have to find names, and ZooKeeper."""
 _GRACE_S = 6.0
 """For the helper process to leave the master."""
 
@@ -177,13 +179,14 @@ class Scheduler:
         helper = self._helper = HelperProcess("server.deploy.mesos_driver", self._heard)
         try:
             await helper.start()
-            helper.post(
-                "start", framework=info, master=master.address, principal=master.principal, secret=master.secret,
+            await helper.call(
+                "start", timeout_s=_START_S, framework=info, master=master.address,
+                principal=master.principal, secret=master.secret,
                 http_s=master.call_s / 2, pause_min_s=master.pause_min_s, pause_max_s=master.pause_max_s,
             )  # fmt: skip
             return await helper.ended()
-        except LinkError as error:
-            return str(error)
+        except (LinkError, DeadlineError) as error:
+            return f"could not start: {error}"
         finally:
             if not self._closing.is_set():
                 await helper.close(_GRACE_S)

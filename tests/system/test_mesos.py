@@ -1,6 +1,7 @@
 """Whole runs with tasks on a cluster: what holds on this machine holds there, and what only a cluster can suffer.
 
-The cluster is the double of tests/support/mesos, or that of a real master where ALIECS_TEST_MESOS names one.
+The cluster is the double of tests/support/mesos, or for the former a real one with agents on this machine, whose machine_id are
+those of the facility, where ALIECS_TEST_MESOS names its master.
 """
 
 from __future__ import annotations
@@ -63,7 +64,8 @@ async def facility(
     request: pytest.FixtureRequest, tmp_path: Path, repository: Path, mesos: MesosDouble
 ) -> AsyncIterator[Facility]:
     """Return a facility on this machine, then one on a cluster."""
-    settings = {"mesos": mesos.address, "mesosFrameworkUser": getpass.getuser()} if request.param == "mesos" else {}
+    address = os.environ.get("ALIECS_TEST_MESOS") or mesos.address
+    settings = {"mesos": address, "mesosFrameworkUser": getpass.getuser()} if request.param == "mesos" else {}
     async with Facility(tmp_path, repository, **settings) as one:
         yield one
 

@@ -266,6 +266,25 @@ async def test_more_than_there_is_is_refused_and_the_reason_told(cluster: Cluste
     await cluster.launch(backend, ear, "t2")
 
 
+async def test_a_launch_on_offers_that_were_taken_back_is_done_again(cluster: Cluster) -> None:
+    backend, ear = await cluster.start()
+    await backend.offers()
+    master = cluster.mesos.master
+    for offer in master._allocator.of_framework(cluster.framework_id):
+        master._withdraw(offer.id)  # and the core does not know it yet
+    await backend.launch("host1", "o1", [cluster.spec(backend, "host1", "t1")], new_id(), timeout_s=DEADLINE_S)
+    await ear.until(lambda: ear.is_active("t1"))
+
+
+async def test_offers_that_are_rescinded_are_not_used(cluster: Cluster) -> None:
+    backend, ear = await cluster.start()
+    await backend.offers()
+    spec = cluster.spec(backend, "host1", "t1")
+    cluster.mesos.rescind_offers("host1")
+    await backend.launch("host1", "o1", [spec], new_id(), timeout_s=DEADLINE_S)
+    await ear.until(lambda: ear.is_active("t1"))
+
+
 async def test_one_task_more_than_an_agent_has_cores_is_not_placed(cluster: Cluster) -> None:
     backend, _ = await cluster.start()
     offers = await backend.offers()
