@@ -17,7 +17,7 @@ from server.api import model
 from server.api import o2control_pb2 as pb
 from server.api.states import EnvironmentState
 from server.config.configuration import Configuration
-from server.config.open import open_services
+from server.config.open import open_configuration, open_services
 from server.deploy.backend import Backend, Demand, KnownExecutor
 from server.display import Display
 from server.environment.creation import Creation, Drafts
@@ -83,7 +83,7 @@ class Core:
         self.rehearsal: Rehearsal
         self.display: Display
         self._services: Services
-        self._framework_id = ""
+        self._framework_id = placing.given_framework_id(settings, instance)
         self._recorder = StimulusRecorder.from_environment()
         self._group = asyncio.TaskGroup()
         self._background: set[asyncio.Task[Any]] = set()
@@ -95,7 +95,9 @@ class Core:
         state = settings.state_directory
         state.mkdir(parents=True, exist_ok=True)
         self.journal = await Journal.open(state / "journal.sqlite", deadline_s=settings.journal_timeout_s)
-        self.configuration, self._framework_id = await placing.open_placed_configuration(settings, self.instance)
+        self.configuration = await open_configuration(
+            settings.configuration_uri, deadline_s=settings.config_timeout_s, framework_id=self._framework_id
+        )
         self.backend = await placing.open_backend(
             settings,
             placing.Core(

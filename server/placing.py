@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from occ.errors import ConfigError
 from server.config.configuration import Configuration
-from server.config.open import open_configuration
+from server.config.runtime import FRAMEWORK_ID
 from server.deploy.backend import Backend, KnownExecutor
 from server.deploy.executors import LocalParts, LocalSettings
 from server.deploy.local import LocalBackend
@@ -22,8 +22,6 @@ from server.deploy.mesos_scheduler import MesosMaster
 from server.ids import new_id
 from server.settings import ServerSettings
 
-FRAMEWORK_KEY = "mesos_fid"
-"""Runtime entry of component aliecs with the id that the master gave us (occ-executor-mesos.md 4.2)."""
 MASTER_PORT = 5050
 
 
@@ -40,21 +38,9 @@ class Core:
     """Clients should be shown hosts and framework anew."""
 
 
-async def open_placed_configuration(settings: ServerSettings, instance: str) -> tuple[Configuration, str]:
-    """Return the configuration, and the id of the framework that it gives to environments: "" before there is one.
-
-    Raises:
-        ConfigError, LinkError, DeadlineError: see open_configuration().
-    """
-    uri, deadline_s = settings.configuration_uri, settings.config_timeout_s
-    framework_id = f"local-{instance}"
-    if master_of(settings):
-        bare = await open_configuration(uri, deadline_s=deadline_s)
-        try:
-            framework_id = await bare.runtime_get("aliecs", FRAMEWORK_KEY) or ""
-        finally:
-            await bare.close()
-    return await open_configuration(uri, deadline_s=deadline_s, framework_id=framework_id), framework_id
+def given_framework_id(settings: ServerSettings, instance: str) -> str:
+    """Return the id of the framework where it is ours to choose; "" where a master does, which may change it."""
+    return "" if master_of(settings) else f"local-{instance}"
 
 
 async def open_backend(settings: ServerSettings, core: Core) -> Backend:
@@ -68,10 +54,10 @@ async def open_backend(settings: ServerSettings, core: Core) -> Backend:
     configuration = core.configuration
 
     async def load() -> str:
-        return await configuration.runtime_get("aliecs", FRAMEWORK_KEY) or ""
+        return await configuration.runtime_get(*FRAMEWORK_ID) or ""
 
     async def store(framework_id: str) -> None:
-        await configuration.runtime_put("aliecs", FRAMEWORK_KEY, framework_id)
+        await configuration.runtime_put(*FRAMEWORK_ID, framework_id)
 
     secret = await asyncio.to_thread(_secret, settings)
     return MesosBackend(

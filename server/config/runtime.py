@@ -5,6 +5,9 @@ from __future__ import annotations
 from occ.errors import ConfigError
 from server.config.store import RUNTIME, Store
 
+FRAMEWORK_ID = ("aliecs", "mesos_fid")
+"""Runtime entry where a core keeps the id that its Mesos master gave it (occ-executor-mesos.md 4.2)."""
+
 
 def runtime_folder(component: str) -> str:
     """Return the store's folder of a component's runtime entries.
@@ -39,3 +42,8 @@ def runtime_entry(store: Store, component: str, key: str) -> str:
     if value is None:
         raise ConfigError(f"no value at {full}")
     return value
+
+
+def framework_id_in(store: Store) -> str:
+    """Return the id of the framework that a core has kept, "" if there is none."""
+    return store.get(runtime_key(*FRAMEWORK_ID)) or ""

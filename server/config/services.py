@@ -12,7 +12,7 @@ from server.config import components, inventory, variables
 from server.config.address import parse_address
 from server.config.kept import FollowedFolder, KeptFolder
 from server.config.payload.templates import PayloadTemplates
-from server.config.runtime import runtime_entry, runtime_key
+from server.config.runtime import framework_id_in, runtime_entry, runtime_key
 from server.config.store import COMPONENTS, HARDWARE, Store
 from server.template.queries import QUERY, RUN_TYPES
 
@@ -37,7 +37,7 @@ class StoreServices:
     def __init__(self, store: Store, *, framework_id: str = "") -> None:
         """Args:
         store: the content.
-        framework_id: given to every environment as a default.
+        framework_id: given to every environment as a default; "" takes the one that is kept in the store.
         """
         self._store = store
         self._framework_id = framework_id
@@ -111,7 +111,8 @@ class StoreServices:
 
     def defaults(self) -> dict[str, str]:
         """Return the defaults of every environment."""
-        return variables.defaults(self._store, computed_defaults(self._framework_id, self._store.uri))
+        framework_id = self._framework_id or framework_id_in(self._store)
+        return variables.defaults(self._store, computed_defaults(framework_id, self._store.uri))
 
     def vars(self) -> dict[str, str]:
         """Return the vars of every environment."""

@@ -14,14 +14,12 @@ from occ.errors import ConfigError, DeadlineError
 from server.config import components, inventory, runs, variables
 from server.config.components import Query
 from server.config.inventory import HostEntry
-from server.config.runtime import runtime_key
+from server.config.runtime import framework_id_in, runtime_key
 from server.config.services import StoreServices, computed_defaults
 from server.config.store import Store
 
 _T = TypeVar("_T")
 
-FRAMEWORK_ID = ("aliecs", "mesos_fid")
-"""Runtime entry where AliECS's core keeps its framework id."""
 THREADS = 4
 """Calls to one store at once; of its own, so that a store that hangs stops nothing else."""
 REQUESTS_OF_A_CALL = 3
@@ -38,7 +36,7 @@ class StoreConfiguration:
         """Args:
         store: the content.
         deadline_s: longest wait for one call.
-        framework_id: given to every environment as a default; "" takes that of the runtime entry FRAMEWORK_ID.
+        framework_id: given to every environment as a default; "" takes the one that is kept in the store.
         trim: take surrounding blanks away from defaults and vars.
         """
         self.store = store
@@ -71,7 +69,7 @@ class StoreConfiguration:
         return await self.ask(self._defaults)
 
     def _defaults(self, store: Store) -> dict[str, str]:
-        framework_id = self._framework_id or store.get(runtime_key(*FRAMEWORK_ID)) or ""
+        framework_id = self._framework_id or framework_id_in(store)
         return variables.defaults(store, computed_defaults(framework_id, store.uri), trim=self._trim)
 
     async def vars(self) -> dict[str, str]:

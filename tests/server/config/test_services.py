@@ -13,6 +13,7 @@ from server.config import components, inventory
 from server.config.components import Query
 from server.config.file import FileStore
 from server.config.inventory import HostEntry
+from server.config.memory import MemoryStore
 from server.config.open import open_configuration
 from server.config.runs import new_run_number
 from server.config.services import StoreServices
@@ -268,3 +269,11 @@ async def test_a_store_that_hangs_is_a_deadline(path: Path) -> None:
             await configuration.new_run_number()
     finally:
         os.close(descriptor)
+
+
+def test_a_framework_id_that_a_core_has_kept_is_given_to_environments() -> None:
+    store = MemoryStore("mock://")
+    assert StoreServices(store).defaults()["framework_id"] == ""
+    store.put("o2/runtime/aliecs/mesos_fid", "f-0001")
+    assert StoreServices(store).defaults()["framework_id"] == "f-0001"
+    assert StoreServices(store, framework_id="local-i").defaults()["framework_id"] == "local-i"
