@@ -64,7 +64,7 @@ class _Planner:
         )
         if command.rpc:
             what = await self._write(context, command)
-        elif getattr(args, "env", "") in self._assumed or command.name in ("env wait", "env watch"):
+        elif getattr(args, "env", "") in self._assumed or command.name in ("env wait", "env watch", "task tail"):
             what = "would wait and look"
         else:
             table.write(f"{step.line:4}  {step.text}\n")

@@ -62,6 +62,7 @@ class Agent:
         self._life = Life(self._desk, self._orders)
         self._commands = Commands(self._life)
         self._heard_ms = 0
+        self._started_ms = 0
         self._lease_s = settings.lease_s
         self._closing = False
         self._exited = False
@@ -136,7 +137,7 @@ class Agent:
     # ---- the link ----------------------------------------------------------------------------
 
     def _on_started(self, event: Started) -> None:
-        self._heard_ms = event.at_ms
+        self._heard_ms = self._started_ms = event.at_ms
         self._watch_lease()
 
     def _on_link_up(self, event: LinkUp) -> None:
@@ -150,6 +151,7 @@ class Agent:
                 instance=me.instance,
                 version=me.version,
                 tasks=tuple(task.report(event.at_ms) for task in self.tasks.values()),
+                started_ms=self._started_ms,
             )
         )
 

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from executor.agent import Agent
-from executor.api.messages import Command, ControlMode, Report, TaskSpec
+from executor.api.messages import Command, ControlMode, ReadOutput, Report, TaskSpec
 from executor.control import Control, OccControl, Reply, speaks_json
 from executor.fairmq import FairMqControl
 from executor.link import Link
 from executor.metrics import MetricBatch
+from executor.output import read_output
 from executor.process import Ending, Processes
 from executor.readiness import Readiness, first_state
 from executor.recording import Recorder
@@ -90,6 +91,7 @@ class Runner:
         self._recorder = recorder
         self._loop = asyncio.get_running_loop()
         self._unix_s = time.time() - self._loop.time()
+        self._tasks_folder = tasks_folder
         self._processes = Processes(tasks_folder, identity.instance, settings.output_bytes, self._on_exit)
         self._readiness = Readiness()
         self._controls: dict[str, Control] = {}
@@ -336,7 +338,15 @@ class Runner:
         self.feed(LinkDown(at_ms=self.now_ms()))
 
     def on_command(self, command: Command) -> None:
+        if isinstance(
+            command, ReadOutput
+        ):  # asks of a file, not of the state of a task: nothing for the Agent to decide
+            self._start(self._read_output(command), "read output")
+            return
         self.feed(Commanded(command=command, at_ms=self.now_ms()))
+
+    async def _read_output(self, asked: ReadOutput) -> None:
+        self._link.send(await asyncio.to_thread(read_output, self._tasks_folder, asked))
 
     def _finish(self, instruction: Exit) -> None:
         if not self._exit.done():

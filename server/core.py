@@ -36,6 +36,7 @@ from server.settings import ServerSettings
 from server.task.acquire import Acquirer
 from server.task.command import FmqPlugin
 from server.task.commander import Commander
+from server.task.outputs import Outputs
 from server.task.reception import Reception
 from server.task.roster import Roster
 from server.task.roster import TaskChange as RosterChange
@@ -76,6 +77,7 @@ class Core:
         self.configuration: Configuration
         self.backend: Backend
         self.commander: Commander
+        self.outputs: Outputs
         self.repositories: Repositories
         self.loader: WorkflowLoader
         self.catalogue: Catalogue
@@ -110,6 +112,7 @@ class Core:
             ),
         )
         self.commander = Commander(self.backend, self.roster)
+        self.outputs = Outputs(self.backend, self.roster)
         self.display = Display(self.epoch, settings.instance_name, self.roster, self.backend, self.plugins)
         await self._build_workflows()
         self._build_environments()
@@ -243,6 +246,7 @@ class Core:
             self.commander,
             on_device_events=self._device_events,
             on_host=lambda host: self.display.show_hosts(),
+            on_output=self.outputs.took,
         )
         await self.backend.start(reception, known)
         for task in tasks:

@@ -1,19 +1,24 @@
-"""The aliecs.ops.v1.Ops servicer: requests of operators that AliECS's own interface does not have."""
+"""The aliecs.ops.v1.Ops servicer: requests of operators and experts that AliECS's own interface does not have."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 import grpc
 
+from occ.errors import AliecsError
 from server.api import ops_pb2 as pb
+from server.api.convert_ops import to_host
 from server.api.convert_plan import to_plan
 from server.api.ops_pb2_grpc import OpsServicer
 from server.core import Core
 from server.environment.creation import Creation
+from server.experts import hosts
 from server.service import requester
-from server.status import answer
+from server.status import answer, refuse
 
 SERVICE = "aliecs.ops.v1.Ops"
 
@@ -35,3 +40,21 @@ class OpsService(OpsServicer):
         )
         plan = await self._core.rehearsal.plan(asked)
         return await asyncio.to_thread(to_plan, plan)  # thousands of tasks take a while
+
+    async def ListHosts(self, request: pb.ListHostsRequest, context: _Context) -> pb.HostList:
+        return pb.HostList(hosts=map(to_host, hosts(self._core)))
+
+    async def TailTask(self, request: pb.TailRequest, context: _Context) -> AsyncIterator[pb.Output]:
+        pieces = self._core.outputs.read(
+            request.task_id,
+            request.stream or "stdout",
+            offset=request.offset if request.HasField("offset") else None,
+            lines=request.lines,
+            follow=request.follow,
+        )
+        try:
+            async with aclosing(pieces):
+                async for piece in pieces:
+                    yield pb.Output(offset=piece.offset, data=piece.data, size=piece.size)
+        except AliecsError as error:
+            await refuse(context, error)

@@ -35,7 +35,7 @@ LEVELS = ("error", "all", "none")
 EDITING = ("emacs", "vi")
 LINES_KEPT = 1000
 
-STREAMS = ("env watch", "tail")
+STREAMS = ("env watch", "tail", "task tail")
 """Verbs that write lines as they come."""
 
 Open = Callable[[str], Session]

@@ -21,9 +21,11 @@ from executor.api.messages import (
     Launch,
     MetricSample,
     MetricSamples,
+    OutputPiece,
     Phase,
     Ping,
     Pong,
+    ReadOutput,
     Report,
     Shutdown,
     Target,
@@ -232,6 +234,16 @@ _COMMAND_TO_PB: dict[type, Callable[[Any], pb.Command]] = {
     Forget: lambda c: pb.Command(forget=pb.Forget(task_ids=c.task_ids)),
     Shutdown: lambda c: pb.Command(shutdown=pb.Shutdown(kill_tasks=c.kill_tasks)),
     Ping: lambda c: pb.Command(ping=pb.Ping(sent_ms=c.sent_ms)),
+    ReadOutput: lambda c: pb.Command(
+        read_output=pb.ReadOutput(
+            request_id=c.request_id,
+            task_id=c.task_id,
+            stream=c.stream,
+            offset=c.offset,
+            lines=c.lines,
+            limit_bytes=c.limit_bytes,
+        )
+    ),
 }
 _COMMAND_FROM_PB: dict[str, Callable[[Any], Command]] = {
     "welcome": lambda b: Welcome(core_epoch=b.core_epoch, lease_s=b.lease_s),
@@ -244,6 +256,14 @@ _COMMAND_FROM_PB: dict[str, Callable[[Any], Command]] = {
     "forget": lambda b: Forget(task_ids=tuple(b.task_ids)),
     "shutdown": lambda b: Shutdown(kill_tasks=b.kill_tasks),
     "ping": lambda b: Ping(sent_ms=b.sent_ms),
+    "read_output": lambda b: ReadOutput(
+        request_id=b.request_id,
+        task_id=b.task_id,
+        stream=b.stream,
+        offset=b.offset if b.HasField("offset") else None,
+        lines=b.lines,
+        limit_bytes=b.limit_bytes,
+    ),
 }
 
 # ---- reports ---------------------------------------------------------------------------------
@@ -259,6 +279,7 @@ def _hello_to_pb(report: Hello) -> pb.Report:
             instance=report.instance,
             version=report.version,
             tasks=map(_task_report_to_pb, report.tasks),
+            started_ms=report.started_ms,
         )
     )
 
@@ -272,6 +293,7 @@ def _hello_from_pb(body: pb.Hello) -> Hello:
         instance=body.instance,
         version=body.version,
         tasks=tuple(map(_task_report_from_pb, body.tasks)),
+        started_ms=body.started_ms,
     )
 
 
@@ -306,6 +328,9 @@ _REPORT_TO_PB: dict[type, Callable[[Any], pb.Report]] = {
     DeviceEvents: lambda r: pb.Report(events=pb.DeviceEvents(events=map(_event_to_pb, r.events))),
     MetricSamples: _samples_to_pb,
     Pong: lambda r: pb.Report(pong=pb.Pong(sent_ms=r.sent_ms)),
+    OutputPiece: lambda r: pb.Report(
+        output=pb.OutputPiece(request_id=r.request_id, offset=r.offset, size=r.size, data=r.data, error=r.error)
+    ),
 }
 _REPORT_FROM_PB: dict[str, Callable[[Any], Report]] = {
     "hello": _hello_from_pb,
@@ -314,4 +339,5 @@ _REPORT_FROM_PB: dict[str, Callable[[Any], Report]] = {
     "events": lambda b: DeviceEvents(events=tuple(map(_event_from_pb, b.events))),
     "metrics": _samples_from_pb,
     "pong": lambda b: Pong(sent_ms=b.sent_ms),
+    "output": lambda b: OutputPiece(request_id=b.request_id, offset=b.offset, size=b.size, data=b.data, error=b.error),
 }

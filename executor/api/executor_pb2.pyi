@@ -52,6 +52,7 @@ class Command(_message.Message):
     FORGET_FIELD_NUMBER: _builtins.int
     SHUTDOWN_FIELD_NUMBER: _builtins.int
     PING_FIELD_NUMBER: _builtins.int
+    READ_OUTPUT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def welcome(self) -> Global___Welcome: ...
     @_builtins.property
@@ -68,6 +69,8 @@ class Command(_message.Message):
     def shutdown(self) -> Global___Shutdown: ...
     @_builtins.property
     def ping(self) -> Global___Ping: ...
+    @_builtins.property
+    def read_output(self) -> Global___ReadOutput: ...
     def __init__(
         self,
         *,
@@ -79,12 +82,13 @@ class Command(_message.Message):
         forget: Global___Forget | None = ...,
         shutdown: Global___Shutdown | None = ...,
         ping: Global___Ping | None = ...,
+        read_output: Global___ReadOutput | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "forget", b"forget", "kill", b"kill", "launch", b"launch", "ping", b"ping", "shutdown", b"shutdown", "transition", b"transition", "trigger_hooks", b"trigger_hooks", "welcome", b"welcome"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "forget", b"forget", "kill", b"kill", "launch", b"launch", "ping", b"ping", "read_output", b"read_output", "shutdown", b"shutdown", "transition", b"transition", "trigger_hooks", b"trigger_hooks", "welcome", b"welcome"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "forget", b"forget", "kill", b"kill", "launch", b"launch", "ping", b"ping", "shutdown", b"shutdown", "transition", b"transition", "trigger_hooks", b"trigger_hooks", "welcome", b"welcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "forget", b"forget", "kill", b"kill", "launch", b"launch", "ping", b"ping", "read_output", b"read_output", "shutdown", b"shutdown", "transition", b"transition", "trigger_hooks", b"trigger_hooks", "welcome", b"welcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["welcome", "launch", "transition", "trigger_hooks", "kill", "forget", "shutdown", "ping"]  # noqa: Y015
+    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["welcome", "launch", "transition", "trigger_hooks", "kill", "forget", "shutdown", "ping", "read_output"]  # noqa: Y015
     _WhichOneofArgType_body: _TypeAlias = _typing.Literal["body", b"body"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_body) -> _WhichOneofReturnType_body | None: ...
 
@@ -421,6 +425,45 @@ class Ping(_message.Message):
 Global___Ping: _TypeAlias = Ping  # noqa: Y015
 
 @_typing.final
+class ReadOutput(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    STREAM_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    LIMIT_BYTES_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    task_id: _builtins.str
+    stream: _builtins.str
+    """stdout or stderr"""
+    offset: _builtins.int
+    """none: begin with the last lines"""
+    lines: _builtins.int
+    """so many, if there is no offset; 0 is the end of the output"""
+    limit_bytes: _builtins.int
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        task_id: _builtins.str = ...,
+        stream: _builtins.str = ...,
+        offset: _builtins.int | None = ...,
+        lines: _builtins.int = ...,
+        limit_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_offset", b"_offset", "offset", b"offset"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_offset", b"_offset", "limit_bytes", b"limit_bytes", "lines", b"lines", "offset", b"offset", "request_id", b"request_id", "stream", b"stream", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__offset: _TypeAlias = _typing.Literal["offset"]  # noqa: Y015
+    _WhichOneofArgType__offset: _TypeAlias = _typing.Literal["_offset", b"_offset"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__offset) -> _WhichOneofReturnType__offset | None: ...
+
+Global___ReadOutput: _TypeAlias = ReadOutput  # noqa: Y015
+
+@_typing.final
 class Report(_message.Message):
     """---- executor to core ------------------------------------------------------------------------"""
 
@@ -432,6 +475,7 @@ class Report(_message.Message):
     EVENTS_FIELD_NUMBER: _builtins.int
     METRICS_FIELD_NUMBER: _builtins.int
     PONG_FIELD_NUMBER: _builtins.int
+    OUTPUT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def hello(self) -> Global___Hello: ...
     @_builtins.property
@@ -444,6 +488,8 @@ class Report(_message.Message):
     def metrics(self) -> Global___MetricSamples: ...
     @_builtins.property
     def pong(self) -> Global___Pong: ...
+    @_builtins.property
+    def output(self) -> Global___OutputPiece: ...
     def __init__(
         self,
         *,
@@ -453,12 +499,13 @@ class Report(_message.Message):
         events: Global___DeviceEvents | None = ...,
         metrics: Global___MetricSamples | None = ...,
         pong: Global___Pong | None = ...,
+        output: Global___OutputPiece | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "events", b"events", "hello", b"hello", "metrics", b"metrics", "pong", b"pong", "reply", b"reply", "tasks", b"tasks"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "events", b"events", "hello", b"hello", "metrics", b"metrics", "output", b"output", "pong", b"pong", "reply", b"reply", "tasks", b"tasks"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "events", b"events", "hello", b"hello", "metrics", b"metrics", "pong", b"pong", "reply", b"reply", "tasks", b"tasks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "events", b"events", "hello", b"hello", "metrics", b"metrics", "output", b"output", "pong", b"pong", "reply", b"reply", "tasks", b"tasks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["hello", "tasks", "reply", "events", "metrics", "pong"]  # noqa: Y015
+    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["hello", "tasks", "reply", "events", "metrics", "pong", "output"]  # noqa: Y015
     _WhichOneofArgType_body: _TypeAlias = _typing.Literal["body", b"body"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_body) -> _WhichOneofReturnType_body | None: ...
 
@@ -475,12 +522,14 @@ class Hello(_message.Message):
     INSTANCE_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     TASKS_FIELD_NUMBER: _builtins.int
+    STARTED_MS_FIELD_NUMBER: _builtins.int
     executor_id: _builtins.str
     agent_id: _builtins.str
     host: _builtins.str
     pid: _builtins.int
     instance: _builtins.str
     version: _builtins.str
+    started_ms: _builtins.int
     @_builtins.property
     def tasks(self) -> _containers.RepeatedCompositeFieldContainer[Global___TaskReport]:
         """everything it knows, ended tasks included until they are forgotten"""
@@ -495,10 +544,11 @@ class Hello(_message.Message):
         instance: _builtins.str = ...,
         version: _builtins.str = ...,
         tasks: _abc.Iterable[Global___TaskReport] | None = ...,
+        started_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "executor_id", b"executor_id", "host", b"host", "instance", b"instance", "pid", b"pid", "tasks", b"tasks", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "executor_id", b"executor_id", "host", b"host", "instance", b"instance", "pid", b"pid", "started_ms", b"started_ms", "tasks", b"tasks", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -783,3 +833,37 @@ class Pong(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Pong: _TypeAlias = Pong  # noqa: Y015
+
+@_typing.final
+class OutputPiece(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    offset: _builtins.int
+    """where data begins; smaller than asked for if the output was begun anew"""
+    size: _builtins.int
+    """of the whole output now"""
+    data: _builtins.bytes
+    error: _builtins.str
+    """why it cannot be read"""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        offset: _builtins.int = ...,
+        size: _builtins.int = ...,
+        data: _builtins.bytes = ...,
+        error: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "error", b"error", "offset", b"offset", "request_id", b"request_id", "size", b"size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OutputPiece: _TypeAlias = OutputPiece  # noqa: Y015

@@ -132,7 +132,21 @@ class Ping(Message, frozen=True):
     sent_ms: int
 
 
-Command = Welcome | Launch | Transition | TriggerHooks | Kill | Forget | Shutdown | Ping
+class ReadOutput(Message, frozen=True):
+    """Read a part of what a task wrote. Answered by one OutputPiece, at once."""
+
+    request_id: str
+    task_id: str
+    stream: str
+    """stdout or stderr."""
+    offset: int | None = None
+    """None: begin with the last lines."""
+    lines: int = 0
+    """So many, if there is no offset; 0 is the end of the output."""
+    limit_bytes: int = 65536
+
+
+Command = Welcome | Launch | Transition | TriggerHooks | Kill | Forget | Shutdown | Ping | ReadOutput
 
 # ---- executor to core ------------------------------------------------------------------------
 
@@ -165,6 +179,8 @@ class Hello(Message, frozen=True):
     instance: str
     version: str
     tasks: tuple[TaskReport, ...] = ()
+    started_ms: int = 0
+    """0: not told."""
 
 
 class TaskReports(Message, frozen=True):
@@ -231,4 +247,21 @@ class Pong(Message, frozen=True):
     sent_ms: int
 
 
-Report = Hello | TaskReports | CommandReply | DeviceEvents | MetricSamples | Pong
+class OutputPiece(Message, frozen=True):
+    """A part of what a task wrote."""
+
+    request_id: str
+    offset: int = 0
+    """Where data begins; smaller than asked for if the output was begun anew."""
+    size: int = 0
+    """Of the whole output now."""
+    data: bytes = b""
+    error: str = ""
+    """Why it cannot be read."""
+
+    @property
+    def end(self) -> int:
+        return self.offset + len(self.data)
+
+
+Report = Hello | TaskReports | CommandReply | DeviceEvents | MetricSamples | Pong | OutputPiece

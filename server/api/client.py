@@ -38,14 +38,15 @@ from server.api.replies import (
 from server.api.states import EnvironmentEvent
 
 if TYPE_CHECKING:
+    from server.api.expert import Expert
     from server.api.model import Batch, Event
     from server.api.model_plan import Plan
 
 WRITES = frozenset(
     {
-        "AddRepo", "CleanupTasks", "ControlEnvironment", "DestroyEnvironment", "ModifyEnvironment", "NewAutoEnvironment",
-        "NewEnvironment", "NewEnvironmentAsync", "RefreshRepos", "RemoveRepo", "SetDefaultRepo",
-        "SetGlobalDefaultRevision", "SetRepoDefaultRevision", "Teardown",
+        "AddRepo", "CleanupTasks", "ControlEnvironment", "DestroyEnvironment", "KillTask", "ModifyEnvironment",
+        "NewAutoEnvironment", "NewEnvironment", "NewEnvironmentAsync", "RefreshRepos", "RemoveRepo", "SetDefaultRepo",
+        "SetGlobalDefaultRevision", "SetRepoDefaultRevision", "Teardown", "TransitionTask",
     }
 )  # fmt: skip
 """Methods that change something; a read-only client refuses them."""
@@ -206,8 +207,7 @@ class Client:
     async def environments(self, *, show_all: bool = True, tasks: bool = False) -> tuple[EnvironmentInfo, ...]:
         """Return the environments, oldest first; those of private templates only with ``show_all``."""
         request = pb.GetEnvironmentsRequest(showAll=show_all, showTaskInfos=tasks)
-        reply: pb.GetEnvironmentsReply = await self._call("GetEnvironments", request)
-        return tuple(EnvironmentInfo.read(one) for one in reply.environments)
+        return tuple(map(EnvironmentInfo.read, (await self._call("GetEnvironments", request)).environments))
 
     async def environment(self, environment_id: str, *, workflow: bool = False) -> EnvironmentDetails:
         request = pb.GetEnvironmentRequest(id=environment_id, showWorkflowTree=workflow)
@@ -227,6 +227,13 @@ class Client:
 
         await self.ready()  # a recording has no channel, and refuses here
         return await ask(self, self._channel, template, variables)
+
+    @property
+    def expert(self) -> Expert:
+        """What experts ask of a core: hosts, outputs, single tasks."""
+        from server.api.expert import Expert  # as in watch
+
+        return Expert(self, lambda: self._channel)
 
     async def create_async(
         self, template: str, variables: Mapping[str, str], *, public: bool = True, auto: bool = False

@@ -445,3 +445,231 @@ class PlannedChannel(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PlannedChannel: _TypeAlias = PlannedChannel  # noqa: Y015
+
+@_typing.final
+class ListHostsRequest(_message.Message):
+    """---- experts ---------------------------------------------------------------------------------"""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListHostsRequest: _TypeAlias = ListHostsRequest  # noqa: Y015
+
+@_typing.final
+class HostList(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOSTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def hosts(self) -> _containers.RepeatedCompositeFieldContainer[Global___HostFacts]:
+        """by name"""
+
+    def __init__(
+        self,
+        *,
+        hosts: _abc.Iterable[Global___HostFacts] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hosts", b"hosts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HostList: _TypeAlias = HostList  # noqa: Y015
+
+@_typing.final
+class HostFacts(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class AttributesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    NAME_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    DETECTOR_FIELD_NUMBER: _builtins.int
+    ATTRIBUTES_FIELD_NUMBER: _builtins.int
+    CPUS_FIELD_NUMBER: _builtins.int
+    MEMORY_MB_FIELD_NUMBER: _builtins.int
+    FREE_CPUS_FIELD_NUMBER: _builtins.int
+    FREE_MEMORY_MB_FIELD_NUMBER: _builtins.int
+    TASKS_FIELD_NUMBER: _builtins.int
+    ENVIRONMENTS_FIELD_NUMBER: _builtins.int
+    EXECUTOR_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    address: _builtins.str
+    detector: _builtins.str
+    cpus: _builtins.float
+    """in all, as the inventory or the agent says"""
+    memory_mb: _builtins.float
+    free_cpus: _builtins.float
+    """none: not known now"""
+    free_memory_mb: _builtins.float
+    tasks: _builtins.int
+    """that have not ended"""
+    @_builtins.property
+    def attributes(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    @_builtins.property
+    def environments(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """that have tasks there"""
+
+    @_builtins.property
+    def executor(self) -> Global___Executor: ...
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        address: _builtins.str = ...,
+        detector: _builtins.str = ...,
+        attributes: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        cpus: _builtins.float = ...,
+        memory_mb: _builtins.float = ...,
+        free_cpus: _builtins.float | None = ...,
+        free_memory_mb: _builtins.float | None = ...,
+        tasks: _builtins.int = ...,
+        environments: _abc.Iterable[_builtins.str] | None = ...,
+        executor: Global___Executor | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_free_cpus", b"_free_cpus", "_free_memory_mb", b"_free_memory_mb", "executor", b"executor", "free_cpus", b"free_cpus", "free_memory_mb", b"free_memory_mb"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_free_cpus", b"_free_cpus", "_free_memory_mb", b"_free_memory_mb", "address", b"address", "attributes", b"attributes", "cpus", b"cpus", "detector", b"detector", "environments", b"environments", "executor", b"executor", "free_cpus", b"free_cpus", "free_memory_mb", b"free_memory_mb", "memory_mb", b"memory_mb", "name", b"name", "tasks", b"tasks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__free_cpus: _TypeAlias = _typing.Literal["free_cpus"]  # noqa: Y015
+    _WhichOneofArgType__free_cpus: _TypeAlias = _typing.Literal["_free_cpus", b"_free_cpus"]  # noqa: Y015
+    _WhichOneofReturnType__free_memory_mb: _TypeAlias = _typing.Literal["free_memory_mb"]  # noqa: Y015
+    _WhichOneofArgType__free_memory_mb: _TypeAlias = _typing.Literal["_free_memory_mb", b"_free_memory_mb"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__free_cpus) -> _WhichOneofReturnType__free_cpus | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__free_memory_mb) -> _WhichOneofReturnType__free_memory_mb | None: ...
+
+Global___HostFacts: _TypeAlias = HostFacts  # noqa: Y015
+
+@_typing.final
+class Executor(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    AGENT_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    PID_FIELD_NUMBER: _builtins.int
+    STARTED_MS_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """"" if there is none"""
+    state: _builtins.str
+    """NONE, STARTING, ATTACHED, SILENT or LOST"""
+    agent_id: _builtins.str
+    version: _builtins.str
+    """"" until it is attached"""
+    pid: _builtins.int
+    started_ms: _builtins.int
+    """0: not known"""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        state: _builtins.str = ...,
+        agent_id: _builtins.str = ...,
+        version: _builtins.str = ...,
+        pid: _builtins.int = ...,
+        started_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "id", b"id", "pid", b"pid", "started_ms", b"started_ms", "state", b"state", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Executor: _TypeAlias = Executor  # noqa: Y015
+
+@_typing.final
+class TailRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    STREAM_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    FOLLOW_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.str
+    stream: _builtins.str
+    """stdout (also for "") or stderr"""
+    offset: _builtins.int
+    """in bytes; none: begin with the last lines"""
+    lines: _builtins.int
+    """so many, if there is no offset; 0: what comes from now on"""
+    follow: _builtins.bool
+    """to the end of the task; else to the end of what is there"""
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.str = ...,
+        stream: _builtins.str = ...,
+        offset: _builtins.int | None = ...,
+        lines: _builtins.int = ...,
+        follow: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_offset", b"_offset", "offset", b"offset"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_offset", b"_offset", "follow", b"follow", "lines", b"lines", "offset", b"offset", "stream", b"stream", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__offset: _TypeAlias = _typing.Literal["offset"]  # noqa: Y015
+    _WhichOneofArgType__offset: _TypeAlias = _typing.Literal["_offset", b"_offset"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__offset) -> _WhichOneofReturnType__offset | None: ...
+
+Global___TailRequest: _TypeAlias = TailRequest  # noqa: Y015
+
+@_typing.final
+class Output(_message.Message):
+    """A part that begins before the end of the one before says that the output was begun anew."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OFFSET_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    offset: _builtins.int
+    """of data"""
+    data: _builtins.bytes
+    """"" in the first message if there is nothing"""
+    size: _builtins.int
+    """of the whole output now"""
+    def __init__(
+        self,
+        *,
+        offset: _builtins.int = ...,
+        data: _builtins.bytes = ...,
+        size: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "offset", b"offset", "size", b"size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Output: _TypeAlias = Output  # noqa: Y015

@@ -39,6 +39,16 @@ class OpsStub:
                 request_serializer=server_dot_api_dot_ops__pb2.PlanRequest.SerializeToString,
                 response_deserializer=server_dot_api_dot_ops__pb2.Plan.FromString,
                 _registered_method=True)
+        self.ListHosts = channel.unary_unary(
+                '/aliecs.ops.v1.Ops/ListHosts',
+                request_serializer=server_dot_api_dot_ops__pb2.ListHostsRequest.SerializeToString,
+                response_deserializer=server_dot_api_dot_ops__pb2.HostList.FromString,
+                _registered_method=True)
+        self.TailTask = channel.unary_stream(
+                '/aliecs.ops.v1.Ops/TailTask',
+                request_serializer=server_dot_api_dot_ops__pb2.TailRequest.SerializeToString,
+                response_deserializer=server_dot_api_dot_ops__pb2.Output.FromString,
+                _registered_method=True)
 
 
 class OpsServicer:
@@ -51,6 +61,20 @@ class OpsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListHosts(self, request, context):
+        """All hosts with their executors, versions and resources.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TailTask(self, request, context):
+        """What a task wrote, relayed from the executor that has it. The first message comes at once, if it is empty.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OpsServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -58,6 +82,16 @@ def add_OpsServicer_to_server(servicer, server):
                     servicer.PlanEnvironment,
                     request_deserializer=server_dot_api_dot_ops__pb2.PlanRequest.FromString,
                     response_serializer=server_dot_api_dot_ops__pb2.Plan.SerializeToString,
+            ),
+            'ListHosts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListHosts,
+                    request_deserializer=server_dot_api_dot_ops__pb2.ListHostsRequest.FromString,
+                    response_serializer=server_dot_api_dot_ops__pb2.HostList.SerializeToString,
+            ),
+            'TailTask': grpc.unary_stream_rpc_method_handler(
+                    servicer.TailTask,
+                    request_deserializer=server_dot_api_dot_ops__pb2.TailRequest.FromString,
+                    response_serializer=server_dot_api_dot_ops__pb2.Output.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -87,6 +121,60 @@ class Ops:
             '/aliecs.ops.v1.Ops/PlanEnvironment',
             server_dot_api_dot_ops__pb2.PlanRequest.SerializeToString,
             server_dot_api_dot_ops__pb2.Plan.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListHosts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aliecs.ops.v1.Ops/ListHosts',
+            server_dot_api_dot_ops__pb2.ListHostsRequest.SerializeToString,
+            server_dot_api_dot_ops__pb2.HostList.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TailTask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/aliecs.ops.v1.Ops/TailTask',
+            server_dot_api_dot_ops__pb2.TailRequest.SerializeToString,
+            server_dot_api_dot_ops__pb2.Output.FromString,
             options,
             channel_credentials,
             insecure,

@@ -33,12 +33,20 @@ class OpsStub:
     def __new__(cls, channel: _aio.Channel) -> OpsAsyncStub: ...
     PlanEnvironment: _grpc.UnaryUnaryMultiCallable[_ops_pb2.PlanRequest, _ops_pb2.Plan]
     """What NewEnvironment would do with the same template and variables; nothing is deployed or changed."""
+    ListHosts: _grpc.UnaryUnaryMultiCallable[_ops_pb2.ListHostsRequest, _ops_pb2.HostList]
+    """All hosts with their executors, versions and resources."""
+    TailTask: _grpc.UnaryStreamMultiCallable[_ops_pb2.TailRequest, _ops_pb2.Output]
+    """What a task wrote, relayed from the executor that has it. The first message comes at once, if it is empty."""
 
 @_typing.type_check_only
 class OpsAsyncStub(OpsStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     PlanEnvironment: _aio.UnaryUnaryMultiCallable[_ops_pb2.PlanRequest, _ops_pb2.Plan]  # type: ignore[assignment]
     """What NewEnvironment would do with the same template and variables; nothing is deployed or changed."""
+    ListHosts: _aio.UnaryUnaryMultiCallable[_ops_pb2.ListHostsRequest, _ops_pb2.HostList]  # type: ignore[assignment]
+    """All hosts with their executors, versions and resources."""
+    TailTask: _aio.UnaryStreamMultiCallable[_ops_pb2.TailRequest, _ops_pb2.Output]  # type: ignore[assignment]
+    """What a task wrote, relayed from the executor that has it. The first message comes at once, if it is empty."""
 
 class OpsServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -48,5 +56,21 @@ class OpsServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ops_pb2.Plan, _abc.Awaitable[_ops_pb2.Plan]]:
         """What NewEnvironment would do with the same template and variables; nothing is deployed or changed."""
+
+    @_abc_1.abstractmethod
+    def ListHosts(
+        self,
+        request: _ops_pb2.ListHostsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ops_pb2.HostList, _abc.Awaitable[_ops_pb2.HostList]]:
+        """All hosts with their executors, versions and resources."""
+
+    @_abc_1.abstractmethod
+    def TailTask(
+        self,
+        request: _ops_pb2.TailRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_ops_pb2.Output], _abc.AsyncIterator[_ops_pb2.Output]]:
+        """What a task wrote, relayed from the executor that has it. The first message comes at once, if it is empty."""
 
 def add_OpsServicer_to_server(servicer: OpsServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

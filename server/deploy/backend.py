@@ -46,6 +46,11 @@ class HostInfo:
     pid: int = 0
     """Of the executor; 0 if there is none."""
     version: str = ""
+    started_ms: int = 0
+    """Of the executor; 0 if it did not tell."""
+    free_cpus: float | None = None
+    """Not taken by tasks of ours; None if that is not known now, as of ``free_memory_mb``."""
+    free_memory_mb: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -300,7 +300,7 @@ class Executors:
         host.heard_of(report.task_id for report in hello.tasks)
         for command in {command.command_id: command for command in host.launches.values()}.values():
             link.send(command)
-        host.attach(link, hello.version, time.monotonic())
+        host.attach(link, hello, time.monotonic())
         if self._listener:
             self._listener.executor_attached(host.name, hello, host.launching())
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from executor.api.messages import Command, Launch
+from executor.api.messages import Command, Hello, Launch
 from server.deploy.backend import ExecutorState, HostInfo, Offer
 from server.deploy.processes import ProcessWatch
 from server.deploy.ranges import Ranges
@@ -80,6 +80,7 @@ class Host:
         self.state = ExecutorState.NONE
         self.executor_id = ""
         self.version = ""
+        self.started_ms = 0
         self.link: CommandLink | None = None
         self.watch: ProcessWatch | None = None
         self.heard_s = 0.0
@@ -109,6 +110,9 @@ class Host:
             agent_id=self.agent_id,
             pid=self.watch.pid if self.watch else 0,
             version=self.version,
+            started_ms=self.started_ms,
+            free_cpus=entry.cpus - sum(one.cpus for one in self.held.values()) if entry else None,
+            free_memory_mb=entry.memory_mb - sum(one.memory_mb for one in self.held.values()) if entry else None,
         )
 
     def offer(self, offer_id: str, free_ports: Ranges) -> Offer:
@@ -173,16 +177,17 @@ class Host:
         self.state = ExecutorState.STARTING
         self.executor_id, self._next_executor_id = executor_id, ""
         self.version = self.end_reason = ""
+        self.started_ms = 0
         self.is_ending = False
         self.gone = asyncio.Event()
 
-    def attach(self, link: CommandLink, version: str, now_s: float) -> None:
+    def attach(self, link: CommandLink, hello: Hello, now_s: float) -> None:
         """The executor said Hello; an older link of it is dropped."""
         before, self.link = self.link, link
         if before is not None:
             before.drop()
         self.state = ExecutorState.ATTACHED
-        self.version = version
+        self.version, self.started_ms = hello.version, hello.started_ms
         self.heard_s = now_s
         self._cancel_deadline()
         self._resolve("")

@@ -306,7 +306,7 @@ class MesosExecutors:
         link.send(Welcome(core_epoch=self._core_epoch, lease_s=0.0))
         host.heard_of(report.task_id for report in hello.tasks)
         self._note_ends(host, hello.tasks)
-        host.attach(link, hello.version, time.monotonic())
+        host.attach(link, hello, time.monotonic())
         if self._listener:
             self._listener.executor_attached(host.name, hello, host.launching())
 

@@ -12,6 +12,7 @@ from executor.api.messages import (
     Forget,
     Hello,
     MetricSamples,
+    OutputPiece,
     Phase,
     Report,
     TaskReports,
@@ -28,6 +29,7 @@ class Reception:
 
     Args:
         on_device_events: gets what tasks say (occ-executor-mesos.md 3.8), ends of hook and basic processes included.
+        on_output: gets parts of outputs that were asked for.
         on_host: gets the name of a host whose executor came, went, fell silent or is heard again.
     """
 
@@ -39,12 +41,14 @@ class Reception:
         *,
         on_device_events: Callable[[Sequence[DeviceEvent]], None],
         on_host: Callable[[str], None],
+        on_output: Callable[[OutputPiece], None],
     ) -> None:
         self._backend = backend
         self._roster = roster
         self._commander = commander
         self._on_device_events = on_device_events
         self._on_host = on_host
+        self._on_output = on_output
 
     def check(self, hosts: Iterable[HostInfo]) -> None:
         """Find tasks whose executor is in nobody's books; after a restart, once the backend has started."""
@@ -97,6 +101,8 @@ class Reception:
                 self._on_device_events(report.events)
             case MetricSamples():
                 self._roster.set_metrics(report.samples)
+            case OutputPiece():
+                self._on_output(report)
             case _:
                 log.warning("report of a kind that is not expected here host=%s kind=%s", host, type(report).__name__)
 

@@ -19,8 +19,10 @@ from executor.api.messages import (
     Launch,
     MetricSample,
     MetricSamples,
+    OutputPiece,
     Ping,
     Pong,
+    ReadOutput,
     Report,
     Shutdown,
     Target,
@@ -64,14 +66,18 @@ COMMANDS = st.one_of(
     st.builds(Forget),
     st.builds(Shutdown),
     st.builds(Ping, sent_ms=WIDE),
+    st.builds(
+        ReadOutput, offset=st.none() | WIDE, lines=st.integers(0, 2**32 - 1), limit_bytes=st.integers(0, 2**32 - 1)
+    ),
 )
 REPORTS = st.one_of(
-    st.builds(Hello, pid=NARROW, tasks=tuples(TASK_REPORTS)),
+    st.builds(Hello, pid=NARROW, started_ms=WIDE, tasks=tuples(TASK_REPORTS)),
     st.builds(TaskReports, tasks=tuples(TASK_REPORTS)),
     st.builds(CommandReply, results=tuples(st.builds(TaskResult))),
     st.builds(DeviceEvents, events=tuples(EVENTS)),
     st.builds(MetricSamples, samples=tuples(st.builds(MetricSample)), timestamp_ms=WIDE),
     st.builds(Pong, sent_ms=WIDE),
+    st.builds(OutputPiece, offset=WIDE, size=WIDE, data=st.binary(max_size=8)),
 )
 
 

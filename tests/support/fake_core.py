@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -87,6 +87,8 @@ class FakeCore(o2control_pb2_grpc.ControlServicer, live_pb2_grpc.LiveServicer):
         """Set when one waits."""
         self.watching = asyncio.Event()
         """Set when somebody follows the picture."""
+        self.more: list[Callable[[grpc.aio.Server], None]] = []
+        """Register further services at the start."""
         self.hosts = 2
         self.tasks_per_host = 2
         self.port = 0
@@ -107,6 +109,8 @@ class FakeCore(o2control_pb2_grpc.ControlServicer, live_pb2_grpc.LiveServicer):
         self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
         o2control_pb2_grpc.add_ControlServicer_to_server(self, self._server)
         live_pb2_grpc.add_LiveServicer_to_server(self, self._server)
+        for register in self.more:
+            register(self._server)
         self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
         await self._server.start()
 

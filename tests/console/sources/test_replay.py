@@ -219,7 +219,8 @@ ARGUMENTS = {
     "control": ("id", None), "create": ("t", {}), "create_async": ("t", {}), "create_auto": ("t", {}, "feed"),
     "roles": ("id", "**"), "add_repo": ("x",), "remove_repo": (0,), "set_default_repo": (0,),
     "set_global_default_revision": ("x",), "set_repo_default_revision": (0, "x"), "teardown": ("why",), "task": ("id",),
-    "raw": ("GetTasks", ""), "plan": ("t", {}), "send": ("GetTasks", None, None, 1.0), "destroy": ("id",), "modify": ("id",), "environment": ("id",),
+    "raw": ("GetTasks", ""), "plan": ("t", {}),
+    "send": ("GetTasks", None, None, 1.0), "destroy": ("id",), "modify": ("id",), "environment": ("id",),
 }  # fmt: skip
 
 

@@ -26,6 +26,7 @@ from server.deploy.local import LocalBackend
 from server.ids import new_id
 from server.task.acquire import Acquired, Acquirer
 from server.task.commander import Commander
+from server.task.outputs import Outputs
 from server.task.placement import TaskDescriptor
 from server.task.reception import Reception
 from server.task.roster import Roster, TaskChange
@@ -74,8 +75,9 @@ class Core:
         self.roster = Roster()
         self.commander = Commander(self.backend, self.roster)
         self.reception = Reception(
-            self.backend, self.roster, self.commander, on_device_events=self._happened, on_host=lambda host: None
-        )
+            self.backend, self.roster, self.commander, on_device_events=self._happened, on_host=lambda host: None,
+            on_output=Outputs(self.backend, self.roster).took,
+        )  # fmt: skip
         self.acquirer = Acquirer(self.backend, self.roster, record=disk.put_tasks)
         self.roster.listen(self._tasks_changed)
 

@@ -29,6 +29,7 @@ from occ.states import TaskState
 from server.api.states import Status
 from server.deploy.backend import Demand, ExecutorState, HostInfo, KnownExecutor, Listener, Offer, Reservation
 from server.task.commander import Commander
+from server.task.outputs import Outputs
 from server.task.reception import Reception
 from server.task.roster import Roster
 from server.task.task import Task
@@ -106,11 +107,13 @@ class Bench:
         self.backend = FakeBackend(answer)
         self.roster = Roster()
         self.commander = Commander(self.backend, self.roster, margin_s=0.0)
+        self.outputs = Outputs(self.backend, self.roster, answer_s=0.2, look_s=0.05)
         self.events: list[DeviceEvent] = []
         self.hosts: list[str] = []
         self.backend.listener = self.reception = Reception(
             self.backend, self.roster, self.commander,
             on_device_events=self.events.extend, on_host=self.hosts.append,
+            on_output=self.outputs.took,
         )  # fmt: skip
         for host, count in hosts.items():
             self.roster.add(make(f"{host}-{number}", host) for number in range(count))

@@ -1,0 +1,73 @@
+"""The client's side of what experts ask (aliecs.ops.v1). Apart from client.py, for most commands need nothing of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from typing import TYPE_CHECKING, Any
+
+import grpc.aio
+
+from server.api import ops_pb2 as pb
+from server.api.convert_ops import from_host, from_output
+from server.api.errors import CoreError, Reason
+from server.api.failures import failure
+from server.api.model_ops import HostFacts, OutputPart
+from server.api.ops_pb2_grpc import OpsStub
+
+if TYPE_CHECKING:
+    from server.api.client import Client
+
+
+class Expert:
+    """Made by ``Client.expert``. Errors are those of the client; RESERVED from a core that has only AliECS's interface."""
+
+    def __init__(self, client: Client, channel: Callable[[], grpc.aio.Channel]) -> None:
+        self._client = client
+        self._channel = channel
+
+    async def hosts(self) -> tuple[HostFacts, ...]:
+        """Return all hosts, by name."""
+        reply = await self._send("ListHosts", pb.ListHostsRequest(), self._client.deadlines.read_s)
+        return tuple(from_host(host) for host in reply.hosts)
+
+    async def output(
+        self, task_id: str, stream: str = "stdout", *, offset: int | None = None, lines: int = 0, follow: bool = False
+    ) -> AsyncGenerator[OutputPart]:
+        """Yield what a task wrote, to the end of what is there, or with ``follow`` to the end of the task.
+
+        Args:
+            stream: stdout or stderr.
+            offset: where to begin; None: with the last ``lines``.
+        """
+        stub = await self._ready()
+        request = pb.TailRequest(task_id=task_id, stream=stream, offset=offset, lines=lines, follow=follow)
+        call = stub.TailTask(request)
+        try:
+            async for message in call:
+                yield from_output(message)
+        except grpc.aio.AioRpcError as error:
+            raise self._told(failure(self._client.endpoint, "TailTask", error, is_write=False)) from None
+        finally:
+            call.cancel()
+
+    async def _send(self, method: str, request: Any, deadline_s: float) -> Any:
+        stub = await self._ready()
+        try:
+            return await self._client.send(method, getattr(stub, method), request, deadline_s)
+        except CoreError as error:
+            raise self._told(error) from None
+
+    async def _ready(self) -> Any:
+        await self._client.ready()  # a recording has no channel, and refuses here
+        return OpsStub(self._channel())
+
+    def _told(self, error: Exception) -> Exception:
+        """Return the error, in words of ours if the core does not know the method at all."""
+        if not isinstance(error, CoreError) or error.reason is not Reason.RESERVED:
+            return error
+        return CoreError(
+            Reason.RESERVED,
+            f"the core at {self._client.endpoint} gives experts no access: it has only AliECS's own interface",
+            code=error.code,
+            hint="task ls and task show tell what it knows of tasks",
+        )

@@ -1,0 +1,119 @@
+"""What the verbs of experts show, ask for and refuse; the core is a script."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+from fake_core import FakeCore
+
+from server.api import ops_pb2 as pb
+from server.api.convert_ops import from_host, to_host
+from server.api.model_ops import HostFacts
+from server.api.ops_pb2_grpc import OpsServicer, add_OpsServicer_to_server
+
+HOSTS = (
+    HostFacts(
+        name="flp001", address="10.0.0.1", detector="ITS", attributes={"machine_id": "flp001"}, cpus=8, memory_mb=1024,
+        free_cpus=7.5, free_memory_mb=960, tasks=2, environments=("2ab1CDEFgh",), executor_id="x1",
+        executor_state="ATTACHED", agent_id="a1", version="1.2.3", pid=77, started_ms=int(1000 * (time.time() - 7250)),
+    ),
+    HostFacts(name="flp002", cpus=4, memory_mb=512, executor_state="NONE"),
+)  # fmt: skip
+
+
+class Ops(OpsServicer):
+    """The part of a core that experts use."""
+
+    def __init__(self) -> None:
+        self.requests: list[Any] = []
+        self.parts = [
+            pb.Output(offset=0, data=b"one\ntwo \x1b[31mred\nthr", size=20),
+            pb.Output(offset=20, data=b"ee\n", size=23),
+        ]
+
+    async def ListHosts(self, request: pb.ListHostsRequest, context: Any) -> pb.HostList:
+        return pb.HostList(hosts=map(to_host, HOSTS))
+
+    async def TailTask(self, request: pb.TailRequest, context: Any) -> AsyncIterator[pb.Output]:
+        self.requests.append(request)
+        for part in self.parts:
+            yield part
+
+
+@pytest.fixture
+async def ops(core: FakeCore) -> AsyncIterator[Ops]:
+    """Return experts' access to the fake core."""
+    ops = Ops()
+    await core.stop()
+    core.more = [lambda server: add_OpsServicer_to_server(ops, server)]
+    await core.start()
+    yield ops
+
+
+Run = Callable[..., Awaitable[Any]]
+
+
+def test_hosts_come_back_the_same() -> None:
+    assert tuple(from_host(pb.HostFacts.FromString(to_host(host).SerializeToString())) for host in HOSTS) == HOSTS
+
+
+async def test_hosts_are_listed_with_executors_versions_and_resources(ops: Ops, aliecs: Run) -> None:
+    shown = await aliecs("host", "ls")
+    lines = [line.split("  ") for line in shown.out.splitlines()]
+    assert shown.code == 0
+    cells = [[cell.strip() for cell in line if cell.strip()] for line in lines]
+    assert cells[0] == ["HOST", "EXECUTOR", "VERSION", "UP", "TASKS", "FREE CPUS", "FREE MEMORY", "DETECTOR", "ENVS"]
+    assert cells[1][:3] == ["flp001", "ATTACHED", "1.2.3"]
+    assert cells[1][3].startswith("2:0")
+    assert cells[1][5:] == ["7.5 of 8", "960 of 1024 MB", "ITS", "2ab1CDEFgh"]
+    assert "? of 4" in cells[2]
+    told = json.loads((await aliecs("-o", "json", "host", "ls")).out)
+    assert (told[0]["pid"], told[0]["attributes"], told[1]["free_cpus"]) == (77, {"machine_id": "flp001"}, None)
+
+
+async def test_one_host_is_shown_with_its_tasks(ops: Ops, core: FakeCore, aliecs: Run) -> None:
+    core.add(state="CONFIGURED")
+    shown = await aliecs("host", "show", "flp001")
+    assert shown.code == 0
+    assert "agent_id:" in shown.out.replace("agent id:", "agent_id:")
+    assert "TASK ID" in shown.out and "readout" in shown.out
+    unknown = await aliecs("host", "show", "flp999")
+    assert (unknown.code, "no host flp999" in unknown.err) == (5, True)
+
+
+async def test_an_output_is_written_as_lines_that_are_safe_to_show(ops: Ops, aliecs: Run) -> None:
+    shown = await aliecs("task", "tail", "t123456789", "-n", "3", "--stderr")
+    assert (shown.code, shown.out, shown.err) == (0, "one\ntwo red\nthree\n", "")
+    (request,) = ops.requests
+    assert (request.task_id, request.stream, request.lines, request.follow) == ("t123456789", "stderr", 3, False)
+    assert not request.HasField("offset")
+
+
+async def test_programs_get_the_parts_of_an_output(ops: Ops, aliecs: Run) -> None:
+    shown = await aliecs("-o", "json", "task", "tail", "t123456789", "--offset", "7", "-f", "--timeout", "20s")
+    told = [json.loads(line) for line in shown.out.splitlines()]
+    assert [(one["offset"], one["size"]) for one in told] == [(0, 20), (20, 23)]
+    assert (ops.requests[0].offset, ops.requests[0].follow) == (7, True)
+
+
+async def test_an_output_that_begins_anew_is_marked(ops: Ops, aliecs: Run) -> None:
+    ops.parts = [pb.Output(offset=5, data=b"old", size=8), pb.Output(offset=0, data=b"new\n", size=4)]
+    shown = await aliecs("task", "tail", "t123456789")
+    assert shown.out == "old\n-- the output was begun anew --\nnew\n"
+
+
+async def test_numbers_that_are_none_are_refused(ops: Ops, aliecs: Run) -> None:
+    assert (await aliecs("task", "tail", "t1", "-n", "many")).code == 2
+    assert (await aliecs("task", "tail", "t1", "--offset", "x")).code == 2
+    assert ops.requests == []
+
+
+@pytest.mark.parametrize("words", ["host ls", "host show flp001", "task tail t1"])
+async def test_a_core_without_access_for_experts_says_so(core: FakeCore, aliecs: Run, words: str) -> None:
+    shown = await aliecs(*words.split())
+    assert shown.code == 11
+    assert "gives experts no access: it has only AliECS's own interface" in shown.err
