@@ -17,13 +17,13 @@ import pytest_asyncio
 from mesos.client import amounts
 from mesos.double import MesosDouble
 from mesos.executor_run import VirtualAgent
-from mesos.replay import RECORDED_AGENT
 from mesos.terms import Json, Timing, value
 
 pytestmark = pytest.mark.skipif(find_spec("pymesos") is None, reason="no pymesos: install the extra `mesos`")
 
 DRIVERS = Path(__file__).parent / "drivers"
 DEADLINE_S = 15.0
+HOST = "127.0.0.1"
 
 
 class Driver:
@@ -92,8 +92,7 @@ class Driver:
 async def mesos(tmp_path: Path) -> AsyncIterator[MesosDouble]:
     # A driver that is refused waits for true seconds, so the agent waits for its executors as long as it must.
     timing = Timing(recovery_s=120)
-    agent = VirtualAgent(RECORDED_AGENT.hostname, RECORDED_AGENT.attributes)
-    async with MesosDouble([agent], tmp_path, pace=10, timing=timing) as double:
+    async with MesosDouble([VirtualAgent(HOST)], tmp_path, pace=10, timing=timing) as double:
         yield double
 
 
@@ -233,8 +232,8 @@ async def test_an_executor_driver_finds_its_restarted_agent(mesos: MesosDouble) 
     await driver.next("registered")
     await driver.launch("long")
     await driver.update("long", "TASK_RUNNING")
-    await mesos.lose_agent(RECORDED_AGENT.hostname)
-    await mesos.restart_agent(RECORDED_AGENT.hostname)
+    await mesos.lose_agent(HOST)
+    await mesos.restart_agent(HOST)
     mesos.return_agents()
     while True:
         said = (await driver.next("frameworkMessage"))[2]

@@ -14,9 +14,9 @@ import pytest
 import pytest_asyncio
 from mesos.client import SchedulerClient
 from mesos.double import MesosDouble
+from mesos.executor_run import VirtualAgent
 from mesos.likeness import Names, differences
 from mesos.played import PlayedExecutor, executor_info, task_info
-from mesos.replay import RECORDED_AGENT
 from mesos.scheduler_door import Mood
 from mesos.terms import Json, RecordReader
 from mesos.transcript import Probe, read_probes
@@ -29,6 +29,8 @@ TORN_DOWN = "never-seen-0000"
 PAGES = ("state", "slaves", "frameworks", "tasks", "roles", "flags", "metrics/snapshot", "state-summary", "containers")
 """Pages for people, which the double does not have or has with less in them."""
 COMPARED = ("Content-Type", "Content-Length", "Allow", "Transfer-Encoding", "Server")
+
+RECORDED_AGENT = VirtualAgent("127.0.0.1", {"machine_id": "flp001", "detector": "TPC"})
 
 Answer = tuple[int, dict[str, str], str]
 

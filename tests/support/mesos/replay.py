@@ -8,69 +8,48 @@ acknowledges once its disk has it, and updates of different tasks may pass each 
 from __future__ import annotations
 
 import asyncio
-import math
 import re
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
 
+from mesos.agent import Agent
 from mesos.client import Subscriber
 from mesos.clock import HandClock
 from mesos.double import MesosDouble
-from mesos.executor_run import ExecutorRun, VirtualAgent
+from mesos.executor_run import ExecutorRun
 from mesos.likeness import Names, differences
+from mesos.mishaps import Mishap
 from mesos.played import WAIT_FOR_ORDERS, Orders
 from mesos.streams import EventStream
 from mesos.terms import Json
 from mesos.transcript import Kind, Side, Step
 
-EARLIER_S = 0.004
-"""How much before the recorded ticks ours fall."""
 PATIENCE_S = 5.0
-RECORDED_AGENT = VirtualAgent("127.0.0.1", {"machine_id": "flp001", "detector": "TPC"})
-
-Intervention = tuple[float, Callable[[MesosDouble], Awaitable[None]]]
-"""Something that was done to the cluster, and when."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ticks:
-    """When the recorded master allocated: its second was a little longer than a second."""
-
-    interval_s: float
-    start_s: float
-    """From which a master's first tick is one interval away."""
-
-
-def ticks_of(steps: list[Step]) -> Ticks:
-    """Return the ticks that explain most of the recorded offers; some came at once, without a tick."""
-    offers = [step.time_s for step in steps if step.message.get("type") == "OFFERS"]
-    phase = offers[1] if len(offers) > 1 else 0.0
-
-    def explained(interval_s: float) -> int:
-        beats = [(time_s - phase) / interval_s for time_s in offers]
-        return sum(abs(beat - round(beat)) * interval_s < EARLIER_S - 0.001 for beat in beats)
-
-    interval_s = max((1.0005 + 0.0001 * n for n in range(20)), key=explained)
-    start_s = phase - (math.ceil(phase / interval_s) + 1) * interval_s - EARLIER_S
-    return Ticks(interval_s, start_s)
 
 
 class Replay:
     """One recording against one double."""
 
-    def __init__(self, mesos: MesosDouble, clock: HandClock, folder: Path, steps: list[Step]) -> None:
+    def __init__(
+        self, mesos: MesosDouble, clock: HandClock, folder: Path, steps: list[Step], mishaps: list[Mishap]
+    ) -> None:
         self.names = Names()
         self.problems: list[str] = []
         self._mesos = mesos
         self._clock = clock
         self._steps = steps
         self._folder = folder
-        self._agent = mesos.agents[RECORDED_AGENT.hostname]
+        self._mishaps = mishaps
+        self._played = {
+            step.message["executor_id"]["value"]
+            for step in steps
+            if step.side is Side.EXECUTOR and step.is_subscription
+        }
         self._subscribers: dict[tuple[Side, str], Subscriber] = {}
         self._streams: dict[tuple[Side, str], EventStream | None] = {}
+        self._executors: dict[str, str] = {}
+        """Which executor subscribed on a connection."""
         self._ends: dict[str, Orders] = {}
         """Of executors, by their id."""
         self._gates: dict[str, Orders] = {}
@@ -81,15 +60,15 @@ class Replay:
             self._prepare(step)
         self._time_commands()
 
-    async def run(self, interventions: list[Intervention] | None = None) -> None:
+    async def run(self) -> None:
         """Take all steps; what differed is in ``problems``."""
-        due = list(interventions or [])
+        due = list(self._mishaps)
         try:
             for step in self._steps:
-                while due and due[0][0] <= step.time_s:
-                    time_s, intervene = due.pop(0)
-                    self._clock.move_to(time_s)
-                    await intervene(self._mesos)
+                while due and due[0].time_s <= step.time_s:
+                    mishap = due.pop(0)
+                    self._clock.move_to(mishap.time_s)
+                    await mishap.do(self._mesos)
                 self._clock.move_to(step.time_s)
                 await self._end_commands(step.time_s)
                 await self._take(step)
@@ -107,15 +86,16 @@ class Replay:
             self._exit_codes[failure["executor_id"]["value"]] = failure["status"] >> 8
         if step.message.get("type") != "ACCEPT":
             return
-        for task in step.message["accept"]["operations"][0]["launch"]["task_infos"]:
+        launches = [each["launch"] for each in step.message["accept"]["operations"] if "launch" in each]
+        for task in [task for launch in launches for task in launch["task_infos"]]:
             command = task.get("executor", task)["command"]
-            if "/srv/mesos/" in command["value"]:
-                executor_id = task["executor"]["executor_id"]["value"]
+            executor_id = task.get("executor", {}).get("executor_id", {}).get("value")
+            if executor_id in self._played:
                 if executor_id not in self._ends:
-                    orders = self._ends[executor_id] = Orders(self._folder / executor_id)
+                    orders = self._ends[executor_id] = Orders(self._folder / f"{executor_id}.orders")
                     self.names.bind(command["value"], WAIT_FOR_ORDERS.replace("$ORDERS", str(orders.path)))
             elif re.search(r"sleep \d{1,2}\b", command["value"]):
-                gate = self._gates[task["task_id"]["value"]] = Orders(self._folder / task["task_id"]["value"])
+                gate = self._gates[task["task_id"]["value"]] = Orders(self._folder / f"{task['task_id']['value']}.gate")
                 command["value"] = re.sub(r"sleep \d+", f"read _ < {gate.path}", command["value"])
 
     def _time_commands(self) -> None:
@@ -133,7 +113,7 @@ class Replay:
             if end_s <= time_s:
                 del self._ends_of_commands[task_id]
                 self._gates[task_id].exit(0)
-                run = next(run for run in self._agent.runs.values() if run.id == task_id)
+                run = next(run for run in self._runs() if run.id == task_id)
                 await asyncio.wait_for(run.container.is_over.wait(), PATIENCE_S)
 
     async def _take(self, step: Step) -> None:
@@ -152,23 +132,25 @@ class Replay:
             subscriber.events = [event for event in subscriber.events if event["type"] != "BROKEN"]
 
     async def _call(self, step: Step) -> None:
-        address = self._mesos.address if step.side is Side.SCHEDULER else self._agent.door.address
-        url = f"http://{address}{step.path}"
         message = self.names.ours(step.message)
-        if step.is_subscription and step.side is Side.EXECUTOR:
-            await asyncio.wait_for(self._run_of(message).container.is_started.wait(), PATIENCE_S)
-        if step.is_subscription:
+        address = self._mesos.address if step.side is Side.SCHEDULER else self._agent_of(message).door.address
+        url = f"http://{address}{step.path}"
+        if step.is_subscription and step.status == 200:
+            if step.side is Side.EXECUTOR:
+                await asyncio.wait_for(self._run_of(message).container.is_started.wait(), PATIENCE_S)
             subscriber = self._subscribers[step.side, step.connection] = Subscriber(url)
             response = await subscriber.subscribe_with(message)
             self._streams[step.side, step.connection] = self._stream_of(message, response, step)
             status = response.status
         elif step.method == "GET":
+            assert step.side is Side.SCHEDULER
             async with aiohttp.ClientSession() as session, session.get(url) as response:
                 status = response.status
                 await response.read()
         else:
             stream_id = step.headers.get("Mesos-Stream-Id")
             headers = {"Mesos-Stream-Id": str(self.names.ours(stream_id))} if stream_id else {}
+            headers |= {name: step.headers[name] for name in ("Accept",) if name in step.headers}
             async with Subscriber(url) as caller:
                 status, _ = await caller.post(message, **headers)
         if status != step.status:
@@ -181,6 +163,7 @@ class Replay:
         ours = {name: response.headers[name] for name in relevant if name in response.headers}
         self.problems += [f"{step.time_s}: {line}" for line in differences(recorded, ours, self.names)]
         if step.side is Side.EXECUTOR:
+            self._executors[step.connection] = message["executor_id"]["value"]
             return self._run_of(message).stream
         stream_id = response.headers.get("Mesos-Stream-Id")
         streams = [framework.stream for framework in self._mesos.master.ledger.frameworks.values()]
@@ -209,15 +192,28 @@ class Replay:
             await asyncio.wait_for(stream.ended.wait(), PATIENCE_S)
         if step.side is Side.EXECUTOR:
             # Recorded executors end when they hang up.
-            for run in self._agent.runs.values():
-                if run.id in self._ends:
-                    self._ends[run.id].exit(self._exit_codes.get(run.id, 0))
+            executor_id = self._executors[step.connection]
+            self._ends[executor_id].exit(self._exit_codes.get(executor_id, 0))
+
+    def _runs(self) -> list[ExecutorRun]:
+        return [run for agent in self._mesos.agents.values() for run in agent.runs.values()]
 
     def _run_of(self, message: Json) -> ExecutorRun:
-        return self._agent.runs[message["framework_id"]["value"], message["executor_id"]["value"]]
+        key = (message["framework_id"]["value"], message["executor_id"]["value"])
+        return self._agent_of(message).runs[key]
+
+    def _agent_of(self, message: Json) -> Agent:
+        """Return the agent of an executor; for one that is not there, any."""
+        key = (message["framework_id"]["value"], message["executor_id"]["value"])
+        agents = list(self._mesos.agents.values())
+        return next((agent for agent in agents if key in agent.runs), agents[0])
 
     def _check_rest(self) -> None:
-        for (side, connection), subscriber in self._subscribers.items():
+        told_to_the_end = {
+            (step.side, step.connection) for step in self._steps if step.kind not in (Kind.CALL, Kind.EVENT)
+        }
+        for side, connection in told_to_the_end & self._subscribers.keys():
+            subscriber = self._subscribers[side, connection]
             rest = [_key(event) for event in subscriber.events if event["type"] not in ("OFFERS", "HEARTBEAT")]
             if rest:
                 self.problems.append(f"{side.name} {connection}: came though it was not recorded: {rest}")

@@ -10,7 +10,6 @@ from mesos.terms import Json
 
 Range = tuple[int, int]
 
-STOCK = "cpus:4;mem:4096;disk:252899;ports:[31000-32000]"
 OFFER_ORDER = ("ports", "cpus", "mem", "disk")
 AGENT_ORDER = ("cpus", "mem", "ports", "disk")
 
@@ -98,6 +97,13 @@ class Resources:
             )
             parts.append(f"{name}(allocated: {role}):{amount}")
         return "; ".join(parts)
+
+    def as_option(self) -> str:
+        """Return this in the syntax of the agent's option."""
+        amounts = [f"{name}:{amount / 1000:.12g}" for name, amount in self.scalars.items()]
+        for name, pairs in self.ranges.items():
+            amounts.append(f"{name}:[" + ",".join(f"{begin}-{end}" for begin, end in pairs) + "]")
+        return ";".join(amounts)
 
     def summary(self) -> Json:
         """Return this as pages for people show it."""

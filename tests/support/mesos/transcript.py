@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Iterator
@@ -59,6 +60,7 @@ def read_transcript(path: Path, side: Side) -> list[Step]:
     calls: dict[str, Step] = {}
     streams: set[str] = set()
     over: set[str] = set()
+    left: set[str] = set()
     for time_s, connection, direction, what, text in _entries(path):
         if direction == "C->S" and what == "HEAD":
             method, target, *_ = text.split()
@@ -82,13 +84,61 @@ def read_transcript(path: Path, side: Side) -> list[Step]:
             kind = {"CHUNK-END": Kind.END, "S->C-EOF": Kind.LOST, "C->S-EOF": Kind.HANG_UP}.get(
                 what if direction == "S->C" else direction
             )
-            if kind is not None:
-                if kind is not Kind.HANG_UP:
-                    over.add(connection)
-                steps.append(Step(time_s, side, connection, kind))
+            if kind is None or (kind is Kind.LOST and connection in left):
+                continue
+            (left if kind is Kind.HANG_UP else over).add(connection)
+            steps.append(Step(time_s, side, connection, kind))
     ended = {step.connection for step in steps if step.kind is Kind.END}
     # A driver that was told to go may hang up before it reads the end.
     return [step for step in steps if step.kind is not Kind.HANG_UP or step.connection not in ended]
+
+
+def read_stub(path: Path) -> list[Step]:
+    """Return what the recorded executor without a driver did: each of its calls has a title."""
+    steps: list[Step] = []
+    call: Step | None = None
+    title, first = "", ""
+    streams = 0
+    for line in path.read_text().splitlines():
+        match = re.match(r"\[ *([0-9.]+)\] (###|>|<|STREAM) (.*)$", line)
+        if match is None:
+            continue
+        time_s, mark, text = float(match[1]), match[2], match[3]
+        if mark == "###":
+            title = text
+        elif mark == ">":
+            first = first or text
+            headers = {"Accept": "text/html"} if "text/html" in title else {}
+            call = Step(
+                time_s, Side.EXECUTOR, f"call {title}", Kind.CALL, json.loads(text), "POST", "/api/v1/executor", headers
+            )
+            steps.append(call)
+        elif mark == "<" and call is not None and call.status == 0:
+            call.status = int(text.split()[0])
+            if call.status == 200:
+                streams += 1
+                call.connection = f"stream {streams}"
+                call.answer_headers = dict(ast.literal_eval("[" + text.partition(" [")[2]))
+        elif mark == "STREAM":
+            data = ast.literal_eval(text)
+            if data.startswith(b"HTTP/"):
+                streams += 1
+                ids = {name: part for name, part in json.loads(first).items() if name.endswith("_id")}
+                subscribe: Json = {"unacknowledged_tasks": [], "unacknowledged_updates": []}
+                message = {"type": "SUBSCRIBE", **ids, "subscribe": subscribe}
+                head = _headers(data.decode().replace("\r", ""))
+                steps.append(
+                    Step(
+                        time_s, Side.EXECUTOR, "stream 1", Kind.CALL, message, "POST", "/api/v1/executor", {}, 200, head
+                    )
+                )
+            elif data == b"0\r\n\r\n":
+                steps.append(Step(time_s, Side.EXECUTOR, "stream 1", Kind.END))
+            else:
+                # One record in one chunk, whose length is not always that of what was kept of it.
+                event = json.loads(b"{" + data.partition(b"\n{")[2])
+                steps.append(Step(time_s, Side.EXECUTOR, "stream 1", Kind.EVENT, event))
+    return steps
 
 
 def merged(scheduler: list[Step], executor: list[Step]) -> list[Step]:
@@ -96,14 +146,15 @@ def merged(scheduler: list[Step], executor: list[Step]) -> list[Step]:
 
     Each side was recorded by a clock of its own, so the executor's is set until nothing is heard before it was said.
     """
-    to_executor = min((heard - said for said, heard in _sayings(scheduler, executor)), default=1.0)
-    to_scheduler = min((heard - said for said, heard in _sayings(executor, scheduler)), default=1.0)
-    middle_s = (to_scheduler - to_executor) / 2
+    heard_of = max((said - heard for said, heard in _sayings(scheduler, executor)), default=-1.0)
+    launches = [step.time_s for step in scheduler if step.message.get("type") == "ACCEPT"]
+    least_s = max(heard_of, launches[0] - executor[0].time_s if launches and executor else -1.0)
+    most_s = min((heard - said for said, heard in _sayings(executor, scheduler)), default=1.0)
     shift_s = 0.0
-    if to_executor <= 0:
-        shift_s = min(0.001 - to_executor, middle_s)
-    elif to_scheduler <= 0:
-        shift_s = max(to_scheduler - 0.001, middle_s)
+    if least_s >= 0:
+        shift_s = min(least_s + 0.001, (least_s + most_s) / 2)
+    elif most_s <= 0:
+        shift_s = max(most_s - 0.001, (least_s + most_s) / 2)
     for step in executor:
         step.time_s += shift_s
     return sorted([*executor, *scheduler], key=lambda step: step.time_s)
@@ -112,7 +163,11 @@ def merged(scheduler: list[Step], executor: list[Step]) -> list[Step]:
 def _sayings(speaker: list[Step], listener: list[Step]) -> Iterator[tuple[float, float]]:
     """Return when each thing was said that can be told from all others, and when it was heard."""
     heard = {key: step.time_s for step in reversed(listener) if step.kind is Kind.EVENT and (key := _key(step))}
-    said = {key: step.time_s for step in reversed(speaker) if step.kind is Kind.CALL and (key := _key(step))}
+    said = {
+        key: step.time_s
+        for step in reversed(speaker)
+        if step.kind is Kind.CALL and step.status < 300 and (key := _key(step))
+    }
     for key in said.keys() & heard.keys():
         yield said[key], heard[key]
 
