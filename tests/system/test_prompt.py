@@ -54,5 +54,6 @@ async def test_a_whole_run_is_driven_from_the_prompt_through_the_death_of_the_co
         await prompts(terminal, "[armed 15m] ❯")
         terminal.press("env ls\r")
         await terminal.shows("no environments running")
+        await terminal.until(lambda it: it.last.endswith("❯"))
         terminal.press("\x04")
         assert await terminal.ended() == 0
