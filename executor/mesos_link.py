@@ -26,6 +26,8 @@ from occ.errors import LinkError
 _LOG = logging.getLogger(__name__)
 _KEPT = ("reply", "events")
 """Kinds of reports that go over to a new conversation; the Hello that begins it tells all else."""
+_MAX_WAITING = 5
+"""Metrics are dropped while more packets wait to be confirmed: there may be no core."""
 _MAX_HELPERS = 5
 """So often a helper process that died is replaced before the agent has accepted it again."""
 
@@ -95,8 +97,9 @@ class MesosLink:
         if isinstance(report, TaskReports):
             for task in report.tasks:
                 self._update(task)
-        if self._channel and not (isinstance(report, MetricSamples) and self._without_agent):
-            self._channel.send(report_to_pb(report).SerializeToString())
+        if self._channel is None or (isinstance(report, MetricSamples) and self._channel.unconfirmed > _MAX_WAITING):
+            return
+        self._channel.send(report_to_pb(report).SerializeToString())
 
     async def close(self) -> None:
         """Deliver what waits, within the time of the settings."""
@@ -148,6 +151,8 @@ class MesosLink:
                 self._helper.post("update", status=status)
         if self._channel is None:
             self._begin()
+        else:
+            self._channel.hurry()
 
     def _lost_agent(self) -> None:
         if self._without_agent is None and self._channel is not None:

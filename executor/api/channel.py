@@ -10,13 +10,17 @@ import asyncio
 import base64
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 
 import msgspec
 
 from occ.errors import LinkError
 
 RESEND_S = 2.0
-"""For a packet to be confirmed before it is sent again."""
+"""For a packet to be confirmed before it is sent again; doubled each time up to the next."""
+RESEND_MAX_S = 30.0
+RESEND_COUNT = 100
+"""So many packets, the oldest, are sent again at a time."""
 CONFIRM_S = 0.05
 """A confirmation waits so long for a packet that it can travel with."""
 MAX_UNCONFIRMED = 10_000
@@ -88,10 +92,16 @@ class Channel:
         self._heard = 0
         self._early: dict[int, Packet] = {}
         self._resend: asyncio.TimerHandle | None = None
+        self._resend_s = RESEND_S
         self._confirm: asyncio.TimerHandle | None = None
         self._is_closed = False
         self._drained = asyncio.Event()
         self._drained.set()
+
+    @property
+    def unconfirmed(self) -> int:
+        """How many packets were not confirmed yet."""
+        return len(self._unconfirmed)
 
     def send(self, body: bytes) -> None:
         """Send with all else that is sent in this turn of the loop."""
@@ -105,6 +115,8 @@ class Channel:
     def receive(self, packet: Packet) -> None:
         """Take in a packet of this conversation."""
         self._take_confirmation(packet.heard)
+        if self._resend_s > RESEND_S and self._unconfirmed:
+            self.hurry()
         if packet.number == 0 or self._is_closed:
             return
         if packet.number > self._heard and (len(self._early) < MAX_EARLY or packet.number == self._heard + 1):
@@ -115,6 +127,16 @@ class Channel:
                 self._on_body(body)
         if self._confirm is None and not self._is_closed:
             self._confirm = self._loop.call_later(CONFIRM_S, self._send_confirmation)
+
+    def hurry(self) -> None:
+        """The way is free again: send what waits now, and a sign of life in any case."""
+        if self._is_closed:
+            return
+        if self._resend:
+            self._resend.cancel()
+        self._resend_s = RESEND_S / 2  # doubled as it is sent
+        self._send_confirmation()
+        self._send_again()
 
     async def drained(self) -> None:
         """Wait until all was confirmed; has no deadline of its own."""
@@ -142,15 +164,17 @@ class Channel:
         self._unconfirmed.append((self._last, bodies))
         self._emit(self._last, bodies)
         if self._resend is None:
-            self._resend = self._loop.call_later(RESEND_S, self._send_again)
+            self._resend_s = RESEND_S
+            self._resend = self._loop.call_later(self._resend_s, self._send_again)
 
     def _send_again(self) -> None:
         self._resend = None
         if not self._unconfirmed:
             return
-        for number, bodies in self._unconfirmed:
+        for number, bodies in islice(self._unconfirmed, RESEND_COUNT):
             self._emit(number, bodies)
-        self._resend = self._loop.call_later(RESEND_S, self._send_again)
+        self._resend_s = min(2 * self._resend_s, RESEND_MAX_S)
+        self._resend = self._loop.call_later(self._resend_s, self._send_again)
 
     def _send_confirmation(self) -> None:
         self._emit(0, ())
@@ -169,6 +193,7 @@ class Channel:
             return
         if self._resend:
             self._resend.cancel()
+            self._resend_s = RESEND_S
             self._resend = self._loop.call_later(RESEND_S, self._send_again) if self._unconfirmed else None
         if not self._unconfirmed and not self._bodies:
             self._drained.set()

@@ -165,7 +165,8 @@ class MesosBackend:
                     MACHINE_ID, name, host.agent_id, offer.agent_id,
                 )  # fmt: skip
                 return None
-            self._executors.agent_lost(host.agent_id, f"agent {host.agent_id} was replaced by {offer.agent_id}")
+            if host.agent_id:
+                self._executors.agent_lost(host.agent_id, f"agent {host.agent_id} was replaced by {offer.agent_id}")
         host.add_offer(offer, self._detectors.get(name, ""))
         if offer.executor_ids:
             self._executors.seen(host, offer.executor_ids)

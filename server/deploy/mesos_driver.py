@@ -143,6 +143,7 @@ class Driver(pymesos.MesosSchedulerDriver):  # type: ignore[misc]
         self._http_s = http_s
         self._pauses_s = pauses_s
         self._failures = 0
+        self._is_refused = False
         self._subscribed_s = 0.0
         self._interval_s = 15.0
         self._heard = threading.Event()
@@ -166,8 +167,12 @@ class Driver(pymesos.MesosSchedulerDriver):  # type: ignore[misc]
         self._subscribed_s = 0.0
         self._failures = 0 if lasted_s > high else self._failures + 1
         # The first attempt is at once: masters also end connections to send us to another one.
-        if self._failures > 1 and not self.aborted:
-            self._leaving.wait(min(high, low * 2 ** (self._failures - 2)) * random.uniform(0.8, 1.0))
+        pause_s = min(high, low * 2 ** (self._failures - 2)) if self._failures > 1 else 0.0
+        if self._is_refused:
+            # Perhaps another core has our id: both must not take it from each other in turns, without a pause.
+            pause_s, self._is_refused = high, False
+        if pause_s and not self.aborted:
+            self._leaving.wait(pause_s * random.uniform(0.8, 1.0))
 
     # ---- overridden --------------------------------------------------------------------------
 
@@ -187,6 +192,10 @@ class Driver(pymesos.MesosSchedulerDriver):  # type: ignore[misc]
         self._subscribed_s = time.monotonic()
         self._interval_s = float(info.get("heartbeat_interval_seconds") or 15.0)
         super().on_subscribed(info)
+
+    def on_error(self, event: dict[str, Any]) -> None:
+        self._is_refused = True
+        super().on_error(event)
 
     def on_failure(self, failure: dict[str, Any]) -> None:
         failure.setdefault("agent_id", {"value": ""})
@@ -239,6 +248,8 @@ class Driver(pymesos.MesosSchedulerDriver):  # type: ignore[misc]
 def main() -> int:
     """Serve the core until it hangs up."""
     wire = begin()
+    # pymesos asks for the version first, and tells nothing but "Error" with a traceback; what follows says more.
+    logging.getLogger("pymesos.scheduler").addFilter(lambda record: record.msg != "Error")
     calls = Calls(wire)
     serve(wire, calls)
     calls.stop()

@@ -17,7 +17,6 @@ from typing import Any
 from executor.api.messages import (
     Hello,
     Phase,
-    Ping,
     Pong,
     Report,
     Shutdown,
@@ -174,6 +173,7 @@ class MesosExecutors:
             if host.state is ExecutorState.SILENT and host.link is None:
                 self._links.begin_again(host.agent_id, host.executor_id)
                 self._wait_for(host, self._times.reattach_s, "did not come back")
+        self._links.hurry()
         # First what the master knows, so that what nobody knows is found; then what we know.
         self._scheduler.post("reconcile", task_ids=[])
         launched = [task_id for host in self._hosts.values() for task_id in host.launched()]
@@ -352,7 +352,7 @@ class MesosExecutors:
             if host.link is not None:
                 if host.state is ExecutorState.ATTACHED and now_s - host.heard_s > self._times.silent_s:
                     self._silent(host)
-                host.link.send(Ping(sent_ms=time.time_ns() // 1_000_000))
+                self._links.ping(host.agent_id, host.executor_id)
         self._later(self._times.heartbeat_s, self._beat)
 
     def _later(self, seconds: float, what: Callable[..., object], *arguments: object) -> None:

@@ -35,13 +35,11 @@ class ExecutorSettings:
     Attributes:
         path: of the program on the agents, absolute.
         cpus, memory_mb: of the executor itself; every task takes as much again beside what it wants (4.5).
-        user: "" is that of the framework.
     """
 
     path: str
     cpus: float = 0.01
     memory_mb: float = 64.0
-    user: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,8 +93,6 @@ def executor_info(
         "arguments": [settings.path],
         "environment": {"variables": [{"name": name, "value": value} for name, value in environment.items()]},
     }
-    if settings.user:
-        command["user"] = settings.user
     return {
         "type": "CUSTOM",
         "executor_id": {"value": executor_id},

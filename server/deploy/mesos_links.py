@@ -7,6 +7,7 @@ messages: executor/api/channel.py. Who the executors are: mesos.py.
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
@@ -16,7 +17,7 @@ from google.protobuf.message import DecodeError
 from executor.api import executor_pb2
 from executor.api.channel import Channel, Packet, packet_from_text, packet_to_text
 from executor.api.convert import command_to_pb, report_from_pb
-from executor.api.messages import Command, Hello, Report
+from executor.api.messages import Command, Hello, Ping, Report
 from occ.errors import AliecsError, LinkError
 
 log = logging.getLogger(__name__)
@@ -121,6 +122,17 @@ class MesosLinks:
             conversation: that is to be given up, "" for any.
         """
         self._transmit(agent_id, executor_id, packet_to_text(Packet(conversation, begin_again=True)))
+
+    def ping(self, agent_id: str, executor_id: str) -> None:
+        """Ask for a sign of life; what waits to be confirmed asks for one by itself."""
+        link = self._links.get((agent_id, executor_id))
+        if link and link.channel.unconfirmed == 0:
+            link.send(Ping(sent_ms=time.time_ns() // 1_000_000))
+
+    def hurry(self) -> None:
+        """The way to the executors is free again."""
+        for link in self._links.values():
+            link.channel.hurry()
 
     def forget(self, agent_id: str, executor_id: str) -> None:
         """The executor is gone."""

@@ -103,6 +103,25 @@ async def _chaos(seed: int, count: int) -> None:
         channel.RESEND_S, channel.CONFIRM_S = before
 
 
+async def test_pauses_grow_while_nobody_answers_and_end_with_a_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(channel, "RESEND_S", 0.01)
+    monkeypatch.setattr(channel, "RESEND_MAX_S", 1000.0)
+    sent: list[Packet] = []
+    end = Channel(
+        "c", transmit=lambda text: sent.append(packet_from_text(text)), on_body=lambda body: None, on_dead=lambda: None
+    )
+    end.send(b"a")
+    async with asyncio.timeout(10):
+        while len(sent) < 5:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+    before = len(sent)
+    end.receive(Packet("c"))
+    assert [packet.number for packet in sent[before:]] == [0, 1]
+    end.receive(Packet("c", heard=1))
+    assert end.unconfirmed == 0
+    end.close()
+
+
 async def test_what_was_not_confirmed_can_be_taken_over() -> None:
     pair = Pair(lambda deliver: None)
     pair.left.send(b"a")

@@ -15,6 +15,7 @@ from deploy_ear import DEADLINE_S, DEVICE, Ear
 from mesos.courier import Parcel
 from mesos.double import MesosDouble
 from mesos.executor_run import VirtualAgent
+from mesos.scheduler_door import Mood
 from mesos.terms import Timing
 
 from executor.api.messages import ControlMode, Kill, Phase, Target, TaskSpec, Transition
@@ -55,6 +56,8 @@ class Cluster:
         self.device.write_text(DEVICE)
         self.times = MesosTimes(heartbeat_s=0.5, kill_again_s=2.0, unknown_pause_s=0.3, unknown_s=2.0, drain_s=10.0)
         self.credentials = ("", "")
+        self.address = mesos.address
+        self.checkpoint = True
         self.occupied: list[tuple[str, str, Demand, tuple[int, ...]]] = []
 
     async def start(self) -> tuple[MesosBackend, Ear]:
@@ -71,7 +74,8 @@ class Cluster:
         )
         principal, secret = self.credentials
         master = MesosMaster(
-            address=self.mesos.address, pause_min_s=0.05, pause_max_s=0.5, call_s=5.0, failover_timeout_s=3600.0,
+            address=self.address, checkpoint=self.checkpoint, failover_timeout_s=3600.0, call_s=5.0,
+            pause_min_s=0.05, pause_max_s=0.5,
             principal=principal, secret=secret, user=os.environ.get("USER") or "root",
         )  # fmt: skip
         settings = MesosSettings(
@@ -326,6 +330,18 @@ async def test_an_executors_link_process_that_is_killed_comes_back(cluster: Clus
     assert (ear.lost, ear.hellos[0].pid, len(ear.hellos)) == ([], executor, 1)
 
 
+async def test_an_executor_that_is_not_heard_is_silent_until_it_is_heard_again(cluster: Cluster) -> None:
+    cluster.times = replace(cluster.times, silent_s=1.5)
+    backend, ear = await cluster.start()
+    await cluster.launch(backend, ear, "t1")
+    os.kill(ear.hellos[0].pid, signal.SIGSTOP)
+    await ear.until(lambda: ear.silent)
+    assert info(backend).state is ExecutorState.SILENT
+    os.kill(ear.hellos[0].pid, signal.SIGCONT)
+    await ear.until(lambda: ear.back)
+    assert (info(backend).state, ear.lost, len(ear.hellos)) == (ExecutorState.ATTACHED, [], 1)
+
+
 async def test_a_new_master_is_told_of_us_and_tasks_go_on(cluster: Cluster) -> None:
     backend, ear = await cluster.start()
     await cluster.launch(backend, ear, "t1")
@@ -351,6 +367,31 @@ async def test_a_broken_connection_to_the_master_is_made_again(cluster: Cluster)
     cluster.mesos.scheduler_stream(cluster.framework_id).cut()
     await cluster.launch(backend, ear, "t2")
     assert (ear.is_active("t1"), len(ear.hellos), ear.lost) == (True, 1, [])
+
+
+async def test_a_standby_sends_us_to_the_master_that_leads(cluster: Cluster) -> None:
+    cluster.address = await cluster.mesos.start_standby()
+    backend, ear = await cluster.start()
+    await cluster.launch(backend, ear, "t1")
+
+
+async def test_a_master_that_does_not_lead_yet_is_asked_again_with_pauses(cluster: Cluster) -> None:
+    cluster.mesos.set_mood(Mood.LEADERLESS)
+    backend, ear = await cluster.start()
+    with pytest.raises(LinkError, match="has not accepted this core within 5 s"):
+        await backend.offers()
+    cluster.mesos.set_mood(Mood.LEADING)
+    await cluster.launch(backend, ear, "t1")
+
+
+async def test_without_checkpoints_tasks_end_with_their_agent(cluster: Cluster) -> None:
+    cluster.checkpoint = False
+    backend, ear = await cluster.start()
+    await cluster.launch(backend, ear, "t1")
+    await cluster.mesos.lose_agent("host1")
+    await ear.until(lambda: ear.tasks["t1"].phase is Phase.ENDED)
+    assert ear.tasks["t1"].error == "TASK_LOST: Agent host1 disconnected (REASON_AGENT_DISCONNECTED)"
+    await settled(lambda: len(cluster.processes()) == 1)
 
 
 async def test_a_framework_that_the_master_has_removed_begins_anew(cluster: Cluster) -> None:
