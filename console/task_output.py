@@ -139,7 +139,8 @@ def _piece(
         if offset is not None and size is not None and size - offset > BEHIND_BYTES:
             return Piece(b"", size - TAIL_BYTES, size, is_anew=True)
         data = _read(connection, answer, PIECE_BYTES, ends_at)
-        return Piece(data, at, size if size is not None else at + len(data))
+        is_gone = offset is not None and at > offset  # the beginning has been deleted meanwhile
+        return Piece(data, at, size if size is not None else at + len(data), is_anew=is_gone)
     if answer.status == 200:
         return _part_of_whole(connection, answer, offset, ends_at)
     raise OutputError(

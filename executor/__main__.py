@@ -53,6 +53,10 @@ def main(arguments: list[str] | None = None) -> int:
         port_open_s=options.port_open_s,
         standby_s=options.standby_s,
         usage_interval_s=options.usage_interval,
+        output_file_bytes=options.output_file_bytes,
+        output_older_files=options.output_older_files,
+        kept_tasks=options.kept_tasks,
+        kept_tasks_s=options.kept_days * 86400.0,
     )
     return asyncio.run(_run(identity, settings, options.core, state_dir / "tasks"))
 
@@ -132,6 +136,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--usage-interval", type=float, default=defaults.usage_interval_s, metavar="S",
         help="between two looks at the CPU, memory and threads of tasks; 0 is never (default: %(default)g)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--output-file-bytes", type=int, default=defaults.output_file_bytes, metavar="N",
+        help="a file of a task's output that would become longer is kept as .1 and begun anew; 0 is never (default: %(default)d)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--output-older-files", type=int, default=defaults.output_older_files, metavar="N",
+        help="how many such files are kept of each stream, .1 to .N (default: %(default)d)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--kept-tasks", type=int, default=defaults.kept_tasks, metavar="N",
+        help="how many folders of ended tasks are kept, the latest; 0 is all (default: %(default)d)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--kept-days", type=float, default=defaults.kept_tasks_s / 86400.0, metavar="D",
+        help="how long they are kept after the last output; 0 is for ever (default: %(default)g)",
     )  # fmt: skip
     parser.add_argument("--log-file", default="", metavar="FILE", help="default: stderr")
     parser.add_argument("--log-level", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))

@@ -155,6 +155,10 @@ class Agent:
             )
         )
 
+    def living(self) -> set[str]:
+        """Return the ids of the tasks that have not ended."""
+        return {task_id for task_id, task in self.tasks.items() if task.stage is not Stage.ENDED}
+
     def _on_commanded(self, event: Commanded) -> None:
         self._heard_ms = event.at_ms
         command = event.command

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import BinaryIO
 
 from executor.api.messages import OutputPiece, ReadOutput
+from executor.api.output import KeptOutput
 
 STREAMS = ("stdout", "stderr")
 TAIL_BYTES = 1 << 20
@@ -28,13 +28,15 @@ def read_output(folder: Path, asked: ReadOutput) -> OutputPiece:
         path = (folder / asked.task_id / asked.stream).resolve()
         if not (path.is_relative_to(folder.resolve()) and path.is_file()):  # its task could put anything there
             raise FileNotFoundError
-        with path.open("rb") as file:
-            size = file.seek(0, 2)
-            offset = _tail(file, size, asked.lines) if asked.offset is None else max(0, asked.offset)
+        kept = KeptOutput(path)
+        try:
+            size = kept.end
+            offset = _tail(kept, asked.lines) if asked.offset is None else max(kept.first, asked.offset)
             if offset > size:
-                offset = 0  # cut or replaced meanwhile
-            file.seek(offset)
-            data = file.read(min(asked.limit_bytes, LIMIT_BYTES, size - offset))
+                offset = kept.first  # replaced meanwhile
+            data = _read(kept, offset, min(asked.limit_bytes, LIMIT_BYTES))
+        finally:
+            kept.close()
     except FileNotFoundError:
         return _failed(asked, f"this host keeps no {asked.stream} of task {asked.task_id}")
     except OSError as error:
@@ -42,13 +44,19 @@ def read_output(folder: Path, asked: ReadOutput) -> OutputPiece:
     return OutputPiece(request_id=asked.request_id, offset=offset, size=size, data=data)
 
 
-def _tail(file: BinaryIO, size: int, lines: int) -> int:
+def _read(kept: KeptOutput, offset: int, limit: int) -> bytes:
+    data = b""
+    while len(data) < limit and (piece := kept.read(offset + len(data), limit - len(data))):
+        data += piece
+    return data
+
+
+def _tail(kept: KeptOutput, lines: int) -> int:
     """Return where the last lines begin; a line that is not complete is one."""
     if lines <= 0:
-        return size
-    begin = max(0, size - TAIL_BYTES)
-    file.seek(begin)
-    data = file.read(size - begin)
+        return kept.end
+    begin = max(kept.first, kept.end - TAIL_BYTES)
+    data = _read(kept, begin, kept.end - begin)
     at = len(data) - data.endswith(b"\n")
     for _ in range(lines):
         at = data.rfind(b"\n", 0, at)

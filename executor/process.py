@@ -1,8 +1,8 @@
 """Child processes of one host: built, started, signalled, watched and reaped. What to start and when: agent.py.
 
-Every child leads its own session and process group and dies with the executor. Its output goes straight to files; its
-exit is seen through a pidfd. To be used from the main thread only: a child's parent-death signal is tied to the thread
-that started it.
+Every child leads its own session and process group and dies with the executor. Its output goes through pipes to files
+(pump.py); its exit is seen through a pidfd. To be used from the main thread only: a child's parent-death signal is tied
+to the thread that started it.
 """
 
 from __future__ import annotations
@@ -20,12 +20,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from executor.api.messages import TaskSpec
+from executor.folders import TaskFolders
+from executor.output_file import OutputFile, OutputLimits
+from executor.pump import Pump, Stream
 from occ.errors import TaskError
 
 _LOG = logging.getLogger(__name__)
 _PR_SET_PDEATHSIG = 1
 _LAST_LINE_BYTES = 2048
-"""Read from the end of stderr to find its last line."""
+"""Kept from the end of stderr to find its last line."""
+_OUTPUT_S = 2.0
+"""For the last output of an ended process to get to its file; after that the end is told without waiting for the disk."""
 _PROBE_S = 5.0
 """For the one call that finds out whether setpriv knows --pdeathsig."""
 
@@ -49,9 +54,8 @@ class Child:
     popen: subprocess.Popen[bytes]
     pidfd: int
     ready_fd: int
-    folder: Path
-    stdout_from: int
-    stderr_from: int
+    stdout: Stream
+    stderr: Stream
 
     @property
     def pid(self) -> int:
@@ -67,18 +71,29 @@ class Processes:
     """The children of this executor.
 
     Args:
-        folder: gets ``<task id>/stdout`` and ``stderr``, and is where tasks run.
+        folders: get ``<task id>/stdout`` and ``stderr``, and are where tasks run.
         instance: the id that every process of this instance carries in its environment.
         output_bytes: kept of each stream of a hook or basic task, from its end.
-        on_exit: called on the loop, once per child, after the child was reaped and its group killed.
+        on_exit: called on the loop, once per child, after it was reaped, its group killed and its output kept.
+        limits: of the files.
     """
 
-    def __init__(self, folder: Path, instance: str, output_bytes: int, on_exit: Callable[[Ending], None]) -> None:
-        self._folder = folder
+    def __init__(
+        self,
+        folders: TaskFolders,
+        instance: str,
+        output_bytes: int,
+        on_exit: Callable[[Ending], None],
+        limits: OutputLimits = OutputLimits(),  # noqa: B008
+    ) -> None:
+        self._folders = folders
         self._instance = instance
         self._output_bytes = output_bytes
         self._on_exit = on_exit
         self._children: dict[str, Child] = {}
+        self._limits = limits
+        self._pump = Pump()
+        self._is_closed = False
         self._setpriv = find_setpriv()
 
     def get(self, task_id: str) -> Child | None:
@@ -94,28 +109,33 @@ class Processes:
         Raises:
             TaskError: it could not be started; the message says why.
         """
-        folder = self._folder / spec.task_id
-        child_ready = ready_fd = -1
+        ours: list[int] = []
+        childs: list[int] = []
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder = self._folders.hold(spec.task_id)
             environment = self._environment(spec)
             argv = _argv(spec, environment, folder)
             switch = _credentials(spec.user, folder)
-            with (folder / "stdout").open("ab") as out, (folder / "stderr").open("ab") as err:
-                if spec.mode.is_controlled:
-                    ready_fd, child_ready = os.pipe()
-                    os.set_blocking(ready_fd, False)
-                    environment["OCC_READY_FD"] = str(child_ready)
-                starts = out.tell(), err.tell()  # before the child, which shares the position, writes
-                popen = self._popen(argv, switch, environment, folder, out.fileno(), err.fileno(), child_ready)
-                child = Child(spec, popen, os.pidfd_open(popen.pid), ready_fd, folder, *starts)
+            for _ in range(3 if spec.mode.is_controlled else 2):
+                for end, ends in zip(os.pipe(), (ours, childs), strict=True):
+                    ends.append(end)
+                os.set_blocking(ours[-1], False)
+            if switch:
+                for end in childs[:2]:
+                    os.fchown(end, switch.uid, switch.gid)  # so that the task can open /dev/stdout
+            if childs[2:]:
+                environment["OCC_READY_FD"] = str(childs[2])
+            popen = self._popen(argv, switch, environment, folder, *childs)
+            stdout, stderr = self._streams(spec, folder, ours)
+            child = Child(spec, popen, os.pidfd_open(popen.pid), ours[2] if ours[2:] else -1, stdout, stderr)
         except OSError as error:
-            if ready_fd >= 0:
-                os.close(ready_fd)
+            for end in ours:
+                os.close(end)
             raise TaskError(f"cannot start {spec.value!r}: {error.strerror or error}") from error
         finally:
-            if child_ready >= 0:
-                os.close(child_ready)
+            for end in childs:
+                os.close(end)
+        self._pump.add((stdout, stderr))
         self._children[spec.task_id] = child
         asyncio.get_running_loop().add_reader(child.pidfd, self._exited, child)
         return child
@@ -152,7 +172,10 @@ class Processes:
             _kill_group(child, signals.SIGKILL)
         for child in self._children.values():
             _reap(child)
+            self._pump.finish((child.stdout, child.stderr), lambda: None)
         self._children.clear()
+        self._is_closed = True
+        self._pump.close(deadline_s=_OUTPUT_S)
 
     def _exited(self, child: Child) -> None:
         asyncio.get_running_loop().remove_reader(child.pidfd)
@@ -160,12 +183,20 @@ class Processes:
         _kill_group(child, signals.SIGKILL)
         exit_code, signal = _reap(child)
         del self._children[child.spec.task_id]
+        _Keeping(self._pump, child, lambda: self._tell(child, exit_code, signal))
+
+    def _tell(self, child: Child, exit_code: int | None, signal: int | None) -> None:
+        if self._is_closed:
+            return
+        stdout, stderr = child.stdout.tail, child.stderr.tail
         if child.spec.mode.is_controlled:
-            stdout, stderr = "", _last_line(child.folder / "stderr", child.stderr_from)
-        else:
-            stdout = _tail(child.folder / "stdout", child.stdout_from, self._output_bytes)
-            stderr = _tail(child.folder / "stderr", child.stderr_from, self._output_bytes)
+            stdout, stderr = "", _last_line(stderr)
         self._on_exit(Ending(child.spec.task_id, exit_code, signal, stdout, stderr))
+
+    def _streams(self, spec: TaskSpec, folder: Path, pipes: list[int]) -> tuple[Stream, Stream]:
+        kept = (0, _LAST_LINE_BYTES) if spec.mode.is_controlled else (self._output_bytes, self._output_bytes)
+        stdout, stderr = (OutputFile(folder / name, self._limits) for name in ("stdout", "stderr"))
+        return Stream(pipes[0], stdout, kept[0]), Stream(pipes[1], stderr, kept[1])
 
     def _environment(self, spec: TaskSpec) -> dict[str, str]:
         environment = dict(os.environ)
@@ -180,7 +211,7 @@ class Processes:
 
     def _popen(
         self, argv: list[str], switch: _Switch | None, environment: dict[str, str], folder: Path, out: int, err: int,
-        ready_fd: int,
+        ready_fd: int = -1,
     ) -> subprocess.Popen[bytes]:  # fmt: skip
         pass_fds = (ready_fd,) if ready_fd >= 0 else ()
         if self._setpriv:
@@ -209,6 +240,26 @@ class _Switch:
     def setpriv_options(self) -> list[str]:
         groups = ["--groups", ",".join(map(str, self.groups))] if self.groups else ["--clear-groups"]
         return ["--reuid", str(self.uid), "--regid", str(self.gid), *groups]
+
+
+class _Keeping:
+    """Waits until the output of an ended child is kept, or the disk has had its time; then tells it, once."""
+
+    def __init__(self, pump: Pump, child: Child, tell: Callable[[], None]) -> None:
+        loop = asyncio.get_running_loop()
+        self._tell: Callable[[], None] | None = tell
+        self._late = loop.call_later(_OUTPUT_S, self._over)
+
+        def kept() -> None:
+            loop.call_soon_threadsafe(self._over)
+
+        pump.finish((child.stdout, child.stderr), kept)
+
+    def _over(self) -> None:
+        self._late.cancel()
+        tell, self._tell = self._tell, None
+        if tell is not None:
+            tell()
 
 
 def find_setpriv() -> str:
@@ -277,14 +328,6 @@ def _reap(child: Child) -> tuple[int | None, int | None]:
     return (status, None) if exited else (None, status)
 
 
-def _tail(path: Path, start: int, limit: int) -> str:
-    """Return what was written from ``start`` on, at most the last ``limit`` bytes. A bounded read from the page cache."""
-    with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(start, size - limit))
-        return file.read(limit).decode(errors="replace")
-
-
-def _last_line(path: Path, start: int) -> str:
-    lines = _tail(path, start, _LAST_LINE_BYTES).strip().splitlines()
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
     return lines[-1].strip() if lines else ""

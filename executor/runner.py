@@ -17,9 +17,11 @@ from executor.agent import Agent
 from executor.api.messages import Command, ControlMode, ReadOutput, Report, TaskSpec
 from executor.control import Control, OccControl, Reply, speaks_json
 from executor.fairmq import FairMqControl
+from executor.folders import TaskFolders
 from executor.link import Link
 from executor.metrics import MetricBatch
 from executor.output import read_output
+from executor.output_file import OutputLimits
 from executor.process import Ending, Processes
 from executor.readiness import Readiness, first_state
 from executor.recording import Recorder
@@ -92,7 +94,10 @@ class Runner:
         self._loop = asyncio.get_running_loop()
         self._unix_s = time.time() - self._loop.time()
         self._tasks_folder = tasks_folder
-        self._processes = Processes(tasks_folder, identity.instance, settings.output_bytes, self._on_exit)
+        limits = OutputLimits(settings.output_file_bytes, settings.output_older_files)
+        self._folders = TaskFolders(tasks_folder, settings.kept_tasks, settings.kept_tasks_s)
+        self._prune_timer: asyncio.TimerHandle | None = None
+        self._processes = Processes(self._folders, identity.instance, settings.output_bytes, self._on_exit, limits)
         self._readiness = Readiness()
         self._controls: dict[str, Control] = {}
         self._connecting: dict[str, asyncio.Task[None]] = {}
@@ -127,6 +132,7 @@ class Runner:
         """Serve until told to end; return the exit code. No process of a task is left then."""
         self.feed(Started(at_ms=self.now_ms()))
         self._plan_usage()
+        self._start(self._prune(), "prune")
         link = asyncio.create_task(self._link.run(), name="link")
         try:
             code = await self._exit
@@ -204,6 +210,17 @@ class Runner:
                 at_ms=self.now_ms(),
             )
         )
+
+    async def _prune(self) -> None:
+        """Delete folders of ended tasks now and then."""
+        try:
+            self._folders.let_go_but(self._agent.living())
+            deleted = await asyncio.to_thread(self._folders.prune, time.time())
+            if deleted:
+                _LOG.info("folders_deleted=%d", deleted)
+        finally:
+            interval_s = self._settings.prune_interval_s
+            self._prune_timer = self._loop.call_later(interval_s, lambda: self._start(self._prune(), "prune"))
 
     # ---- OCC ---------------------------------------------------------------------------------
 
@@ -370,7 +387,7 @@ class Runner:
         for task in tuple(self._background):
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
-        for timer in (*self._timers.values(), self._metrics_timer, self._usage_timer):
+        for timer in (*self._timers.values(), self._metrics_timer, self._usage_timer, self._prune_timer):
             if timer is not None:
                 timer.cancel()
         await asyncio.gather(*(control.close() for control in self._controls.values()), return_exceptions=True)

@@ -41,6 +41,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Replies kept for command ids that come again; older ones are forgotten."""
     output_bytes: int = 65536
     """Kept of each output stream of a hook or basic task, from its end."""
+    output_file_bytes: int = 32 * 1024 * 1024
+    """A file of output that would become longer is turned into ``.1``; 0: never."""
+    output_older_files: int = 3
+    """Kept of each output stream beside the file that is written."""
+    kept_tasks: int = 1000
+    """Folders of ended tasks that are kept, the latest; 0: all."""
+    kept_tasks_s: float = 14 * 86400.0
+    """How long they are kept; 0: for ever."""
+    prune_interval_s: float = 600.0
+    """Between two looks at what is kept; the first is at the start."""
     redial_min_s: float = 0.05
     redial_max_s: float = 0.5
     agent_pause_s: float = 2.0

@@ -47,6 +47,19 @@ def test_an_output_that_became_shorter_is_read_from_its_beginning(tmp_path: Path
     assert (piece.offset, piece.data, piece.size) == (0, b"new", 3)
 
 
+def test_output_in_several_files_is_one(tmp_path: Path) -> None:
+    for name, data in (
+        ("stdout.turns", b"5 100"),
+        ("stdout.2", b"one\n"),
+        ("stdout.1", b"two\n"),
+        ("stdout", b"three\n"),
+    ):
+        wrote(tmp_path, data, name)
+    last = read(tmp_path, lines=2)
+    assert (last.offset, last.data, last.size) == (104, b"two\nthree\n", 114)
+    assert read(tmp_path, offset=0, limit_bytes=6) == OutputPiece(request_id="r", offset=100, size=114, data=b"one\ntw")
+
+
 @pytest.mark.parametrize("task_id", ["", "..", ".", "../t1", "t1/..", "/etc"])
 def test_nothing_but_the_folders_of_tasks_is_read(tmp_path: Path, task_id: str) -> None:
     (tmp_path / "stdout").write_text("secret")

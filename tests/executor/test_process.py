@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 
 from executor.api.messages import ControlMode, TaskSpec
+from executor.api.output import KeptOutput
+from executor.folders import TaskFolders
+from executor.output_file import OutputLimits
 from executor.process import Ending, Processes
 from occ.errors import TaskError
 
@@ -17,9 +20,9 @@ from occ.errors import TaskError
 class Children:
     """Starts tasks and waits for their ends."""
 
-    def __init__(self, folder: Path, output_bytes: int = 1000) -> None:
+    def __init__(self, folder: Path, output_bytes: int = 1000, limits: OutputLimits = OutputLimits()) -> None:  # noqa: B008
         self.ends: asyncio.Queue[Ending] = asyncio.Queue()
-        self.processes = Processes(folder, "i1", output_bytes, self.ends.put_nowait)
+        self.processes = Processes(TaskFolders(folder), "i1", output_bytes, self.ends.put_nowait, limits)
 
     async def run(self, value: str, *arguments: str, **more: Any) -> Ending:
         self.start(value, *arguments, **more)
@@ -89,6 +92,42 @@ async def test_only_the_end_of_much_output_is_kept_and_a_second_run_has_only_its
     many = children(output_bytes=10)
     assert (await many.run("seq", "1000")).stdout == "\n998\n999\n1000\n"[-10:]
     assert (await many.run("echo", "again")).stdout == "again\n"
+
+
+async def test_output_is_turned_while_it_comes_and_all_of_it_is_kept(children: Make, tmp_path: Path) -> None:
+    one = children(limits=OutputLimits(100_000, 50))
+    end = await one.run("seq 300000; echo over >&2", shell=True)
+    assert (end.exit_code, end.stdout.splitlines()[-1], end.stderr) == (0, "300000", "over\n")
+    kept = KeptOutput(tmp_path / "t1" / "stdout")
+    text = b""
+    while piece := kept.read(len(text), 1_000_000):
+        text += piece
+    kept.close()
+    assert text.split() == [str(number).encode() for number in range(1, 300_001)]
+    assert (tmp_path / "t1" / "stdout.2").read_bytes().endswith(b"\n")
+
+
+async def test_output_that_cannot_be_kept_stops_no_task_and_its_end_is_known_all_the_same(
+    children: Make, tmp_path: Path
+) -> None:
+    (tmp_path / "t1" / "stdout").mkdir(parents=True)
+    end = await children().run("seq 100000 && echo done", shell=True)
+    assert (end.exit_code, end.stdout.splitlines()[-1]) == (0, "done")
+
+
+async def test_who_writes_nothing_has_empty_files(children: Make, tmp_path: Path) -> None:
+    await children().run("true")
+    assert [(tmp_path / "t1" / name).stat().st_size for name in ("stdout", "stderr")] == [0, 0]
+
+
+async def test_a_task_may_open_its_output_by_name(children: Make) -> None:
+    end = await children().run("echo one > /dev/stdout; echo two > /dev/stderr", shell=True)
+    assert (end.stdout, end.stderr) == ("one\n", "two\n")
+
+
+async def test_who_was_left_behind_keeps_no_end_waiting(children: Make) -> None:
+    end = await children().run("setsid sh -c 'while echo more; do :; done' & sleep 0.1; echo $!", shell=True)
+    assert end.exit_code == 0
 
 
 async def test_the_group_ends_with_its_leader(children: Make) -> None:

@@ -50,3 +50,38 @@ async def test_a_port_in_use_is_refused_in_words(server: LogServer, tmp_path: Pa
     port = int(server.url("x").split(":")[2].split("/")[0])
     with pytest.raises(ConfigError, match=f"logs cannot be served on 127.0.0.1:{port}"):
         await LogServer(tmp_path, port=port).start()
+
+
+async def ranged(url: str, wanted: str) -> tuple[int, str, str]:
+    async with aiohttp.ClientSession() as session, session.get(url, headers={"Range": wanted}) as answer:
+        return answer.status, answer.headers.get("Content-Range", ""), await answer.text()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "answer"),
+    [
+        ("bytes=12-", (206, "bytes 12-19/20", "ccc\nddd\n")),
+        ("bytes=13-16", (206, "bytes 13-16/20", "cc\nd")),
+        ("bytes=-5", (206, "bytes 15-19/20", "\nddd\n")),
+        ("bytes=-500", (206, "bytes 8-19/20", "bbb\nccc\nddd\n")),
+        ("bytes=0-", (206, "bytes 8-19/20", "bbb\nccc\nddd\n")),
+        ("bytes=20-", (416, "bytes */20", "")),
+        ("bytes=900-", (416, "bytes */20", "")),
+        ("bytes=0-3", (416, "bytes */20", "")),
+        ("lines=2", (200, "", "bbb\nccc\nddd\n")),
+    ],
+)
+async def test_ranges_count_from_the_very_beginning_of_turned_output(
+    server: LogServer, tmp_path: Path, wanted: str, answer: tuple[int, str, str]
+) -> None:
+    folder = tmp_path / "tasks" / "t2"
+    folder.mkdir()
+    for name, text in (("stdout.2", "bbb\n"), ("stdout.1", "ccc\n"), ("stdout", "ddd\n"), ("stdout.turns", "4 8")):
+        (folder / name).write_text(text)
+    assert await ranged(server.url("t2"), wanted) == answer
+
+
+async def test_long_output_comes_whole(server: LogServer, tmp_path: Path) -> None:
+    text = "".join(f"{number}\n" for number in range(200_000))
+    (tmp_path / "tasks" / "t1" / "stdout.1").write_text(text)
+    assert await get(server.url("t1")) == (200, f"{text}hällo\n")
