@@ -146,7 +146,7 @@ class _Parser:
             token, negated = self._token, False
             if token.text == "not":
                 following = self._tokens[self._position + 1]
-                if following.kind is not TokenKind.OPERATOR or following.text not in _NEGATABLE:
+                if following.kind is TokenKind.END or following.text not in _NEGATABLE:
                     raise ExpressionError(f"unexpected {following}, expected 'in' or another word after 'not'",
                                           offset=following.at)  # fmt: skip
                 token, negated = following, True
@@ -158,7 +158,7 @@ class _Parser:
             self._next()
             if token.text == "|":
                 name = self._expect_name()
-                node = self._postfix(self._call(name, [node]))
+                node = self._call(name, [node])
             elif before == "??" and token.text != "??":
                 raise ExpressionError(f"{token.text!r} and '??' cannot be mixed without parentheses", offset=token.at)
             elif token.text in _COMPARISONS:
@@ -235,6 +235,12 @@ class _Parser:
             if token.text == "::":
                 self._next()
                 return self._postfix(self._call(self._expect_name(), [], free=False))
+        if token.kind is TokenKind.NUMBER:
+            self._next()
+            return Literal(token.at, token.number)
+        if token.kind is TokenKind.NAME and token.text in _CONSTANTS:
+            self._next()
+            return Literal(token.at, _CONSTANTS[token.text])
         return self._postfix(self._operand())
 
     def _pointer(self, token: Token) -> Node:
@@ -247,16 +253,11 @@ class _Parser:
 
     def _operand(self) -> Node:
         token = self._token
-        if token.kind is TokenKind.NUMBER:
-            self._next()
-            return Literal(token.at, token.number)
         if token.kind is TokenKind.STRING:
             self._next()
             return Literal(token.at, token.text)
         if token.kind is TokenKind.NAME:
             self._next()
-            if token.text in _CONSTANTS:
-                return Literal(token.at, _CONSTANTS[token.text])
             return self._call(token, []) if self._is("(") else Name(token.at, token.text)
         if self._is("["):
             self._next()
@@ -311,18 +312,14 @@ class _Parser:
 
     def _predicate_arguments(self, name: Token, given: list[Node]) -> list[Node]:
         arguments = list(given)
-        first = True
-        while not self._is(")"):
-            if not first:
+        least, most = min(PREDICATES[name.text]), max(PREDICATES[name.text])
+        while len(arguments) < most and not (len(arguments) >= least and self._is(")")):
+            if len(arguments) > len(given):
                 self._expect(",")
-                if self._is(")"):
-                    break
-            first = False
             arguments.append(self._predicate() if len(arguments) == 1 else self._expression(0))
+        if len(arguments) == most or not self._is(")"):
+            self._accept(",")
         self._expect(")")
-        if len(arguments) not in PREDICATES[name.text]:
-            wanted = " or ".join(str(count) for count in PREDICATES[name.text])
-            raise ExpressionError(f"{name.text} takes {wanted} arguments, has {len(arguments)}", offset=name.at)
         return arguments
 
     def _predicate(self) -> Node:
@@ -337,7 +334,6 @@ class _Parser:
         return node
 
     def _postfix(self, node: Node) -> Node:
-        optional = False
         length = 0
         while self._is(".", "?.", "["):
             token = self._next()
@@ -345,24 +341,29 @@ class _Parser:
             if length > MAX_DEPTH:
                 raise ExpressionError(f"a value has at most {MAX_DEPTH} members in a row", offset=token.at)
             absent = token.text == "?."
-            optional = optional or absent
             if token.text == "[" or (absent and self._accept("[")):
                 node = self._subscript(node, token.at, absent)
                 continue
             name = self._next()
             if name.kind is not TokenKind.NAME and not (name.kind is TokenKind.OPERATOR and name.text.isidentifier()):
                 raise ExpressionError(f"unexpected {name}, expected a name", offset=name.at)
-            node = Member(name.at, node, Literal(name.at, name.text), absent, True)
+            # A dotted name goes on with a run of members that may be nil, a subscript begins a new one.
+            absent_before = isinstance(node, Optional)
+            base = node.body if isinstance(node, Optional) else node
+            node = Member(name.at, base, Literal(name.at, name.text), absent, True)
             if self._accept("("):
                 node = Call(name.at, node, tuple(self._list(")")))
-        return Optional(node.at, node) if optional else node
+            if absent or absent_before:
+                node = Optional(node.at, node)
+        return node
 
     def _subscript(self, base: Node, at: int, optional: bool) -> Node:
         start: Node | None = None
         if not self._is(":"):
             start = self._expression(0)
             if self._accept("]"):
-                return Member(at, base, start, optional, False)
+                member = Member(at, base, start, optional, False)
+                return Optional(at, member) if optional else member
         self._expect(":")
         stop = None if self._is("]") else self._expression(0)
         self._expect("]")
@@ -381,4 +382,4 @@ def _chained(left: Node, operator: str, right: Node, at: int) -> Node:
 
 def _sealed(node: Node) -> Node:
     """Keep a parenthesised row apart from what follows it."""
-    return Sequence(node.at, (node,)) if isinstance(node, (Chain, Optional)) else node
+    return Sequence(node.at, (node,)) if isinstance(node, Chain) else node
