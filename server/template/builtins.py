@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from server.template.containers import AnyMap, Pairs, entries, entry, has, hashed
 from server.template.errors import ExpressionError
+from server.template.gojson import NilArray
+from server.template.numbers import absolute, bits, extreme, floating, integer, mean, median, rounded, shift, whole
 from server.template.texts import (
     from_base64,
     from_json,
@@ -26,18 +29,18 @@ from server.template.texts import (
     trim,
     upper,
 )
+from server.template.types import ANY, NAMED, UNKNOWN, Type, assignable
 from server.template.values import (
     BUDGET,
     TOO_MUCH,
+    cut,
     equal_within,
     fetch,
-    is_integer,
     is_number,
-    render,
     to_index,
     type_name,
     wrap,
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class BuiltinFunction:
     """One function: what it takes, what it gives, what it does."""
 
     parameters: str
-    """One letter each: s string, i integer, n number, a array, m map, c collection or string, x anything."""
+    """One letter each, see ACCEPTS; a capital one is of a parameter that is checked before the evaluation only."""
     least: int
     """Arguments it needs; the others may be left out."""
     variadic: bool
@@ -65,13 +68,13 @@ ACCEPTS: dict[str, frozenset[str]] = {
     "s": frozenset({"string"}),
     "i": frozenset({"int"}),
     "n": frozenset({"int", "float"}),
+    "v": frozenset({"int", "float", "string"}),
     "a": frozenset({"array"}),
     "m": frozenset({"map"}),
     "c": frozenset({"string", "array", "map"}),
-    "l": frozenset({"string", "array"}),
-    "x": frozenset({"string", "int", "float", "bool", "nil", "array", "map", "object"}),
+    "x": frozenset({"string", "int", "float", "bool", "nil", "array", "map", "object", "func", "role"}),
 }
-"""Static types by letter of a parameter."""
+"""Types by letter of a parameter, static ones and those of values."""
 
 
 def kind_of(value: object) -> str:
@@ -83,7 +86,39 @@ def kind_of(value: object) -> str:
     for kind, name in ((int, "int"), (float, "float"), (str, "string"), (list, "array"), (range, "array")):
         if isinstance(value, kind):
             return name
-    return "map" if isinstance(value, dict) else "object"
+    return "map" if isinstance(value, (dict, AnyMap)) else "object"
+
+
+def static_result(name: str, given: Sequence[Type]) -> Type | None:
+    """Return the static type of a call, None if arguments of these types are refused; their number is right."""
+    function = FUNCTIONS[name]
+    if name in AGGREGATES:
+        for kind in given:
+            if kind.is_any or kind.kind == "array":
+                return ANY
+            if not kind.is_number:
+                return None
+        return given[0]
+    if name == "get":
+        return _static_get(*given)
+    for index, kind in enumerate(given):
+        if not kind.is_any and kind.kind not in ACCEPTS[function.parameter(index).lower()]:
+            return None
+    if name in ("first", "last"):
+        return ANY if given[0].is_any else given[0].go_type.item
+    if name in ("abs", "take"):
+        return ANY if given[0].is_any else given[0].go_type
+    return NAMED[function.result]
+
+
+AGGREGATES = frozenset({"max", "min", "mean", "median"})
+
+
+def _static_get(base: Type, key: Type) -> Type | None:
+    if base.is_any:
+        return UNKNOWN
+    fits = key.is_any or (key.kind == "int" if base.kind == "array" else assignable(key, base.key))
+    return base.item if base.kind in ("array", "map") and fits else None
 
 
 def call_builtin(name: str, arguments: Sequence[object]) -> object:
@@ -96,7 +131,8 @@ def call_builtin(name: str, arguments: Sequence[object]) -> object:
     if not function.takes(len(arguments)):
         raise ExpressionError(f"wrong number of arguments for {name}: {len(arguments)}")
     for index, value in enumerate(arguments):
-        if kind_of(value) not in ACCEPTS[function.parameter(index)]:
+        letter = function.parameter(index)
+        if letter.islower() and kind_of(value) not in ACCEPTS[letter]:
             raise ExpressionError(f"invalid argument for {name} (type {type_name(value)})")
     try:
         return function.work(arguments)
@@ -108,117 +144,52 @@ def call_builtin(name: str, arguments: Sequence[object]) -> object:
 
 
 def _len(value: object) -> int:
-    assert isinstance(value, (str, list, range, dict))
+    assert isinstance(value, (str, list, range, dict, AnyMap))
     return len(value)
 
 
 def _type(value: object) -> str:
     kind = kind_of(value)
-    return "map" if kind == "object" else kind
-
-
-def _int(value: object) -> int:
-    if isinstance(value, str):
-        try:
-            return wrap(int(value, 10)) if value.strip() == value and "_" not in value else _no_int(value)
-        except ValueError:
-            return _no_int(value)
-    if isinstance(value, float):
-        return wrap(int(value))
-    if is_integer(value):
-        assert isinstance(value, int)
-        return value
-    raise ExpressionError(f"invalid argument for int (type {type_name(value)})")
-
-
-def _no_int(text: str) -> int:
-    raise ExpressionError(f"invalid operation: int({text})")
-
-
-def _float(value: object) -> float:
-    if isinstance(value, str):
-        try:
-            return float(value) if value.strip() == value and "_" not in value else float("")
-        except ValueError as error:
-            raise ExpressionError(f"invalid operation: float({value})") from error
-    if is_number(value):
-        assert isinstance(value, (int, float))
-        return float(value)
-    raise ExpressionError(f"invalid argument for float (type {type_name(value)})")
-
-
-def _whole(work: Callable[[float], float]) -> Callable[[Sequence[object]], object]:
-    def run(arguments: Sequence[object]) -> object:
-        value = _float(arguments[0])
-        return float(work(value)) if math.isfinite(value) else value
-
-    return run
-
-
-def _round(value: float) -> float:
-    """Round half away from zero, as Go does."""
-    return math.copysign(math.floor(abs(value) + 0.5), value)
-
-
-def _numbers(arguments: Iterable[object]) -> list[int | float]:
-    found: list[int | float] = []
-    for value in arguments:
-        if isinstance(value, (list, range)):
-            found.extend(_numbers(value))
-        elif is_number(value):
-            assert isinstance(value, (int, float))
-            found.append(value)
-        else:
-            raise ExpressionError(f"expected numbers, found {type_name(value)}")
-    return found
-
-
-def _extreme(work: Callable[[list[int | float]], int | float]) -> Callable[[Sequence[object]], object]:
-    def run(arguments: Sequence[object]) -> object:
-        numbers = _numbers(arguments)
-        if not numbers:
-            raise ExpressionError("not enough numbers: expected at least one")
-        return work(numbers)
-
-    return run
-
-
-def _mean(arguments: Sequence[object]) -> object:
-    numbers = _numbers(arguments)
-    return math.fsum(numbers) / len(numbers) if numbers else 0.0
-
-
-def _median(arguments: Sequence[object]) -> object:
-    numbers = sorted(_numbers(arguments))
-    middle = len(numbers) // 2
-    if not numbers:
-        return 0.0
-    return float(numbers[middle]) if len(numbers) % 2 else (numbers[middle - 1] + numbers[middle]) / 2
+    if kind == "object":
+        return "func" if callable(value) or hasattr(value, "work") else "map"
+    return kind
 
 
 def _take(arguments: Sequence[object]) -> object:
-    items, count = arguments[0], to_index(arguments[1])
-    assert isinstance(items, (list, range))
+    count = to_index(arguments[1])
     if count < 0:
         raise ExpressionError(f"cannot take {count} elements")
-    return items[:count]
+    return cut(arguments[0], 0, count)
+
+
+def _end(index: int) -> Callable[[Sequence[object]], object]:
+    def run(arguments: Sequence[object]) -> object:
+        try:
+            return fetch(arguments[0], index)
+        except ExpressionError:
+            return None
+
+    return run
 
 
 def _get(arguments: Sequence[object]) -> object:
-    try:
-        return fetch(arguments[0], arguments[1])
-    except ExpressionError:
-        return None
+    base, key = arguments
+    if isinstance(base, (list, range, str)):
+        index = to_index(key)
+        return fetch(base, index) if -len(_bytes(base)) <= index < len(_bytes(base)) else None
+    return entry(base, key) if isinstance(base, (Mapping, AnyMap)) and has(base, key) else None
+
+
+def _bytes(value: str | list[object] | range) -> bytes | list[object] | range:
+    return value.encode("utf-8", "replace") if isinstance(value, str) else value
 
 
 def _from_pairs(arguments: Sequence[object]) -> object:
-    pairs = arguments[0]
-    assert isinstance(pairs, (list, range))
-    result: dict[str, object] = {}
-    for pair in pairs:
-        if not isinstance(pair, list) or len(pair) != 2:
+    result = AnyMap()
+    for pair in _items(arguments[0]):
+        if not isinstance(pair, (list, range)) or len(pair) != 2:
             raise ExpressionError(f"invalid pair {type_name(pair)}: expected an array of two")
-        result[render(pair[0])] = pair[1]
+        result.items[hashed(pair[0])] = pair[1]
     return result
 
 
@@ -241,12 +212,11 @@ def _uniq(arguments: Sequence[object]) -> object:
 
 def _concat(arguments: Sequence[object]) -> object:
     found: list[object] = []
-    for items in arguments:
-        assert isinstance(items, (list, range))
+    for items in map(_items, arguments):
         if len(found) + len(items) > BUDGET:
             raise ExpressionError(TOO_MUCH)
         found.extend(items)
-    return found
+    return found or NilArray()
 
 
 def _flatten(items: object) -> list[object]:
@@ -269,8 +239,10 @@ def _flatten(items: object) -> list[object]:
 
 
 def sort_values(items: Iterable[object], *, descending: bool = False) -> list[object]:
-    """Return numbers or strings in order; a mixture is an error."""
+    """Return numbers or strings in order; a mixture is an error, and so is anything else if there are several."""
     found = list(items)
+    if len(found) < _SEVERAL:
+        return found
     if not all(isinstance(item, str) for item in found) and not all(is_number(item) for item in found):
         wrong = next((item for item in found if not isinstance(item, str) and not is_number(item)), found[0])
         raise ExpressionError(f"cannot sort: expected only numbers or only strings, found {type_name(wrong)}")
@@ -278,35 +250,33 @@ def sort_values(items: Iterable[object], *, descending: bool = False) -> list[ob
     return found
 
 
+_SEVERAL = 2
+
+
 def is_descending(order: object) -> bool:
     """Read the order argument of sort and sortBy."""
     if order not in ("asc", "desc"):
-        raise ExpressionError(f"invalid order {render(order)}: expected asc or desc")
+        raise ExpressionError(f"invalid order {type_name(order)}: expected asc or desc")
     return order == "desc"
 
 
 def _sort(arguments: Sequence[object]) -> object:
-    items = arguments[0]
-    assert isinstance(items, (list, range))
-    return sort_values(items, descending=len(arguments) > 1 and is_descending(arguments[1]))
+    descending = len(arguments) > 1 and is_descending(arguments[1])
+    if isinstance(arguments[0], (Pairs, NilArray)) or not isinstance(arguments[0], (list, range)):
+        return NilArray()
+    return sort_values(arguments[0], descending=descending)
 
 
-def _bits(work: Callable[[int, int], int]) -> Callable[[Sequence[object]], object]:
-    def run(arguments: Sequence[object]) -> object:
-        left, right = to_index(arguments[0]), to_index(arguments[1])
-        return wrap(work(left, right))
-
-    return run
+def _keys(arguments: Sequence[object]) -> object:
+    return [key for key, _ in entries(_mapping(arguments[0]))]
 
 
-def _shift(work: Callable[[int, int], int]) -> Callable[[Sequence[object]], object]:
-    def run(arguments: Sequence[object]) -> object:
-        value, count = to_index(arguments[0]), to_index(arguments[1])
-        if count < 0:
-            raise ExpressionError(f"invalid operation: negative shift count {count}")
-        return wrap(work(value, min(count, 64)))
+def _values(arguments: Sequence[object]) -> object:
+    return [value for _, value in entries(_mapping(arguments[0]))]
 
-    return run
+
+def _to_pairs(arguments: Sequence[object]) -> object:
+    return Pairs([key, value] for key, value in entries(_mapping(arguments[0])))
 
 
 def _no_dates(arguments: Sequence[object]) -> object:
@@ -322,56 +292,60 @@ def _one(
 FUNCTIONS: dict[str, BuiltinFunction] = {
     "len": _one("c", "int", lambda a: _len(a[0])),
     "type": _one("x", "string", lambda a: _type(a[0])),
-    "abs": _one("n", "any", lambda a: abs(_numbers(a)[0])),
-    "ceil": _one("n", "float", _whole(math.ceil)),
-    "floor": _one("n", "float", _whole(math.floor)),
-    "round": _one("n", "float", _whole(_round)),
-    "int": _one("x", "int", lambda a: _int(a[0])),
-    "float": _one("x", "float", lambda a: _float(a[0])),
+    "abs": _one("n", "any", absolute),
+    "ceil": _one("n", "float", whole(math.ceil)),
+    "floor": _one("n", "float", whole(math.floor)),
+    "round": _one("n", "float", whole(rounded)),
+    "int": _one("v", "int", lambda a: integer(a[0])),
+    "float": _one("v", "float", lambda a: floating(a[0])),
     "string": _one("x", "string", lambda a: go_text(a[0])),
     "trim": _one("ss", "string", trim, least=1),
-    "trimPrefix": _one("ss", "string", lambda a: text_of(a[0]).removeprefix(text_of(a[1])), least=1),
-    "trimSuffix": _one("ss", "string", lambda a: text_of(a[0]).removesuffix(text_of(a[1])), least=1),
+    "trimPrefix": _one(
+        "ss", "string", lambda a: text_of(a[0]).removeprefix(text_of(a[1]) if len(a) > 1 else " "), least=1
+    ),
+    "trimSuffix": _one(
+        "ss", "string", lambda a: text_of(a[0]).removesuffix(text_of(a[1]) if len(a) > 1 else " "), least=1
+    ),
     "upper": _one("s", "string", lambda a: upper(text_of(a[0]))),
     "lower": _one("s", "string", lambda a: lower(text_of(a[0]))),
-    "split": _one("ssi", "strings", lambda a: split(a, keep=False), least=2),
-    "splitAfter": _one("ssi", "strings", lambda a: split(a, keep=True), least=2),
-    "replace": _one("sssi", "string", replace, least=3),
-    "repeat": _one("si", "string", repeat),
+    "split": _one("ssI", "strings", lambda a: split(a, keep=False), least=2),
+    "splitAfter": _one("ssI", "strings", lambda a: split(a, keep=True), least=2),
+    "replace": _one("sssI", "string", replace, least=3),
+    "repeat": _one("sI", "string", repeat),
     "join": _one("as", "string", joined, least=1),
     "indexOf": _one("ss", "int", lambda a: index_of(text_of(a[0]), text_of(a[1]), last=False)),
     "lastIndexOf": _one("ss", "int", lambda a: index_of(text_of(a[0]), text_of(a[1]), last=True)),
     "hasPrefix": _one("ss", "bool", lambda a: text_of(a[0]).startswith(text_of(a[1]))),
     "hasSuffix": _one("ss", "bool", lambda a: text_of(a[0]).endswith(text_of(a[1]))),
-    "max": _one("x", "any", _extreme(max), variadic=True),
-    "min": _one("x", "any", _extreme(min), variadic=True),
-    "mean": _one("x", "any", _mean, variadic=True),
-    "median": _one("x", "any", _median, variadic=True),
+    "max": _one("x", "any", extreme("<"), variadic=True),
+    "min": _one("x", "any", extreme(">"), variadic=True),
+    "mean": _one("x", "any", mean, variadic=True),
+    "median": _one("x", "any", median, variadic=True),
     "toJSON": _one("x", "string", to_json),
     "fromJSON": _one("s", "any", from_json),
     "toBase64": _one("s", "string", lambda a: base64.b64encode(text_of(a[0]).encode("utf-8", "replace")).decode()),
     "fromBase64": _one("s", "string", from_base64),
-    "first": _one("a", "any", lambda a: _get((a[0], 0))),
-    "last": _one("a", "any", lambda a: _get((a[0], -1))),
+    "first": _one("A", "any", _end(0)),
+    "last": _one("A", "any", _end(-1)),
     "get": _one("xx", "any", _get),
     "take": _one("ai", "array", _take),
-    "keys": _one("m", "array", lambda a: sorted(_mapping(a[0]))),
-    "values": _one("m", "array", lambda a: [_mapping(a[0])[key] for key in sorted(_mapping(a[0]))]),
-    "toPairs": _one("m", "array", lambda a: [[key, _mapping(a[0])[key]] for key in sorted(_mapping(a[0]))]),
-    "fromPairs": _one("a", "map", _from_pairs),
+    "keys": _one("m", "array", _keys),
+    "values": _one("m", "array", _values),
+    "toPairs": _one("m", "array", _to_pairs),
+    "fromPairs": _one("a", "pairs", _from_pairs),
     "reverse": _one("a", "array", lambda a: list(reversed(_items(a[0])))),
     "uniq": _one("a", "array", _uniq),
     "concat": _one("a", "array", _concat, variadic=True),
     "flatten": _one("a", "array", lambda a: _flatten(a[0])),
-    "sort": _one("as", "array", _sort, least=1),
-    "bitand": _one("ii", "int", _bits(lambda a, b: a & b)),
-    "bitor": _one("ii", "int", _bits(lambda a, b: a | b)),
-    "bitxor": _one("ii", "int", _bits(lambda a, b: a ^ b)),
-    "bitnand": _one("ii", "int", _bits(lambda a, b: a & ~b)),
+    "sort": _one("As", "array", _sort, least=1),
+    "bitand": _one("ii", "int", bits(lambda a, b: a & b)),
+    "bitor": _one("ii", "int", bits(lambda a, b: a | b)),
+    "bitxor": _one("ii", "int", bits(lambda a, b: a ^ b)),
+    "bitnand": _one("ii", "int", bits(lambda a, b: a & ~b)),
     "bitnot": _one("i", "int", lambda a: wrap(~to_index(a[0]))),
-    "bitshl": _one("ii", "int", _shift(lambda a, b: a << b)),
-    "bitshr": _one("ii", "int", _shift(lambda a, b: a >> b)),
-    "bitushr": _one("ii", "int", _shift(lambda a, b: (a % (1 << 64)) >> b)),
+    "bitshl": _one("ii", "int", shift(lambda a, b: a << b)),
+    "bitshr": _one("ii", "int", shift(lambda a, b: a >> b)),
+    "bitushr": _one("ii", "int", shift(lambda a, b: (a % (1 << 64)) >> b)),
     "now": _one("x", "any", _no_dates, least=0),
     "duration": _one("s", "any", _no_dates),
     "date": _one("x", "any", _no_dates, variadic=True),
@@ -380,11 +354,11 @@ FUNCTIONS: dict[str, BuiltinFunction] = {
 """All of them, by name."""
 
 
-def _mapping(value: object) -> dict[str, object]:
-    assert isinstance(value, dict)
+def _mapping(value: object) -> dict[str, object] | AnyMap:
+    assert isinstance(value, (dict, AnyMap))
     return value
 
 
-def _items(value: object) -> Sequence[object]:
+def _items(value: object) -> list[object] | range:
     assert isinstance(value, (list, range))
     return value

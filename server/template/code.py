@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from server.template import nodes as n
+from server.template.containers import is_nil
 from server.template.errors import ExpressionError
-from server.template.operators import OPERATORS, condition
+from server.template.operators import OPERATORS, Operator, among, condition, equal_of
 from server.template.predicates import Run
 from server.template.scope import Frame
-from server.template.types import Type
+from server.template.types import BOOL, Type
 
 
 class Code(NamedTuple):
@@ -16,6 +18,16 @@ class Code(NamedTuple):
 
     type: Type
     run: Run
+    constant: bool | int | float | str | None = None
+    """Its value, if literals alone make it."""
+
+
+class Step(NamedTuple):
+    """An operator of a row with what stands behind it."""
+
+    operator: Operator
+    run: Run
+    at: int
 
 
 class NilBaseError(Exception):
@@ -36,13 +48,12 @@ def placed(at: int, run: Run) -> Run:
     return run_placed
 
 
-def row(first: Run, steps: list[tuple[str, Run, int]]) -> Run:
-    """Join operands by operators of one level, from left to right; a step is (operator, operand, its offset)."""
-    works = [(OPERATORS[operator], run, at) for operator, run, at in steps]
+def row(first: Run, steps: list[Step]) -> Run:
+    """Join operands by operators of one level, from left to right."""
 
     def run_row(frame: Frame) -> object:
         value = first(frame)
-        for work, run, at in works:
+        for work, run, at in steps:
             other = run(frame)
             try:
                 frame.weigh(other)
@@ -57,26 +68,93 @@ def row(first: Run, steps: list[tuple[str, Run, int]]) -> Run:
     return run_row
 
 
-def logical(first: Run, steps: list[tuple[str, Run, int]]) -> Run:
-    """Join operands by ``&&``, ``||`` or ``??``, evaluating no more of them than needed."""
-    operator = steps[0][0]
-    if operator == "??":
+def coalescing(first: Run, second: Run) -> Run:
+    """Join two operands by ``??``: the second is evaluated if the first is nil."""
 
-        def run_coalescing(frame: Frame) -> object:
-            value = first(frame)
-            for _, run, _ in steps:
-                value = run(frame) if value is None else value
-            return value
+    def run_coalescing(frame: Frame) -> object:
+        value = first(frame)
+        return second(frame) if is_nil(value) else value
 
-        return run_coalescing
-    stop = operator == "||"
+    return run_coalescing
+
+
+def logical(left: Code, operator: str, right: Code, at: int) -> Code:
+    """Join two conditions by ``&&`` or ``||``.
+
+    A literal one decides before any evaluation, hence the other is never looked at.
+    """
+    decisive = operator == "||"
+    for one, other in ((left, right), (right, left)):
+        if isinstance(one.constant, bool):
+            return one if one.constant is decisive else other
+    first, second = left.run, right.run
 
     def run_logical(frame: Frame) -> object:
         value = first(frame)
-        for _, run, _ in steps:
-            if condition(value) is stop:
-                return value
-            value = run(frame)
-        return value
+        return value if condition(value) is decisive else second(frame)
 
-    return placed(steps[0][2], run_logical)
+    return Code(BOOL, placed(at, run_logical))
+
+
+def folded(operator: str, left: Code, right: Code, at: int) -> bool | int | float | str | None:
+    """Return what an operator makes of two literals, None if that is left to the evaluation.
+
+    Raises:
+        ExpressionError: division by zero.
+    """
+    one, other = left.constant, right.constant
+    if one is None or other is None:
+        return None
+    kinds = {type(one), type(other)}
+    same = len(kinds) == 1
+    if not (
+        (operator in ("+", "-", "*", "/", "**") and kinds <= {int, float})
+        or (operator == "+" and kinds == {str})
+        or (operator == "%" and kinds == {int})
+        or (operator == "==" and same and kinds != {float})
+    ):
+        return None
+    try:
+        value = OPERATORS[operator](one, other)
+    except ExpressionError as error:
+        error.offset = at
+        raise
+    assert isinstance(value, (bool, int, float, str))
+    return value
+
+
+def work_of(operator: str, operand: n.Node, left: Type, right: Type) -> Operator:
+    """Return what an operator does with operands of these static types."""
+    if operator in ("==", "!=") and left.kind == right.kind and left.kind in _EXACT:
+        equal = _EXACT[left.kind]
+        return equal if operator == "==" else lambda one, other: not equal(one, other)
+    if operator == "in" and isinstance(operand, n.Array) and operand.items:
+        literals = [item.value for item in operand.items if isinstance(item, n.Literal)]
+        for kind in (str, int) if left.kind == "int" else (str,):
+            if len(literals) == len(operand.items) and all(type(value) is kind for value in literals):
+                return among(literals)  # type: ignore[arg-type]
+    return OPERATORS[operator]
+
+
+_EXACT: dict[str, Operator] = {"int": equal_of(int), "string": equal_of(str)}
+
+
+def is_env(node: n.Node) -> bool:
+    return isinstance(node, n.Name) and node.name == "$env"
+
+
+def function_name(callee: n.Node) -> str:
+    """Return the name of a function that is called by nothing else, be it as a member of ``$env``."""
+    if isinstance(callee, n.Name):
+        return callee.name
+    if isinstance(callee, n.Member) and is_env(callee.base) and isinstance(callee.key, n.Literal):
+        return str(callee.key.value)
+    return ""
+
+
+def weighed(arguments: list[Run], frame: Frame, shift: int = 4) -> list[object]:
+    """Evaluate arguments, and count what a function may have to do with them."""
+    values = [run(frame) for run in arguments]
+    for value in values:
+        frame.weigh(value, shift)
+    return values

@@ -5,19 +5,35 @@ Below a call through a dotted name nothing is checked in advance, which is why u
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable
+from enum import Enum
 
 from server.template import nodes as n
 from server.template import types as t
-from server.template.builtins import ACCEPTS, FUNCTIONS, call_builtin
-from server.template.code import Code, NilBaseError, logical, placed, row
+from server.template.builtins import FUNCTIONS, call_builtin, static_result
+from server.template.code import (
+    Code,
+    NilBaseError,
+    Step,
+    coalescing,
+    folded,
+    function_name,
+    is_env,
+    logical,
+    placed,
+    row,
+    weighed,
+    work_of,
+)
+from server.template.containers import is_nil
 from server.template.errors import ExpressionError
 from server.template.operators import check_pattern, condition
-from server.template.predicates import BOOLEAN, Run, call_predicate, result_type
-from server.template.scope import Frame, Function, NilArgument, Scope, call_flat, call_member
+from server.template.predicates import BOOLEAN, POINTERS, Run, call_predicate, result_type
+from server.template.scope import Frame, Function, Scope, call_flat, call_member
 from server.template.syntax import PREDICATES
 from server.template.types import Type
-from server.template.values import cut, fetch, is_number, multiply, subtract, type_name
+from server.template.values import cut, fetch, negative, type_name
 
 
 def compile_node(node: n.Node, scope: Scope) -> Run:
@@ -31,12 +47,23 @@ def compile_node(node: n.Node, scope: Scope) -> Run:
     return _Compiler(scope).compile(node).run
 
 
+class _Checks(Enum):
+    ALL = "all"
+    TYPES = "types"
+    """What does not fit is of unknown type: arguments of a function called by its bare name."""
+    NONE = "none"
+    """Everything is of unknown type: arguments of a function called by a dotted name."""
+
+
 class _Compiler:
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
-        self._strict = True
+        self._checks = _Checks.ALL
+        self._doubtful = False
+        """Something in the node at hand does not fit."""
         self._lets: dict[str, Type] = {}
-        self._elements: list[Type] = []
+        self._predicates: list[tuple[str, Type]] = []
+        """Those around the node at hand, with the types of their elements."""
         self._by_class: dict[type[n.Node], Callable[[n.Node], Code]] = {
             n.Literal: self._literal,  # type: ignore[dict-item]
             n.Name: self._name,  # type: ignore[dict-item]
@@ -56,49 +83,69 @@ class _Compiler:
         }
 
     def compile(self, node: n.Node) -> Code:
-        return self._by_class[type(node)](node)
+        outer, self._doubtful = self._doubtful, False
+        code = self._by_class[type(node)](node)
+        if self._doubtful or self._checks is _Checks.NONE:
+            code = code._replace(type=t.UNKNOWN)
+        self._doubtful = outer
+        return code
 
     def _refuse(self, reason: str, at: int, *, missing: str = "") -> None:
         """Raise, unless checks are left to the evaluation here."""
-        if self._strict:
+        if self._checks is _Checks.ALL:
             raise ExpressionError(reason, offset=at, missing=missing)
+        self._doubtful = True
+
+    def _with(self, checks: _Checks, nodes: Iterable[n.Node]) -> list[Code]:
+        """Compile nodes with no more checks than these."""
+        outer = self._checks
+        if outer is not _Checks.NONE:
+            self._checks = checks
+        try:
+            return [self.compile(node) for node in nodes]
+        finally:
+            self._checks = outer
 
     # ---- values ------------------------------------------------------------------------------
 
     def _literal(self, node: n.Literal) -> Code:
         value = node.value
         names = {str: t.STRING, bool: t.BOOL, int: t.INT, float: t.FLOAT}
-        return Code(names.get(type(value), t.NIL), lambda frame: value)
+        return Code(names.get(type(value), t.NIL), lambda frame: value, value)
 
     def _name(self, node: n.Name) -> Code:
         name = node.name
         if name in self._lets:
             return Code(self._lets[name], lambda frame: frame.lets[name])
         if name == "$env":
-            return Code(t.MAP, lambda frame: frame.scope.everything())
+            return Code(t.UNKNOWN, lambda frame: frame.scope.everything())
+        if self._scope.kind(name) is None and (name in FUNCTIONS or name in PREDICATES):
+            return Code(t.FUNC, lambda frame: None)
         return Code(self._type_of_name(name, node.at), lambda frame: frame.scope.get(name))
 
     def _type_of_name(self, name: str, at: int) -> Type:
         kind = self._scope.kind(name)
         if kind is None:
             self._refuse(f"unknown name {name}", at, missing=name)
-            return t.ANY
+            return t.UNKNOWN
         return t.NAMED[kind] if isinstance(kind, str) else t.FUNC
 
     def _pointer(self, node: n.Pointer) -> Code:
+        predicate, element = self._predicates[-1] if self._predicates else ("", t.UNKNOWN)
+        known = POINTERS.get(predicate, {})
         if node.name == "":
-            return Code(self._elements[-1] if self._elements else t.ANY, lambda frame: frame.element)
+            return Code(element, lambda frame: frame.element)
+        if node.name not in ("index", "acc") or (self._checks is _Checks.ALL and node.name not in known):
+            raise ExpressionError(f"unknown pointer #{node.name}", offset=node.at)
         if node.name == "index":
-            return Code(t.INT, lambda frame: frame.index)
-        if node.name == "acc":
-            return Code(t.ANY, lambda frame: frame.accumulator)
-        raise ExpressionError(f"unknown pointer #{node.name}", offset=node.at)
+            return Code(known.get("index", t.UNKNOWN), lambda frame: frame.index)
+        return Code(t.UNKNOWN, lambda frame: frame.accumulator)
 
     def _array(self, node: n.Array) -> Code:
         items = [self.compile(item) for item in node.items]
         runs = [item.run for item in items]
-        kinds = {item.type.kind for item in items}
-        kind = Type("array", items[0].type) if len(kinds) == 1 else t.ARRAY
+        shapes = {item.type.shape for item in items}
+        kind = t.ARRAY if len(shapes) > 1 else t.array_of(items[-1].type if items else t.UNKNOWN)
         return Code(kind, lambda frame: [run(frame) for run in runs])
 
     def _map(self, node: n.Map) -> Code:
@@ -110,7 +157,8 @@ class _Compiler:
                 name = key(frame)
                 if not isinstance(name, str):
                     raise ExpressionError(f"a key of a map is a string, not {type_name(name)}")
-                found[name] = value(frame)
+                item = value(frame)
+                found.setdefault(name, item)  # of a key written twice the first one counts
             return found
 
         return Code(t.MAP, placed(node.at, run))
@@ -118,43 +166,41 @@ class _Compiler:
     # ---- operators ---------------------------------------------------------------------------
 
     def _unary(self, node: n.Unary) -> Code:
-        kind, run = self.compile(node.operand)
+        kind, run, constant = self.compile(node.operand)
         operator, at = node.operator, node.at
         if operator == "!":
             if kind.kind != "bool" and not kind.is_any:
                 self._refuse(f"invalid operation: ! (mismatched type {kind})", at)
-            return Code(t.BOOL, placed(at, lambda frame: not condition(run(frame))))
+            value = not constant if isinstance(constant, bool) else None
+            return Code(t.BOOL, placed(at, lambda frame: not condition(run(frame))), value)
         if not kind.is_number and not kind.is_any:
             self._refuse(f"invalid operation: {operator} (mismatched type {kind})", at)
-
-        def signed(frame: Frame) -> object:
-            value = run(frame)
-            if not is_number(value):
-                raise ExpressionError(f"invalid operation: {operator} {type_name(value)}")
-            return subtract(0, value) if isinstance(value, int) else multiply(-1, value)
-
-        def positive(frame: Frame) -> object:
-            value = run(frame)
-            if not is_number(value):
-                raise ExpressionError(f"invalid operation: {operator} {type_name(value)}")
-            return value
-
-        return Code(kind, placed(at, signed if operator == "-" else positive))
+        kind = t.UNKNOWN if kind.is_any else kind
+        is_number = isinstance(constant, (int, float)) and not isinstance(constant, bool)
+        if operator == "+":
+            return Code(kind, run, constant if is_number else None)
+        folded = negative(constant) if is_number else None
+        return Code(kind, placed(at, lambda frame: negative(run(frame))), folded)
 
     def _chain(self, node: n.Chain) -> Code:
-        kind, run = self.compile(node.first)
-        decides = node.rest[0][0] in ("&&", "||", "??")
-        steps: list[tuple[str, Run, int]] = []
+        code = self.compile(node.first)
+        steps: list[Step] = []
         for operator, operand, at in node.rest:
             right = self.compile(operand)
-            found = t.binary(operator, kind, right.type)
-            if found is None:
-                self._refuse(f"invalid operation: {operator} (mismatched types {kind} and {right.type})", at)
-            if operator == "matches" and isinstance(operand, n.Literal) and isinstance(operand.value, str):
-                check_pattern(operand.value, operand.at)
-            kind = found or t.ANY
-            steps.append((operator, right.run, at))
-        return Code(kind, logical(run, steps) if decides else row(run, steps))
+            kind = t.binary(operator, code.type, right.type)
+            if kind is None:
+                self._refuse(f"invalid operation: {operator} (mismatched types {code.type} and {right.type})", at)
+            if operator == "matches" and isinstance(right.constant, str):
+                check_pattern(right.constant, operand.at)
+            if operator in ("&&", "||"):
+                code = logical(code, operator, right, at)._replace(type=kind or t.UNKNOWN)
+                continue
+            if operator == "??":
+                code = Code(kind or t.UNKNOWN, coalescing(code.run, right.run))
+                continue
+            steps.append(Step(work_of(operator, operand, code.type, right.type), right.run, at))
+            code = Code(kind or t.UNKNOWN, code.run, folded(operator, code, right, at))
+        return code._replace(run=row(code.run, steps)) if steps else code
 
     def _conditional(self, node: n.Conditional) -> Code:
         test, yes, no = self.compile(node.condition), self.compile(node.yes), self.compile(node.no)
@@ -174,7 +220,7 @@ class _Compiler:
 
         def run(frame: Frame) -> object:
             value = get(frame)
-            if value is None and optional:
+            if optional and is_nil(value):
                 raise NilBaseError
             frame.weigh(value)
             return fetch(value, look(frame))
@@ -185,135 +231,135 @@ class _Compiler:
         name = node.key.value if isinstance(node.key, n.Literal) and isinstance(node.key.value, str) else None
         if isinstance(node.base, n.Name) and node.base.name == "$env":
             if name is None or (node.optional and self._scope.kind(name) is None):
-                return t.ANY
+                return t.UNKNOWN
             return self._type_of_name(name, node.at)
         if base.is_any:
-            return t.ANY
+            return t.UNKNOWN
         if base.kind == "map":
-            if key.kind not in ("string", "any"):
+            if not key.is_any and not t.assignable(key, base.key):
                 self._refuse(f"cannot use {key} to get an element from a map", node.at)
-            return t.ANY
+            return base.item
         if base.kind == "array":
-            if key.kind not in ("int", "any"):
+            if key.kind != "int" and not key.is_any:
                 self._refuse(f"array elements can only be selected using an integer (got {key})", node.at)
             return base.item
         if base.kind == "role" and name in t.ROLE_FIELDS:
             return t.STRING
         self._refuse(f"type {base} has no field {name}" if name else f"type {base}[{key}] is undefined", node.at)
-        return t.ANY
+        return t.UNKNOWN
 
     def _optional(self, node: n.Optional) -> Code:
         body = self.compile(node.body)
 
         def run(frame: Frame) -> object:
             try:
-                return body.run(frame)
+                value = body.run(frame)
             except NilBaseError:
                 return None
+            return None if is_nil(value) else value
 
         return Code(body.type, run)
 
     def _slice(self, node: n.Slice) -> Code:
         base = self.compile(node.base)
-        if base.type.kind not in ("array", "string", "any"):
+        if base.type.kind not in ("array", "string") and not base.type.is_any:
             self._refuse(f"cannot slice {base.type}", node.at)
         bounds: list[Run] = []
-        for bound in (node.start, node.stop):
-            code = self.compile(bound) if bound else Code(t.INT, lambda frame: None)
-            if code.type.kind not in ("int", "any"):
+        checks = _Checks.NONE if base.type.is_any else self._checks
+        for bound, default in ((node.start, 0), (node.stop, sys.maxsize)):
+            (code,) = self._with(checks, [bound or n.Literal(node.at, default)])
+            if code.type.kind != "int" and not code.type.is_any:
                 self._refuse(f"non-integer slice index {code.type}", node.at)
             bounds.append(code.run)
         start, stop = bounds
-        return Code(base.type, placed(node.at, lambda frame: cut(base.run(frame), start(frame), stop(frame))))
+        kind = t.UNKNOWN if base.type.is_any else base.type
+        return Code(kind, placed(node.at, lambda frame: cut(base.run(frame), start(frame), stop(frame))))
 
     def _call(self, node: n.Call) -> Code:
-        if isinstance(node.callee, n.Name) and node.callee.name not in self._lets:
-            return self._call_name(node, node.callee)
+        name = function_name(node.callee)
+        if name and name not in self._lets and self._checks is not _Checks.NONE:
+            return self._call_name(node, name)
         callee = self.compile(node.callee)
         if not callee.type.is_any and callee.type.kind != "func":
             self._refuse(f"{callee.type} is not callable", node.at)
-        arguments = self._unchecked(node.arguments)
+        arguments = [code.run for code in self._with(_Checks.NONE, node.arguments)]
 
         def run(frame: Frame) -> object:
-            return call_member(callee.run(frame), _weighed(arguments, frame), frame.scope)
+            return call_member(callee.run(frame), weighed(arguments, frame), frame.scope)
 
-        return Code(t.ANY, placed(node.at, run))
+        return Code(t.UNKNOWN, placed(node.at, run))
 
-    def _call_name(self, node: n.Call, callee: n.Name) -> Code:
-        kind = self._type_of_name(callee.name, callee.at)
-        function = self._scope.get(callee.name)
+    def _call_name(self, node: n.Call, name: str) -> Code:
+        kind = self._type_of_name(name, node.callee.at)
+        function = self._scope.get(name)
         if isinstance(function, Function):
             arguments = self._given_to(function, node)
             result = t.NAMED[function.result]
         else:
             if not kind.is_any:
                 self._refuse(f"{kind} is not callable", node.at)
-            arguments, result = self._unchecked(node.arguments), t.ANY
-        name = callee.name
+            arguments, result = [code.run for code in self._with(_Checks.NONE, node.arguments)], t.UNKNOWN
 
         def run(frame: Frame) -> object:
-            return call_flat(frame.scope.get(name), _weighed(arguments, frame), frame.scope)
+            return call_flat(frame.scope.get(name), weighed(arguments, frame), frame.scope)
 
         return Code(result, placed(node.at, run))
 
     def _given_to(self, function: Function, node: n.Call) -> list[Run]:
-        """Compile the arguments of a function called by its bare name, whose types are known."""
-        if len(node.arguments) != len(function.parameters):
-            few = len(node.arguments) < len(function.parameters)
-            self._refuse(f"{'not enough' if few else 'too many'} arguments to call a function", node.at)
-        runs: list[Run] = []
-        for index, argument in enumerate(node.arguments):
-            wanted = function.parameters[index] if index < len(function.parameters) else "any"
-            undefined = isinstance(argument, n.Name) and self._scope.kind(argument.name) is None
-            if undefined and argument.name not in self._lets and function.nil is not NilArgument.UNDEFINED:  # type: ignore[attr-defined]
-                runs.extend(self._unchecked((argument,)))
-                continue
-            code = self.compile(argument)
-            if wanted != "any" and code.type.kind not in (wanted, "any"):
-                self._refuse(f"cannot use {code.type} as argument (type {wanted})", argument.at)
-            runs.append(code.run)
-        return runs
+        """Compile the arguments of a function called by its bare name, whose types are known.
 
-    def _unchecked(self, arguments: tuple[n.Node, ...]) -> list[Run]:
-        strict, self._strict = self._strict, False
-        try:
-            return [self.compile(argument).run for argument in arguments]
-        finally:
-            self._strict = strict
+        AliECS checks twice and passes over a call whose type it knows already: what is wrong inside the arguments
+        shows only if the function gives anything at all, or in the evaluation.
+        """
+        codes = self._with(self._checks if function.result == "any" else _Checks.TYPES, node.arguments)
+        if len(codes) != len(function.parameters):
+            few = len(codes) < len(function.parameters)
+            self._refuse(f"{'not enough' if few else 'too many'} arguments to call a function", node.at)
+        for code, wanted, argument in zip(codes, function.parameters, node.arguments, strict=False):
+            if wanted != "any" and not code.type.is_any and code.type.kind != wanted:
+                self._refuse(f"cannot use {code.type} as argument (type {wanted})", argument.at)
+        return [code.run for code in codes]
 
     def _builtin(self, node: n.Builtin) -> Code:
         if node.name in PREDICATES:
             return self._predicate(node)
         name, function = node.name, FUNCTIONS[node.name]
         codes = [self.compile(argument) for argument in node.arguments]
-        if not function.takes(len(codes)):
-            raise ExpressionError(f"wrong number of arguments for {name}: {len(codes)}", offset=node.at)
-        for index, code in enumerate(codes):
-            if not code.type.is_any and code.type.kind not in ACCEPTS[function.parameter(index)]:
-                self._refuse(f"invalid argument for {name} (type {code.type})", node.arguments[index].at)
         runs = [code.run for code in codes]
+        if not function.takes(len(codes)):
+            self._refuse(f"wrong number of arguments for {name}: {len(codes)}", node.at)
+            return Code(t.UNKNOWN, placed(node.at, lambda frame: call_builtin(name, weighed(runs, frame, 8))))
+        kind = static_result(name, [code.type for code in codes])
+        if kind is None:
+            shown = ", ".join(str(code.type) for code in codes)
+            self._refuse(f"invalid argument for {name} (type {shown})", node.at)
+        if name == "get" and is_env(node.arguments[0]):
+            key = codes[1].constant
+            known = self._scope.kind(key) is not None if isinstance(key, str) else False
+            kind = self._type_of_name(str(key), node.at) if known else t.UNKNOWN
 
         def run_builtin(frame: Frame) -> object:
-            result = call_builtin(name, _weighed(runs, frame, 8))
+            result = call_builtin(name, weighed(runs, frame, 8))
             frame.weigh(result)
             return result
 
-        kind = codes[0].type.item if name in ("first", "last") else t.NAMED[function.result]
-        return Code(kind, placed(node.at, run_builtin))
+        return Code(kind or t.UNKNOWN, placed(node.at, run_builtin))
 
     def _predicate(self, node: n.Builtin) -> Code:
         name = node.name
         collection = self.compile(node.arguments[0])
-        if collection.type.kind not in ("array", "any"):
+        if collection.type.kind != "array" and not collection.type.is_any:
             self._refuse(f"builtin {name} takes only an array (got {collection.type})", node.arguments[0].at)
         predicate: Code | None = None
         if len(node.arguments) > 1:
-            self._elements.append(collection.type.item)
+            element = t.UNKNOWN if collection.type.is_any else collection.type.item
+            self._predicates.append((name, element))
             try:
                 predicate = self.compile(node.arguments[1])
             finally:
-                self._elements.pop()
-            if name in BOOLEAN and predicate.type.kind not in ("bool", "any"):
+                self._predicates.pop()
+            kind = predicate.type.kind
+            if kind == "nil" or (name in BOOLEAN and kind != "bool" and not predicate.type.is_any):
                 self._refuse(f"a predicate is a condition: expected bool, got {predicate.type}", node.arguments[1].at)
         given = len(node.arguments) > 2
         extra: Run = self.compile(node.arguments[2]).run if given else lambda frame: None
@@ -322,19 +368,20 @@ class _Compiler:
         def run(frame: Frame) -> object:
             return call_predicate(name, frame, collection.run(frame), body, extra(frame), given)
 
-        kind = result_type(name, collection.type, predicate.type if predicate else None)
-        return Code(kind, placed(node.at, run))
+        result = result_type(name, collection.type, predicate.type if predicate else None)
+        return Code(result, placed(node.at, run))
 
     def _let(self, node: n.Let) -> Code:
         name = node.name
         if name in self._lets or self._scope.kind(name) is not None or name in FUNCTIONS or name in PREDICATES:
-            raise ExpressionError(f"cannot redeclare {name}", offset=node.at)
+            self._refuse(f"cannot redeclare {name}", node.at)
         value = self.compile(node.value)
-        self._lets[name] = value.type
+        outer = self._lets
+        self._lets = {**outer, name: value.type}
         try:
             body = self.compile(node.body)
         finally:
-            del self._lets[name]
+            self._lets = outer
 
         def run(frame: Frame) -> object:
             inner = frame.inner()
@@ -349,11 +396,3 @@ class _Compiler:
             return codes[0]
         runs = [code.run for code in codes]
         return Code(codes[-1].type, lambda frame: [run(frame) for run in runs][-1])
-
-
-def _weighed(arguments: list[Run], frame: Frame, shift: int = 4) -> list[object]:
-    """Evaluate arguments, and count what a function may have to do with them."""
-    values = [run(frame) for run in arguments]
-    for value in values:
-        frame.weigh(value, shift)
-    return values

@@ -12,7 +12,7 @@ from pathlib import Path
 from server.ids import new_id
 from server.template.gojson import JsonError, dumps, loads, to_integer
 from server.template.scope import Function, NilArgument, Scope
-from server.template.texts import lower, upper
+from server.template.texts import SPACES, lower, upper
 from server.template.values import render
 
 log = logging.getLogger(__name__)
@@ -22,12 +22,12 @@ _FALSE = frozenset({"", "false", "no", "n", "0", "off", "none"})
 
 
 def is_truthy(text: str) -> bool:
-    return text.strip().lower() in _TRUE
+    return text.lower().strip(SPACES) in _TRUE
 
 
 def is_falsy(text: str) -> bool:
     """Tell whether a text says no; not the negation of ``is_truthy``."""
-    return text.strip().lower() in _FALSE
+    return text.lower().strip(SPACES) in _FALSE
 
 
 def _atoi(text: str) -> int:
@@ -61,7 +61,7 @@ def _sort(value: object) -> object:
 def _prefixed_override(scope: Scope, variable: str, prefix: str) -> str:
     for name in (f"{prefix}_{variable}", variable):
         value = scope.variables.get(name, "")
-        if value.strip() and value != "none":
+        if value.strip(SPACES) and value != "none":
             return value
     return ""
 
@@ -87,7 +87,7 @@ _STRINGS: dict[str, Function] = {
     "Atoi": Function(("string",), _atoi, "int"),
     "Itoa": Function(("int",), str),
     "TrimQuotes": Function(("string",), lambda text: text.strip('"')),
-    "TrimSpace": Function(("string",), str.strip),
+    "TrimSpace": Function(("string",), lambda text: text.strip(SPACES)),
     "ToUpper": Function(("string",), upper),
     "ToLower": Function(("string",), lower),
     "IsTruthy": Function(("string",), is_truthy, "bool"),
@@ -99,8 +99,8 @@ _UTIL: dict[str, Function] = {
     "Dump": Function(("string", "string"), _dump),
     "Nullable": Function(("nil",), lambda value: value, nil=NilArgument.EMPTY),
 }
-_UNMARSHAL = Function(("string",), _unmarshal, "any", NilArgument.UNDEFINED)
-_MARSHAL = Function(("any",), _marshal, nil=NilArgument.UNDEFINED)
+_UNMARSHAL = Function(("string",), _unmarshal, "any")
+_MARSHAL = Function(("any",), _marshal)
 _NEW_ID = Function((), lambda: new_id())
 
 UTILITIES: dict[str, object] = {

@@ -10,10 +10,15 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import NamedTuple
 
 
 class JsonError(ValueError):
     """Text that is not JSON, or a value that JSON cannot say; the message is Go's."""
+
+
+class NilArray(list[object]):
+    """An empty array that Go made without making one: JSON says null."""
 
 
 MAX_LENGTH = 2_000_000
@@ -53,15 +58,23 @@ def string_list(text: str) -> list[str]:
     return ["" if item is None else item for item in value]
 
 
-def dumps(value: object, *, escape_html: bool = True) -> str:
-    """Return compact JSON.
+def dumps(value: object, *, escape_html: bool = True, indent: str = "") -> str:
+    """Return JSON, compact unless there is an indent.
 
     Raises:
         JsonError: not a number, infinite, or no JSON value at all.
     """
     parts: list[str] = []
-    _write(value, parts, escape_html, [MAX_LENGTH])
+    _write(value, parts, _Style(escape_html, indent), [MAX_LENGTH], 0)
     return "".join(parts)
+
+
+class _Style(NamedTuple):
+    escape_html: bool
+    indent: str
+
+    def line(self, depth: int) -> str:
+        return "\n" + self.indent * depth if self.indent else ""
 
 
 def format_float(value: float) -> str:
@@ -104,16 +117,16 @@ def _quote(text: str, escape_html: bool) -> str:
     return quoted
 
 
-def _write(value: object, parts: list[str], escape_html: bool, room: list[int]) -> None:
-    room[0] -= len(value) if isinstance(value, str) else 4
+def _write(value: object, parts: list[str], style: _Style, room: list[int], depth: int) -> None:
+    room[0] -= len(value) if isinstance(value, str) else 4 + len(style.indent) * depth
     if room[0] < 0:
         raise JsonError(f"json: more than {MAX_LENGTH} characters")
-    if value is None:
+    if value is None or isinstance(value, NilArray):
         parts.append("null")
     elif value is True or value is False:
         parts.append("true" if value else "false")
     elif isinstance(value, str):
-        parts.append(_quote(value, escape_html))
+        parts.append(_quote(value, style.escape_html))
     elif isinstance(value, int):
         parts.append(str(value))
     elif isinstance(value, float):
@@ -121,16 +134,16 @@ def _write(value: object, parts: list[str], escape_html: bool, room: list[int]) 
     elif isinstance(value, Mapping):
         parts.append("{")
         for number, key in enumerate(sorted(value)):
-            parts.append(("," if number else "") + _quote(str(key), escape_html) + ":")
-            _write(value[key], parts, escape_html, room)
-        parts.append("}")
+            parts.append(("," if number else "") + style.line(depth + 1) + _quote(str(key), style.escape_html))
+            parts.append(": " if style.indent else ":")
+            _write(value[key], parts, style, room, depth + 1)
+        parts.append((style.line(depth) if value else "") + "}")
     elif isinstance(value, Sequence):
         parts.append("[")
         for number, item in enumerate(value):
-            if number:
-                parts.append(",")
-            _write(item, parts, escape_html, room)
-        parts.append("]")
+            parts.append(("," if number else "") + style.line(depth + 1))
+            _write(item, parts, style, room, depth + 1)
+        parts.append((style.line(depth) if value else "") + "]")
     else:
         raise JsonError("json: unsupported type: func")
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from server.template.builtins import is_descending, sort_values
+from server.template.containers import AnyMap, elements, hashed
 from server.template.errors import ExpressionError
+from server.template.gojson import NilArray
 from server.template.scope import Frame
-from server.template.types import ANY, ARRAY, BOOL, INT, MAP, Type
-from server.template.values import add, is_number, render, type_name
+from server.template.types import ANY, ARRAY, BOOL, GROUPS, INT, UNKNOWN, Type, array_of
+from server.template.values import add, is_number, type_name
 
 Run = Callable[[Frame], object]
 """Compiled code of an expression."""
@@ -19,6 +21,10 @@ BOOLEAN = frozenset(
 """Those whose predicate is a condition."""
 
 
+POINTERS: dict[str, dict[str, Type]] = {"map": {"index": INT}, "reduce": {"index": INT, "acc": UNKNOWN}}
+"""What a predicate may name beside the element, with its type."""
+
+
 def result_type(name: str, collection: Type, predicate: Type | None) -> Type:
     """Return the static type of a call."""
     if name in ("all", "none", "any", "one"):
@@ -26,16 +32,22 @@ def result_type(name: str, collection: Type, predicate: Type | None) -> Type:
     if name in ("count", "findIndex", "findLastIndex"):
         return INT
     if name in ("find", "findLast"):
-        return collection.item
-    if name in ("filter", "sortBy"):
-        return ARRAY if collection.is_any else collection
+        return UNKNOWN if collection.is_any else collection.item
+    if name == "filter":
+        return ARRAY if collection.is_any else array_of(collection.item)
+    if name == "sortBy":
+        return collection
+    if name == "groupBy":
+        return GROUPS
     if name == "map":
-        return Type("array", predicate)
-    return MAP if name == "groupBy" else ANY
+        return array_of(predicate or UNKNOWN)
+    if predicate is None:
+        return UNKNOWN if collection.is_any else collection.item
+    return predicate if name == "reduce" or not predicate.is_any else ANY
 
 
 def call_predicate(
-    name: str, frame: Frame, collection: object, predicate: Run | None, extra: object, given: bool
+    name: str, frame: Frame, given_collection: object, predicate: Run | None, extra: object, given: bool
 ) -> object:
     """Carry out one call.
 
@@ -46,8 +58,9 @@ def call_predicate(
     Raises:
         ExpressionError: the collection is no array, or the predicate fails or is no condition.
     """
-    if not isinstance(collection, (list, range)):
-        raise ExpressionError(f"builtin {name} takes only an array (got {type_name(collection)})")
+    collection = elements(given_collection)
+    if collection is None:
+        raise ExpressionError(f"builtin {name} takes only an array (got {type_name(given_collection)})")
     frame.spend(len(collection))
     inner = frame.inner()
     if name == "reduce":
@@ -61,9 +74,9 @@ def call_predicate(
     if name == "sum":
         return _sum(value for _, value in results)
     if name == "groupBy":
-        groups: dict[str, object] = {}
+        groups = AnyMap(missing=NilArray())
         for index, value in results:
-            group = groups.setdefault(render(value), [])
+            group = groups.items.setdefault(hashed(value), [])
             assert isinstance(group, list)
             group.append(collection[index])
         return groups
@@ -98,7 +111,7 @@ def _conditional(name: str, collection: Sequence[object], results: Iterator[tupl
         return [collection[index] for index, holds in results if holds]
     found = next((index for index, holds in results if holds), -1)
     if name in ("findIndex", "findLastIndex"):
-        return found
+        return found if found >= 0 else None
     return collection[found] if found >= 0 else None
 
 

@@ -18,8 +18,6 @@ class NilArgument(Enum):
     """Takes it for the empty value."""
     REFUSED = "refused"
     """Fails when it is called."""
-    UNDEFINED = "undefined"
-    """Such an expression does not compile."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The grammar of expressions: text to tree (workflows-config.md 6.2). What a tree means: check.py and expr.py.
+"""The grammar of expressions: text to tree (workflows-config.md 6.2). What a tree means: compiler.py.
 
 A precedence climber, because the language needs one: a prefix operator reaches as far to the right as its own level
 says, whatever stands before it. Levels are those of expr-lang 1.17.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-import binascii
-import json
+import math
+import re
 from collections.abc import Sequence
 
 from server.template import gojson
@@ -22,6 +22,8 @@ def strings_of(value: object) -> list[str]:
 
 def joined(arguments: Sequence[object]) -> object:
     separator = text_of(arguments[1]) if len(arguments) > 1 else ""
+    if isinstance(arguments[0], range):
+        raise ExpressionError("expected an array of strings, found one of integers")
     items = strings_of(arguments[0])
     if sum(map(len, items)) + len(separator) * len(items) > BUDGET:
         raise ExpressionError(TOO_MUCH)
@@ -37,7 +39,7 @@ def split(arguments: Sequence[object], *, keep: bool) -> object:
     text, separator = text_of(arguments[0]), text_of(arguments[1])
     limit = to_index(arguments[2]) if len(arguments) > 2 else -1
     if limit == 0:
-        return []
+        return gojson.NilArray()
     parts = list(text) if separator == "" else text.split(separator)
     if limit > 0 and len(parts) > limit:
         parts = [*parts[: limit - 1], separator.join(parts[limit - 1 :])]
@@ -79,7 +81,11 @@ def _single(changed: str, otherwise: str) -> str:
 
 
 def trim(arguments: Sequence[object]) -> object:
-    return text_of(arguments[0]).strip(text_of(arguments[1]) if len(arguments) > 1 else None)
+    return text_of(arguments[0]).strip(text_of(arguments[1]) if len(arguments) > 1 else SPACES)
+
+
+SPACES = "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
+"""What Go takes for white space."""
 
 
 def index_of(text: str, part: str, *, last: bool) -> int:
@@ -90,11 +96,9 @@ def index_of(text: str, part: str, *, last: bool) -> int:
 
 def to_json(arguments: Sequence[object]) -> object:
     try:
-        compact = gojson.dumps(arguments[0], escape_html=True)
+        return gojson.dumps(arguments[0], indent="  ")
     except gojson.JsonError as error:
         raise ExpressionError(str(error)) from error
-    shown = json.dumps(json.loads(compact), indent=2, ensure_ascii=False)
-    return shown.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def from_json(arguments: Sequence[object]) -> object:
@@ -105,10 +109,38 @@ def from_json(arguments: Sequence[object]) -> object:
 
 
 def from_base64(arguments: Sequence[object]) -> object:
-    try:
-        return base64.b64decode(text_of(arguments[0]), validate=True).decode("utf-8", "replace")
-    except binascii.Error as error:
-        raise ExpressionError(f"illegal base64 data: {error}") from error
+    text = text_of(arguments[0]).replace("\r", "").replace("\n", "")
+    if not _BASE64.fullmatch(text) or len(text) % 4:
+        raise ExpressionError("illegal base64 data")
+    return base64.b64decode(text).decode("utf-8", "replace")
+
+
+_BASE64 = re.compile("[A-Za-z0-9+/]*={0,2}")
+
+
+def parse_float(text: str) -> float:
+    """Read a float as Go does, hexadecimal ones and infinities too.
+
+    Raises:
+        ExpressionError: none, or too large.
+    """
+    if _DECIMAL.fullmatch(text):
+        value = float(text.replace("_", ""))
+        if math.isfinite(value):
+            return value
+    elif _SPECIAL.fullmatch(text):
+        return float(text)
+    elif _HEXADECIMAL.fullmatch(text):
+        try:
+            return float.fromhex(text.replace("_", ""))
+        except OverflowError as error:
+            raise ExpressionError(f"invalid operation: float({text})") from error
+    raise ExpressionError(f"invalid operation: float({text})")
+
+
+_DECIMAL = re.compile(r"[+-]?(N\.?(N)?|\.N)([eE][+-]?N)?".replace("N", "[0-9]+(?:_[0-9]+)*"))
+_SPECIAL = re.compile(r"[+-]?inf(inity)?|nan", re.IGNORECASE)
+_HEXADECIMAL = re.compile(r"[+-]?0[xX](_?N\.?(?:N)?|\.N)[pP][+-]?[0-9]+".replace("N", "[0-9a-fA-F]+(?:_[0-9a-fA-F]+)*"))
 
 
 def go_text(value: object) -> str:

@@ -9,8 +9,10 @@ import math
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
+from server.template.containers import AnyMap, Pairs, entries, entry, has, is_nil
 from server.template.errors import ExpressionError
-from server.template.gojson import JsonError, dumps
+from server.template.gojson import JsonError, NilArray, dumps
+from server.template.powers import raised
 
 BUDGET = 1_000_000
 """Elements or characters that one value may have: an expression must not take the machine's memory."""
@@ -35,6 +37,7 @@ _NAMES: tuple[tuple[type, str], ...] = (
     (list, "[]interface {}"),
     (range, "[]int"),
     (dict, "map[string]interface {}"),
+    (AnyMap, "map[interface {}]interface {}"),
 )
 
 
@@ -59,7 +62,7 @@ def render(value: object) -> str:
     """
     if isinstance(value, str):
         return value
-    if isinstance(value, list):
+    if isinstance(value, list) and not isinstance(value, Pairs):
         try:
             return dumps(value)
         except JsonError as error:
@@ -76,8 +79,8 @@ def to_go(value: object, room: list[int] | None = None) -> str:
     room = [BUDGET] if room is None else room
     if isinstance(value, (list, range)):
         text = f"[{' '.join([to_go(item, room) for item in value])}]"
-    elif isinstance(value, dict):
-        text = f"map[{' '.join([f'{key}:{to_go(value[key], room)}' for key in sorted(value)])}]"
+    elif isinstance(value, (dict, AnyMap)):
+        text = f"map[{' '.join([f'{to_go(key)}:{to_go(item, room)}' for key, item in entries(value)])}]"
     else:
         text = _scalar(value)
         room[0] -= len(text)
@@ -133,18 +136,40 @@ def equal_within(left: object, right: object, room: list[int]) -> bool:
     """Do as ``equal`` does, counting down the comparisons that are left."""
     if isinstance(left, str) and isinstance(right, str):
         return left == right
+    _count(room)
+    if isinstance(left, (list, range)) and isinstance(right, (list, range)):
+        return len(left) == len(right) and all(equal_within(a, b, room) for a, b in zip(left, right, strict=True))
+    if is_number(left) and is_number(right):
+        return _order(left, right) == 0
+    return (is_nil(left) and is_nil(right)) or _same(left, right, room)
+
+
+def _same(left: object, right: object, room: list[int]) -> bool:
+    """Compare as Go compares what is in a map: an integer is no float there."""
+    _count(room)
+    if type(left) is not type(right):
+        return False
+    if isinstance(left, AnyMap) and isinstance(right, AnyMap):
+        left, right = left.items, right.items
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(_same(left[key], right[key], room) for key in left)
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(_same(a, b, room) for a, b in zip(left, right, strict=True))
+    return left == right
+
+
+def _count(room: list[int]) -> None:
     room[0] -= 1
     if room[0] < 0:
         raise ExpressionError(TOO_MUCH)
-    if isinstance(left, bool) or isinstance(right, bool):
-        return left is right
-    if isinstance(left, (list, range)) and isinstance(right, (list, range)):
-        return len(left) == len(right) and all(equal_within(a, b, room) for a, b in zip(left, right, strict=True))
-    if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(equal_within(left[key], right[key], room) for key in left)
-    if is_number(left) and is_number(right):
-        return left == right
-    return type(left) is type(right) and left == right
+
+
+def _order(left: object, right: object) -> int | None:
+    """Return -1, 0 or 1 for two numbers, None for what is no number; an integer beside a float becomes one."""
+    assert isinstance(left, (int, float)) and isinstance(right, (int, float))
+    if isinstance(left, float) or isinstance(right, float):
+        left, right = float(left), float(right)
+    return None if math.isnan(left) or math.isnan(right) else (left > right) - (left < right)
 
 
 def _no_operator(operator: str, left: object, right: object) -> ExpressionError:
@@ -175,6 +200,13 @@ def _arithmetic(operator: str, left: object, right: object, work: Callable[[floa
     return wrap(result) if isinstance(result, int) else result
 
 
+def negative(value: object) -> int | float:
+    if not is_number(value):
+        raise ExpressionError(f"invalid operation: - {type_name(value)}")
+    assert isinstance(value, (int, float))
+    return wrap(-value) if isinstance(value, int) else -value
+
+
 def divide(left: object, right: object) -> object:
     if not (is_number(left) and is_number(right)):
         raise _no_operator("/", left, right)
@@ -200,23 +232,17 @@ def power(left: object, right: object) -> object:
     if not (is_number(left) and is_number(right)):
         raise _no_operator("**", left, right)
     assert isinstance(left, (int, float)) and isinstance(right, (int, float))
-    try:
-        return math.pow(left, right)
-    except OverflowError:
-        return math.inf
-    except ValueError:
-        return math.nan
+    return raised(float(left), float(right))
 
 
 def compare(operator: str, left: object, right: object) -> bool:
     """Return ``left operator right`` of two numbers or two strings."""
     if isinstance(left, str) and isinstance(right, str):
+        # Go compares bytes, Python characters: in UTF-8 these have the same order.
         return _COMPARISONS[operator]((left > right) - (left < right))
     if is_number(left) and is_number(right):
-        assert isinstance(left, (int, float)) and isinstance(right, (int, float))
-        if math.isnan(left) or math.isnan(right):
-            return False
-        return _COMPARISONS[operator]((left > right) - (left < right))
+        order = _order(left, right)
+        return order is not None and _COMPARISONS[operator](order)
     raise _no_operator(operator, left, right)
 
 
@@ -239,10 +265,8 @@ def contains(needle: object, container: object) -> bool:
     if isinstance(container, list):
         room = [BUDGET]
         return any(equal_within(needle, item, room) for item in container)
-    if isinstance(container, dict):
-        if needle is not None and not isinstance(needle, str):
-            raise ExpressionError(f"cannot use {type_name(needle)} as a key of a map")
-        return needle in container
+    if isinstance(container, (dict, AnyMap)):
+        return has(container, needle)
     raise ExpressionError(f'operator "in" not defined on {type_name(container)}')
 
 
@@ -250,9 +274,16 @@ def to_index(value: object) -> int:
     if not is_number(value):
         raise ExpressionError(f"invalid operation: int({type_name(value)})")
     assert isinstance(value, (int, float))
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ExpressionError(f"invalid operation: int({format_float(value)})")
-    return int(value)
+    return to_int(value)
+
+
+def to_int(value: float) -> int:
+    """Return the integer part; what 64 bits cannot hold is the least integer, as processors have it."""
+    fits = not isinstance(value, float) or -_INTEGERS <= value < _INTEGERS
+    return int(value) if fits else -(1 << 63)
+
+
+_INTEGERS = 2.0**63
 
 
 def fetch(container: object, key: object) -> object:
@@ -265,10 +296,8 @@ def fetch(container: object, key: object) -> object:
         if not 0 <= index < length:
             raise ExpressionError(f"index out of range: {index} (array length is {length})")
         return sequence[index]
-    if isinstance(container, Mapping):
-        if key is not None and not isinstance(key, str):
-            raise ExpressionError(f"cannot use {type_name(key)} as a key of a map")
-        return container.get(key) if key is not None else None
+    if isinstance(container, (Mapping, AnyMap)):
+        return entry(container, key)
     fields: Mapping[str, object] | None = getattr(container, "expression_fields", None)
     if fields is not None and isinstance(key, str) and key in fields:
         return fields[key]
@@ -277,14 +306,15 @@ def fetch(container: object, key: object) -> object:
 
 
 def cut(container: object, start: object, stop: object) -> object:
-    """Return a slice; of a string by bytes. Bounds beyond the ends are the ends."""
+    """Return a slice of the same type; of a string by bytes. Bounds beyond the ends are the ends."""
     if not isinstance(container, (list, range, str)):
         raise ExpressionError(f"cannot slice {type_name(container)}")
     sequence = container.encode("utf-8", "replace") if isinstance(container, str) else container
     length = len(sequence)
-    first = 0 if start is None else to_index(start)
-    last = length if stop is None else to_index(stop)
+    last, first = to_index(stop), to_index(start)
     first = max(length + first, 0) if first < 0 else first
     last = max(length + last, 0) if last < 0 else min(last, length)
     part = sequence[min(first, last) : last]
-    return part.decode("utf-8", "replace") if isinstance(part, bytes) else part
+    if isinstance(part, bytes):
+        return part.decode("utf-8", "replace")
+    return type(container)(part) if isinstance(container, (Pairs, NilArray)) else part

@@ -274,7 +274,7 @@ def test_what_comes_from_a_dotted_call_is_checked_when_evaluated() -> None:
         ("sum(['a', 'bb'], len(#))", "3"),
         ("find([1, 2, 3], # > 1)", "2"),
         ("findLast([1, 2, 3], # > 1)", "3"),
-        ("findIndex([1, 2], # == 9)", "-1"),
+        ("findIndex([1, 2], # == 9)", "<nil>"),
         ("findLastIndex([2, 2], # == 2)", "1"),
         ("groupBy(['a', 'b', 'a'], #)", "map[a:[a a] b:[b]]"),
         ("sortBy([{k: 2}, {k: 1}], .k)", "[{\"k\":1},{\"k\":2}]"),
