@@ -11,12 +11,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from server.template.errors import ExpressionError
+from server.template.re2 import to_python
 
 MAX_STEPS = 50_000_000
 MAX_PATTERN = 1000
 """Characters."""
-_FOREIGN = re.compile(r"\(\?(?:<?[=!]|\()|(?<!\\)(?:\\\\)*\\[1-9]")
-"""What Python's expressions have and RE2's do not."""
 _WORD = re.compile(
     r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|(?P<open>\((?:\?(?:P?<\w+>|[\w-]*:|[\w-]*\)))?)|(?P<close>\))|(?P<or>\|)"
     r"|(?P<many>[*+]|\{(?P<least>\d{0,9}),(?P<most>\d{0,9})\}|\{\d{1,9}\}|\?)|.",
@@ -64,12 +63,10 @@ def compiled(pattern: str) -> Pattern:
     """
     if len(pattern) > MAX_PATTERN:
         raise ExpressionError(f"a regular expression has at most {MAX_PATTERN} characters, this one {len(pattern)}")
-    if _FOREIGN.search(pattern):
-        raise ExpressionError(f"invalid regular expression {pattern!r}: look-around and back references do not exist")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            expression = re.compile(pattern.replace(r"\z", r"\Z"))
+            expression = re.compile(to_python(pattern))
     except (re.error, OverflowError, RecursionError, ValueError) as error:
         raise ExpressionError(f"invalid regular expression {pattern!r}: {error}") from error
     return Pattern(expression, *_look_at(pattern))

@@ -192,3 +192,41 @@ def test_values_are_those_of_the_original(expression: str, expected: str | None)
             value(expression)
     else:
         assert value(expression) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "pattern", "matches"),
+    [
+        ("x7", "[[:alpha:]][[:digit:]]$", True),
+        ("x7", "[[:^alpha:]]x", False),
+        ("é", "^[[:^alpha:]]$", True),
+        ("é", r"\\w", False),
+        ("ab\\n", "b$", False),
+        ("ab\\nc", "(?m)b$", True),
+        ("aBC", "a(?i)bc", True),
+        ("aBC", "(a(?i)b)c", False),
+        ("C", "a(?i)b|c", True),
+        ("a.c", r"\\Qa.c\\E$", True),
+        ("abc", r"\\Qa.c", False),
+        ("b{,2}", "^b{,2}$", True),
+        ("b", "^*b", True),
+        ("S", r"\\123", True),
+        ("b", r"b\\z", True),
+        ("b", "b*+", None),
+        ("b", "b{1001}", None),
+        ("b", "(?=b)", None),
+        ("b", "(?x)b", None),
+        ("b", r"\\Z", None),
+        ("b", r"(b)\\1", None),
+        ("b", "[[:letters:]]", None),
+        ("b", "|*", None),
+        ("b", ")", None),
+    ],
+)
+def test_regular_expressions_are_those_of_go(text: str, pattern: str, matches: bool | None) -> None:
+    expression = f"'{text}' matches '{pattern}'"
+    if matches is None:
+        with pytest.raises(ExpressionError):
+            value(expression)
+    else:
+        assert value(expression) == str(matches).lower()
