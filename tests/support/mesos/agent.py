@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mesos.clock import Clock, duration_text
 from mesos.command_executor import CommandExecutor
-from mesos.container import Container, LaunchError, kill_leftovers
+from mesos.container import Container, LaunchError
 from mesos.courier import Courier, Parcel
 from mesos.door import Door
 from mesos.executor_run import (
@@ -264,7 +264,6 @@ class Agent:
             container.destroy()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=10)
-        kill_leftovers(self._work_dir / "slaves" / self.id)
 
     # ---- executors -----------------------------------------------------------------------------
 

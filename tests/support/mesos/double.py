@@ -13,6 +13,7 @@ from types import TracebackType
 
 from mesos.agent import Agent
 from mesos.clock import Clock, LoopClock, Timer
+from mesos.container import kill_leftovers
 from mesos.courier import Courier
 from mesos.door import Door
 from mesos.executor_door import ExecutorDoor
@@ -83,6 +84,7 @@ class MesosDouble:
             *(door.door.close() for door in (self._scheduler_door, *self._standbys)),
             *(agent.end() for agent in self.agents.values()),
         )
+        kill_leftovers(self.work_dir)
 
     @property
     def address(self) -> str:

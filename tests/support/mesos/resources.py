@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -53,21 +54,21 @@ class Resources:
         scalars = dict(self.scalars)
         for name, amount in other.scalars.items():
             scalars[name] = scalars.get(name, 0) + amount
-        names = {*self.ranges, *other.ranges}
-        return Resources(
-            scalars, {name: _merged([*self.ranges.get(name, ()), *other.ranges.get(name, ())]) for name in names}
-        )
+        ranges = dict(self.ranges)
+        for name, pairs in other.ranges.items():
+            for pair in pairs:
+                ranges[name] = _with(ranges.get(name, ()), pair)
+        return Resources(scalars, ranges)
 
     def __sub__(self, other: Resources) -> Resources:
         scalars = {name: max(0, amount - other.scalars.get(name, 0)) for name, amount in self.scalars.items()}
-        return Resources(
-            scalars, {name: _without(pairs, other.ranges.get(name, ())) for name, pairs in self.ranges.items()}
-        )
+        ranges = {name: _without(pairs, other.ranges.get(name, ())) for name, pairs in self.ranges.items()}
+        return Resources(scalars, ranges)
 
     def contains(self, other: Resources) -> bool:
         """Tell whether ``other`` is a part of this."""
         return all(self.scalars.get(name, 0) >= amount for name, amount in other.scalars.items()) and all(
-            not _without(pairs, self.ranges.get(name, ())) for name, pairs in other.ranges.items()
+            all(_covers(self.ranges.get(name, ()), pair) for pair in pairs) for name, pairs in other.ranges.items()
         )
 
     @property
@@ -119,27 +120,40 @@ class Resources:
         return {"name": name, "type": "SCALAR", "scalar": {"value": self.scalars[name] / 1000}}
 
 
+# Ranges are kept sorted and apart, so what is added or taken touches few of them: an agent may have thousands.
+
+
 def _merged(pairs: Iterable[Range]) -> tuple[Range, ...]:
-    merged: list[Range] = []
-    for begin, end in sorted(pairs):
-        if merged and begin <= merged[-1][1] + 1:
-            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
-        else:
-            merged.append((begin, end))
-    return tuple(merged)
+    merged: tuple[Range, ...] = ()
+    for pair in pairs:
+        merged = _with(merged, pair)
+    return merged
 
 
-def _without(pairs: Iterable[Range], taken: Iterable[Range]) -> tuple[Range, ...]:
-    left = list(pairs)
+def _with(pairs: tuple[Range, ...], added: Range) -> tuple[Range, ...]:
+    begin, end = added
+    low, high = _touched(pairs, begin - 1, end + 1)
+    if low < high:
+        begin, end = min(begin, pairs[low][0]), max(end, pairs[high - 1][1])
+    return (*pairs[:low], (begin, end), *pairs[high:])
+
+
+def _without(pairs: tuple[Range, ...], taken: Iterable[Range]) -> tuple[Range, ...]:
     for begin, end in taken:
-        kept: list[Range] = []
-        for first, last in left:
-            if last < begin or first > end:
-                kept.append((first, last))
-                continue
-            if first < begin:
-                kept.append((first, begin - 1))
-            if last > end:
-                kept.append((end + 1, last))
-        left = kept
-    return tuple(left)
+        low, high = _touched(pairs, begin, end)
+        if low < high:
+            first, last = pairs[low][0], pairs[high - 1][1]
+            left = [(first, begin - 1)] if first < begin else []
+            right = [(end + 1, last)] if last > end else []
+            pairs = (*pairs[:low], *left, *right, *pairs[high:])
+    return pairs
+
+
+def _touched(pairs: tuple[Range, ...], begin: int, end: int) -> tuple[int, int]:
+    """Return from where to where ``pairs`` have something between ``begin`` and ``end``."""
+    return bisect_left(pairs, begin, key=lambda pair: pair[1]), bisect_right(pairs, end, key=lambda pair: pair[0])
+
+
+def _covers(pairs: tuple[Range, ...], wanted: Range) -> bool:
+    low, high = _touched(pairs, *wanted)
+    return high - low == 1 and pairs[low][0] <= wanted[0] and wanted[1] <= pairs[low][1]
