@@ -272,3 +272,40 @@ async def test_a_second_subscription_of_an_executor_ends_the_first(
             await asyncio.wait_for(first.is_over.wait(), 5)
             await second.send_update("t1", "TASK_RUNNING", new_uuid())
             await second.next("ACKNOWLEDGED")
+
+
+async def test_a_master_that_hangs_answers_later(mesos: MesosDouble, scheduler: SchedulerClient) -> None:
+    framework = await scheduler.subscribe()
+    mesos.hang()
+    call = asyncio.create_task(scheduler.post({"type": "REVIVE", "framework_id": value(framework)}))
+    await scheduler.next("HEARTBEAT")
+    await scheduler.next("HEARTBEAT")
+    assert not call.done()
+    mesos.go_on()
+    assert await call == (202, "")
+
+
+async def test_a_framework_at_fault_is_told_and_may_come_back(mesos: MesosDouble, scheduler: SchedulerClient) -> None:
+    framework = await scheduler.subscribe()
+    mesos.send_error(framework, "no more")
+    assert (await scheduler.next("ERROR"))["error"] == {"message": "no more"}
+    await asyncio.wait_for(scheduler.is_over.wait(), 5)
+    assert await scheduler.subscribe(framework) == framework
+
+
+async def test_a_framework_that_was_removed_may_not_come_back(mesos: MesosDouble, scheduler: SchedulerClient) -> None:
+    framework = await scheduler.subscribe()
+    mesos.remove_framework(framework)
+    await asyncio.wait_for(scheduler.is_over.wait(), 5)
+    info = {"user": "root", "name": "test", "id": value(framework)}
+    subscribe = {"type": "SUBSCRIBE", "framework_id": value(framework), "subscribe": {"framework_info": info}}
+    await scheduler.subscribe_with(subscribe)
+    assert (await scheduler.next("ERROR"))["error"] == {"message": "Framework has been removed"}
+
+
+async def test_a_killed_executor_is_told_with_its_signal(mesos: MesosDouble, scheduler: SchedulerClient) -> None:
+    await scheduler.subscribe()
+    async with await launch_played(mesos, scheduler, "t1"):
+        mesos.kill_executor("host1", "ex")
+        assert (await scheduler.next("FAILURE"))["failure"]["status"] == 9
+        await scheduler.update("t1", "TASK_FAILED")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 
@@ -16,6 +17,7 @@ Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 JSON = "application/json"
 LARGEST_CALL = 1 << 28
 """Bytes; ten thousand tasks fit into one call."""
+LONGEST_HANG_S = 3600.0
 ACCEPTED = (JSON, "application/*", "*/*")
 
 
@@ -35,6 +37,8 @@ class Door:
         self._pages = {"/version": lambda: page(VERSION_PAGE), "/health": lambda: web.Response(), **pages}
         self._runner: web.AppRunner | None = None
         self._busy: set[object] = set()
+        self._answers = asyncio.Event()
+        self._answers.set()
 
     @property
     def address(self) -> str:
@@ -66,6 +70,14 @@ class Door:
             self._abort(runner, lambda handler: True)
             await runner.cleanup()
 
+    def hang(self) -> None:
+        """Take every call from now on and answer none, until ``go_on``; streams say on what they say."""
+        self._answers.clear()
+
+    def go_on(self) -> None:
+        """Answer what waits, and all that comes."""
+        self._answers.set()
+
     def cut_connections(self) -> int:
         """Break every connection, and go on listening; return how many there were."""
         return self._abort(self._runner, lambda handler: True) if self._runner is not None else 0
@@ -89,6 +101,7 @@ class Door:
         transport = request.transport
         self._busy.add(transport)
         try:
+            await asyncio.wait_for(self._answers.wait(), LONGEST_HANG_S)
             response = await self._routed(request)
         except BadCall as refusal:
             response = plain(refusal.status, str(refusal))

@@ -7,6 +7,7 @@ It behaves as golden/mesos shows (occ-executor-mesos.md 5 to 7); what differs is
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -136,6 +137,23 @@ class MesosDouble:
         self._standbys.append(standby)
         return standby.door.address
 
+    # ---- frameworks and executors --------------------------------------------------------------
+
+    def remove_framework(self, framework_id: str) -> None:
+        """Tear a framework down, as an operator may; it cannot come back."""
+        self.master.remove_framework(self.master.ledger.frameworks[framework_id])
+
+    def send_error(self, framework_id: str, message: str) -> None:
+        """Tell a scheduler that it is at fault, and end its stream."""
+        stream = self.scheduler_stream(framework_id)
+        stream.send({"type": "ERROR", "error": {"message": message}})
+        stream.close()
+
+    def kill_executor(self, hostname: str, executor_id: str) -> None:
+        """Kill the process of an executor, and nothing else."""
+        runs = self.agents[hostname].runs.values()
+        next(run for run in runs if run.id == executor_id).container.signal(signal.SIGKILL)
+
     # ---- offers --------------------------------------------------------------------------------
 
     def overcommit(self, hostname: str, resources: str) -> None:
@@ -201,6 +219,14 @@ class MesosDouble:
     def close_idle_connections(self, hostname: str | None = None) -> int:
         """Close connections to an agent, or to the master, that are kept alive without a request."""
         return self._door(hostname).close_idle_connections()
+
+    def hang(self, hostname: str | None = None) -> None:
+        """Let an agent, or the master, take calls and answer none until ``go_on``."""
+        self._door(hostname).hang()
+
+    def go_on(self, hostname: str | None = None) -> None:
+        """End a ``hang``: what waits is answered."""
+        self._door(hostname).go_on()
 
     def _door(self, hostname: str | None) -> Door:
         return (self._scheduler_door if hostname is None else self._executor_doors[hostname]).door
