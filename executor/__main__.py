@@ -27,7 +27,8 @@ from occ.errors import AliecsError
 
 _LOG = logging.getLogger(__name__)
 _DESCRIPTORS = 65536
-"""Enough for thousands of tasks; children inherit it, and some programs close as many at their start."""
+"""Enough for thousands of tasks, each of which takes about seven. Children inherit it, and some programs close as many at
+their start."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -171,7 +172,11 @@ def _log_to(file: str, level: str) -> None:
 def _raise_limits() -> None:
     """Give tasks unlimited locked memory where allowed (occ-executor-mesos.md 3.1), and ourselves all descriptors."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, _DESCRIPTORS), hard))
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (_DESCRIPTORS, max(hard, _DESCRIPTORS)))
+    except (ValueError, OSError):
+        _LOG.info("descriptors=%d wanted=%d", hard, _DESCRIPTORS)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, _DESCRIPTORS), hard))
     try:
         resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     except (ValueError, OSError) as error:

@@ -157,7 +157,11 @@ class Agent:
 
     def living(self) -> set[str]:
         """Return the ids of the tasks that have not ended."""
-        return {task_id for task_id, task in self.tasks.items() if task.stage is not Stage.ENDED}
+        return {task_id for task_id in self.tasks if self.is_living(task_id)}
+
+    def is_living(self, task_id: str) -> bool:
+        """Say whether there is such a task and it has not ended."""
+        return task_id in self.tasks and self.tasks[task_id].stage is not Stage.ENDED
 
     def _on_commanded(self, event: Commanded) -> None:
         self._heard_ms = event.at_ms

@@ -48,10 +48,15 @@ class TaskFolders:
             self._held[task_id] = lock
         return folder
 
+    def let_go(self, task_id: str) -> None:
+        """Keep the folder of a task no longer."""
+        if task_id in self._held:
+            os.close(self._held.pop(task_id))
+
     def let_go_but(self, living: Collection[str]) -> None:
         """Keep only the folders of these tasks from now on."""
         for task_id in [held for held in self._held if held not in living]:
-            os.close(self._held.pop(task_id))
+            self.let_go(task_id)
 
     def prune(self, now_s: float) -> int:
         """Delete what is too old or too much; return how many folders. Blocks.

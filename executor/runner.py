@@ -210,6 +210,8 @@ class Runner:
                 at_ms=self.now_ms(),
             )
         )
+        if not self._agent.is_living(end.task_id):
+            self._folders.let_go(end.task_id)
 
     async def _prune(self) -> None:
         """Delete folders of ended tasks now and then."""

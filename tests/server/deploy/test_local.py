@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
+import msgspec
 import pytest
 from deploy_ear import DEADLINE_S, DEVICE, Ear
 
@@ -20,6 +21,7 @@ from executor.api.messages import (
     Target,
     TaskSpec,
     Transition,
+    TriggerHooks,
 )
 from occ.errors import LinkError, RefusedError
 from server.deploy.backend import Demand, ExecutorState, HostInfo, KnownExecutor
@@ -175,6 +177,34 @@ async def test_a_killed_executor_is_lost_at_once_and_nothing_of_it_is_left(facil
     await facility.empty()
     assert info(backend).state is ExecutorState.LOST
     assert facility.known == {}
+
+
+@pytest.mark.parametrize("core_is_there", [True, False])
+async def test_what_tasks_started_below_themselves_ends_with_a_killed_executor_too(
+    facility: Facility, core_is_there: bool
+) -> None:
+    backend, ear = await facility.start()
+    # The parent-death signal is for the shell alone; one of its children is even in a session of its own.
+    spec = msgspec.structs.replace(
+        facility.spec(backend, "flp001", "h1", ControlMode.HOOK),
+        value="sleep 600 & setsid sleep 600 & sleep 600", arguments=(), shell=True,
+    )  # fmt: skip
+    await backend.launch("flp001", "o1", [spec], new_id(), timeout_s=DEADLINE_S)
+    await ear.until(lambda: ear.is_active("h1"))
+    pid = info(backend).pid
+    assert backend.send("flp001", TriggerHooks(command_id="c1", environment_id="2env", task_ids=("h1",)))
+    await ear.until(lambda: ear.replies)
+    async with asyncio.timeout(DEADLINE_S):
+        while len(facility.processes()) < 5:  # noqa: ASYNC110  # the shell does not tell
+            await asyncio.sleep(0.01)
+    if not core_is_there:
+        await backend.close()
+    os.kill(pid, signal.SIGKILL)
+    if not core_is_there:
+        await asyncio.to_thread(os.waitpid, pid, 0)
+        _, ear = await facility.start()
+    await ear.until(lambda: ear.lost)
+    await facility.empty()
 
 
 async def test_a_host_whose_executor_was_lost_gets_a_new_one(facility: Facility) -> None:
