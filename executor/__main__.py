@@ -18,6 +18,7 @@ import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from executor.api.helpers import require_pymesos
 from executor.mesos import is_under_agent, open_sandbox, surroundings
 from executor.mesos_link import MesosLink
 from executor.recording import Recorder
@@ -65,6 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _main_under_agent() -> int:
     _log_to("", "INFO")
     try:
+        require_pymesos()
         here = surroundings(os.environ)
         open_sandbox(here.sandbox)
     except (AliecsError, OSError) as error:

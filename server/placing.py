@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from executor.api.helpers import require_pymesos
 from occ.errors import ConfigError
 from server.config.configuration import Configuration
 from server.config.runtime import FRAMEWORK_ID
@@ -47,10 +48,11 @@ async def open_backend(settings: ServerSettings, core: Core) -> Backend:
     """Return the backend; not started yet.
 
     Raises:
-        ConfigError: a setting of Mesos is wrong.
+        ConfigError: a setting of Mesos is wrong, or what it needs is not installed.
     """
     if not (master := master_of(settings)):
         return _local(settings, core)
+    require_pymesos()
     configuration = core.configuration
 
     async def load() -> str:

@@ -6,6 +6,7 @@ Calls are answered in order and each within a deadline; more than a limit of the
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
 import logging
 import socket
@@ -13,7 +14,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from occ.errors import DeadlineError, LinkError
+from occ.errors import ConfigError, DeadlineError, LinkError
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +22,19 @@ MAX_LINE = 256 * 1024 * 1024
 """Bytes; the offers of a big cluster come in one line."""
 MAX_CALLS = 10_000
 """Calls that may wait for their answer."""
+
+
+def require_pymesos() -> None:
+    """Look whether the helper processes find what they need; nothing is imported.
+
+    Raises:
+        ConfigError: they do not.
+    """
+    missing = [name for name in ("pymesos", "httptools") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ConfigError(
+            f"{' and '.join(missing)} of Python is not installed", hint="install the extra mesos, as docs/mesos.md says"
+        )
 
 
 class HelperProcess:

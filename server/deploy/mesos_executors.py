@@ -173,6 +173,8 @@ class MesosExecutors:
             if host.state is ExecutorState.SILENT and host.link is None:
                 self._links.begin_again(host.agent_id, host.executor_id)
                 self._wait_for(host, self._times.reattach_s, "did not come back")
+            elif host.state is ExecutorState.STARTING:
+                self._wait_for(host, self._times.attach_s, "did not attach")
         self._links.hurry()
         # First what the master knows, so that what nobody knows is found; then what we know.
         self._scheduler.post("reconcile", task_ids=[])
@@ -183,7 +185,7 @@ class MesosExecutors:
     def unsubscribed(self) -> None:
         """Executors cannot be heard for a while; whoever is waited for gets more time afterwards."""
         for host in self._hosts.values():
-            if host.state is ExecutorState.SILENT and host.deadline:
+            if host.state in (ExecutorState.SILENT, ExecutorState.STARTING) and host.deadline:
                 host.deadline.cancel()
                 host.deadline = None
 

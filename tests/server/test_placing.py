@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import pytest
 
 from occ.errors import ConfigError
+from server.config.configuration import Configuration
 from server.config.open import open_configuration
 from server.deploy.backend import KnownExecutor
 from server.deploy.mesos import MesosBackend
@@ -16,6 +18,13 @@ from server.settings import load_settings
 
 async def _record(known: KnownExecutor) -> None:
     raise AssertionError(f"{known} was recorded")
+
+
+def of(configuration: Configuration) -> Core:
+    return Core(
+        instance="i1", epoch="e1", configuration=configuration, record_executor=_record,
+        forget_executor=lambda executor_id: None, changed=lambda: None,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -55,12 +64,17 @@ def test_settings_of_mesos_have_their_own_names_and_units(tmp_path: Path) -> Non
     assert refused.value.hint == "expected a number, 0 or more"
 
 
+async def test_a_cluster_needs_what_talks_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    configuration = await open_configuration("mock://", deadline_s=5.0)
+    with pytest.raises(ConfigError, match="pymesos and httptools of Python is not installed"):
+        await open_backend(load_settings(["--mesos=head", f"--coreWorkingDir={tmp_path}"], {}), of(configuration))
+    await configuration.close()
+
+
 async def test_a_secret_is_read_from_its_file_and_goes_with_a_principal_only(tmp_path: Path) -> None:
     configuration = await open_configuration("mock://", deadline_s=5.0)
-    core = Core(
-        instance="i1", epoch="e1", configuration=configuration, record_executor=_record,
-        forget_executor=lambda executor_id: None, changed=lambda: None,
-    )  # fmt: skip
+    core = of(configuration)
     secret = tmp_path / "secret"
     secret.write_text("sesame\n")
 
