@@ -81,6 +81,7 @@ _ENV = Arg(
     "env", "environment: id, its first 3 or more characters, @last, @run, @RUNNUMBER or @DETECTOR", completes="env"
 )
 _OF_ENV = Arg("--env", "only those of this environment; all: of every one", short="-E", completes="env")
+_TASK = Arg("task", "task id, or its first characters", completes="task")
 _INDEX = Arg("index", "as repo ls shows it", completes="repo")
 _TEMPLATE = Arg("template", "NAME[@REVISION] or HOST/ORG/REPO/workflows/NAME[@REVISION]", completes="template")
 _TIMEOUT = Arg("--timeout", "give up waiting after so long (3s, 2m)", SECONDS)
@@ -214,7 +215,7 @@ COMMANDS: tuple[Command, ...] = (
             ("list", "l"),
             columns=("task id", "class", "host", "env", "state", "status", "crit", "pid", "problem")),
     Command("task show", "show one task: command, channels, properties, last error", "tasks:show",
-            (Arg("task", "task id, or its first characters", completes="task"),), ("get", "s")),
+            (_TASK,), ("get", "s")),
     Command(
         "task clean",
         "kill tasks that belong to no environment: the named ones, or all",
@@ -224,12 +225,19 @@ COMMANDS: tuple[Command, ...] = (
         3,
         "CleanupTasks",
     ),
+    Command("task transition", "send one transition to one task, beside its environment", "tasks:transition",
+            (_TASK, Arg("event", "of the task", choices=("CONFIGURE", "START", "STOP", "RESET", "RECOVER")),
+             Arg("--argument", "k=v, wins over its environment's; may be repeated", LIST, short="-a", metavar="K=V")),
+            ("tr",), 2, "TransitionTask", surfaces=(LINE, SCRIPT, REPL)),
+    Command("task kill", "kill one task, also one that an environment uses", "tasks:kill",
+            (_TASK, Arg("--force", "also a critical one of an environment in a run", FLAG, short="-f")), (), 3,
+            "KillTask", surfaces=(LINE, SCRIPT, REPL)),
     Command(
         "task tail",
         "print what a task wrote: the last lines, and what follows",
         "outputs:tail",
         (
-            Arg("task", "task id, or its first characters", completes="task"),
+            _TASK,
             Arg("--lines", "so many of the last lines", short="-n", default="20", metavar="N"),
             Arg("--offset", "begin at this byte instead", metavar="BYTE"),
             Arg("--stderr", "its standard error", FLAG, short="-x"),

@@ -191,6 +191,14 @@ def _need(command: Command, args: argparse.Namespace, target: Target | None, nam
                 return Need(level=3, what=what, consequence=_CLEAN, tokens=names, yes_is_enough=True)
             what = "killing every task that belongs to no environment"
             return Need(level=4, what=what, consequence=_CLEAN, tokens=("all",))
+        case "task transition":
+            what = f"{args.event.upper()} of task {name}"
+            return Need(level=2, what=what, consequence=_TRANSITION, tokens=names)
+        case "task kill":
+            is_forced = bool(getattr(args, "force", False))
+            consequence = f"{_KILL} {_FORCED if is_forced else _UNFORCED}"
+            what = f"killing task {name}{' by force' if is_forced else ''}"
+            return Need(level=4 if is_forced else 3, what=what, consequence=consequence, tokens=names)
         case "repo rm":
             what, consequence = f"removing repository {name}", f"Templates of {name} can be used no more."
             return Need(level=4, what=what, consequence=consequence, tokens=names)
@@ -261,8 +269,14 @@ def _names_in(args: argparse.Namespace) -> tuple[str, ...]:
     """Return what the arguments themselves name: tasks, a repository, a revision."""
     if index := getattr(args, "index", ""):
         return (str(index),)
+    if task := getattr(args, "task", ""):
+        return (str(task),)
     return tuple(getattr(args, "tasks", ()) or getattr(args, "arguments", ()))
 
 
 _CREATE = "The core takes the hosts and detectors, launches the tasks there and configures them."
+_TRANSITION = "Only this task moves; its environment does not, and sees that they differ."
+_KILL = "Its process is killed at once; for its environment it has died."
+_UNFORCED = "A critical task of an environment in a run is left alone."
+_FORCED = "If it is critical, its environment goes to ERROR and a run ends."
 _CLEAN = "They are killed where they are; no environment uses them."

@@ -75,7 +75,7 @@ class Commands:
                 self._life.answer(command.command_id, task, f"process {task.pid} is still there after SIGKILL")
             else:
                 task.kills.append(command.command_id)
-                self._life.end(task)
+                self._life.end(task, at_once=command.at_once)
         self._desk.send_reply(reply)
 
     def forget(self, command: Forget) -> None:

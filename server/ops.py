@@ -11,12 +11,12 @@ import grpc
 
 from occ.errors import AliecsError
 from server.api import ops_pb2 as pb
-from server.api.convert_ops import to_host
+from server.api.convert_ops import to_host, to_outcome
 from server.api.convert_plan import to_plan
 from server.api.ops_pb2_grpc import OpsServicer
 from server.core import Core
 from server.environment.creation import Creation
-from server.experts import hosts
+from server.experts import Experts, hosts
 from server.service import requester
 from server.status import answer, refuse
 
@@ -30,6 +30,7 @@ class OpsService(OpsServicer):
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._experts = Experts(core)
 
     async def PlanEnvironment(self, request: pb.PlanRequest, context: _Context) -> pb.Plan:
         return await answer(context, self._plan(request))
@@ -58,3 +59,13 @@ class OpsService(OpsServicer):
                     yield pb.Output(offset=piece.offset, data=piece.data, size=piece.size)
         except AliecsError as error:
             await refuse(context, error)
+
+    async def TransitionTask(self, request: pb.TaskTransitionRequest, context: _Context) -> pb.TaskOutcome:
+        work = self._experts.transition(
+            request.task_id, request.event, dict(request.arguments), requester(request.request_user)
+        )
+        return to_outcome(await answer(context, self._core.detached(work)))
+
+    async def KillTask(self, request: pb.KillTaskRequest, context: _Context) -> pb.TaskOutcome:
+        work = self._experts.kill(request.task_id, requester(request.request_user), force=request.force)
+        return to_outcome(await answer(context, self._core.detached(work)))

@@ -107,6 +107,8 @@ async def _act(session: Session, command: Command, args: argparse.Namespace) -> 
         found = ((await repositories.chosen(session, args.index))[1].name,)  # not its index: that says too little
     elif command.name == "task clean":
         found = tuple([await resolve.task_id(session, one) for one in args.tasks])
+    elif command.name in ("task transition", "task kill"):
+        found = (await resolve.task_id(session, args.task),)
     needed = gates.need(command, args, target, names=found)
     return Act(needed, target, target.id if target else word)
 

@@ -10,6 +10,7 @@ from console.table import Row
 from console.verbs.environments import task_row
 from server.api.errors import AliecsError
 from server.api.model import Task
+from server.api.model_ops import TaskOutcome
 
 
 async def ls(context: Context) -> Result:
@@ -77,6 +78,32 @@ async def clean(context: Context) -> Result:
         ids=tuple(task.task_id for task in done.killed),
         empty="no tasks killed",
     )
+
+
+async def transition(context: Context) -> Result:
+    """Send one transition to one task."""
+    args = context.args
+    task_id = await resolve.task_id(context.session, args.task)
+    gates.confirm(context, gates.need(context.command, args, names=(task_id,)))
+    arguments = resolve.variables(args.argument)
+    return _outcome(await context.session.client.expert.transition(task_id, args.event.upper(), arguments))
+
+
+async def kill(context: Context) -> Result:
+    """Kill one task."""
+    task_id = await resolve.task_id(context.session, context.args.task)
+    gates.confirm(context, gates.need(context.command, context.args, names=(task_id,)))
+    return _outcome(await context.session.client.expert.kill(task_id, force=context.args.force))
+
+
+def _outcome(outcome: TaskOutcome) -> Result:
+    facts: Row = {
+        "task_id": outcome.task_id,
+        "state": outcome.state,
+        "status": outcome.status,
+        "env": outcome.environment_id,
+    }
+    return Result(facts=facts, ids=(outcome.task_id,), environment_id=outcome.environment_id, is_step=True)
 
 
 def live_row(task: Task) -> Row:

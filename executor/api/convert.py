@@ -230,7 +230,7 @@ _COMMAND_TO_PB: dict[type, Callable[[Any], pb.Command]] = {
     TriggerHooks: lambda c: pb.Command(
         trigger_hooks=pb.TriggerHooks(command_id=c.command_id, environment_id=c.environment_id, task_ids=c.task_ids)
     ),
-    Kill: lambda c: pb.Command(kill=pb.Kill(command_id=c.command_id, task_ids=c.task_ids)),
+    Kill: lambda c: pb.Command(kill=pb.Kill(command_id=c.command_id, task_ids=c.task_ids, at_once=c.at_once)),
     Forget: lambda c: pb.Command(forget=pb.Forget(task_ids=c.task_ids)),
     Shutdown: lambda c: pb.Command(shutdown=pb.Shutdown(kill_tasks=c.kill_tasks)),
     Ping: lambda c: pb.Command(ping=pb.Ping(sent_ms=c.sent_ms)),
@@ -252,7 +252,7 @@ _COMMAND_FROM_PB: dict[str, Callable[[Any], Command]] = {
     "trigger_hooks": lambda b: TriggerHooks(
         command_id=b.command_id, environment_id=b.environment_id, task_ids=tuple(b.task_ids)
     ),
-    "kill": lambda b: Kill(command_id=b.command_id, task_ids=tuple(b.task_ids)),
+    "kill": lambda b: Kill(command_id=b.command_id, task_ids=tuple(b.task_ids), at_once=b.at_once),
     "forget": lambda b: Forget(task_ids=tuple(b.task_ids)),
     "shutdown": lambda b: Shutdown(kill_tasks=b.kill_tasks),
     "ping": lambda b: Ping(sent_ms=b.sent_ms),

@@ -112,6 +112,8 @@ class Kill(Message, frozen=True):
 
     command_id: str
     task_ids: tuple[str, ...]
+    at_once: bool = False
+    """SIGKILL, without asking the task first."""
 
 
 class Forget(Message, frozen=True):

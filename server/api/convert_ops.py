@@ -53,3 +53,15 @@ def from_host(message: pb.HostFacts) -> m.HostFacts:
 
 def from_output(message: pb.Output) -> m.OutputPart:
     return m.OutputPart(message.offset, message.data, message.size)
+
+
+def to_outcome(outcome: m.TaskOutcome) -> pb.TaskOutcome:
+    return pb.TaskOutcome(
+        task_id=outcome.task_id, state=outcome.state, status=outcome.status, environment_id=outcome.environment_id
+    )
+
+
+def from_outcome(message: pb.TaskOutcome) -> m.TaskOutcome:
+    return m.TaskOutcome(
+        task_id=message.task_id, state=message.state, status=message.status, environment_id=message.environment_id
+    )

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import grpc.aio
 
 from server.api import ops_pb2 as pb
-from server.api.convert_ops import from_host, from_output
+from server.api.convert_ops import from_host, from_outcome, from_output
 from server.api.errors import CoreError, Reason
 from server.api.failures import failure
-from server.api.model_ops import HostFacts, OutputPart
+from server.api.model_ops import HostFacts, OutputPart, TaskOutcome
 from server.api.ops_pb2_grpc import OpsStub
 
 if TYPE_CHECKING:
@@ -49,6 +49,18 @@ class Expert:
             raise self._told(failure(self._client.endpoint, "TailTask", error, is_write=False)) from None
         finally:
             call.cancel()
+
+    async def transition(self, task_id: str, event: str, arguments: Mapping[str, str]) -> TaskOutcome:
+        """Send one OCC transition to one task; ``arguments`` win over those that its environment would give."""
+        request = pb.TaskTransitionRequest(
+            task_id=task_id, event=event, arguments=dict(arguments), request_user=self._client.requester()
+        )
+        return from_outcome(await self._send("TransitionTask", request, self._client.deadlines.control_s))
+
+    async def kill(self, task_id: str, *, force: bool = False) -> TaskOutcome:
+        """Kill any task; ``force`` also a critical one of an environment that takes data."""
+        request = pb.KillTaskRequest(task_id=task_id, force=force, request_user=self._client.requester())
+        return from_outcome(await self._send("KillTask", request, self._client.deadlines.control_s))
 
     async def _send(self, method: str, request: Any, deadline_s: float) -> Any:
         stub = await self._ready()

@@ -33,6 +33,16 @@ class HostFacts:
     """Of the executor; 0: not known."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskOutcome:
+    """Where a task stands after what was done to it."""
+
+    task_id: str
+    state: str = ""
+    status: str = ""
+    environment_id: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class OutputPart:
     """A part of what a task wrote; one that begins before the end of the one before says that it was begun anew."""

@@ -49,6 +49,16 @@ class OpsStub:
                 request_serializer=server_dot_api_dot_ops__pb2.TailRequest.SerializeToString,
                 response_deserializer=server_dot_api_dot_ops__pb2.Output.FromString,
                 _registered_method=True)
+        self.TransitionTask = channel.unary_unary(
+                '/aliecs.ops.v1.Ops/TransitionTask',
+                request_serializer=server_dot_api_dot_ops__pb2.TaskTransitionRequest.SerializeToString,
+                response_deserializer=server_dot_api_dot_ops__pb2.TaskOutcome.FromString,
+                _registered_method=True)
+        self.KillTask = channel.unary_unary(
+                '/aliecs.ops.v1.Ops/KillTask',
+                request_serializer=server_dot_api_dot_ops__pb2.KillTaskRequest.SerializeToString,
+                response_deserializer=server_dot_api_dot_ops__pb2.TaskOutcome.FromString,
+                _registered_method=True)
 
 
 class OpsServicer:
@@ -75,6 +85,20 @@ class OpsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def TransitionTask(self, request, context):
+        """One OCC transition of one task that no transition of its environment uses now. ABORTED if the task did not follow.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def KillTask(self, request, context):
+        """End any task. One of an environment is killed at once, and for the environment it has died.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OpsServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -92,6 +116,16 @@ def add_OpsServicer_to_server(servicer, server):
                     servicer.TailTask,
                     request_deserializer=server_dot_api_dot_ops__pb2.TailRequest.FromString,
                     response_serializer=server_dot_api_dot_ops__pb2.Output.SerializeToString,
+            ),
+            'TransitionTask': grpc.unary_unary_rpc_method_handler(
+                    servicer.TransitionTask,
+                    request_deserializer=server_dot_api_dot_ops__pb2.TaskTransitionRequest.FromString,
+                    response_serializer=server_dot_api_dot_ops__pb2.TaskOutcome.SerializeToString,
+            ),
+            'KillTask': grpc.unary_unary_rpc_method_handler(
+                    servicer.KillTask,
+                    request_deserializer=server_dot_api_dot_ops__pb2.KillTaskRequest.FromString,
+                    response_serializer=server_dot_api_dot_ops__pb2.TaskOutcome.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -175,6 +209,60 @@ class Ops:
             '/aliecs.ops.v1.Ops/TailTask',
             server_dot_api_dot_ops__pb2.TailRequest.SerializeToString,
             server_dot_api_dot_ops__pb2.Output.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TransitionTask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aliecs.ops.v1.Ops/TransitionTask',
+            server_dot_api_dot_ops__pb2.TaskTransitionRequest.SerializeToString,
+            server_dot_api_dot_ops__pb2.TaskOutcome.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def KillTask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aliecs.ops.v1.Ops/KillTask',
+            server_dot_api_dot_ops__pb2.KillTaskRequest.SerializeToString,
+            server_dot_api_dot_ops__pb2.TaskOutcome.FromString,
             options,
             channel_credentials,
             insecure,

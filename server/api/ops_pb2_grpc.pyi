@@ -37,6 +37,10 @@ class OpsStub:
     """All hosts with their executors, versions and resources."""
     TailTask: _grpc.UnaryStreamMultiCallable[_ops_pb2.TailRequest, _ops_pb2.Output]
     """What a task wrote, relayed from the executor that has it. The first message comes at once, if it is empty."""
+    TransitionTask: _grpc.UnaryUnaryMultiCallable[_ops_pb2.TaskTransitionRequest, _ops_pb2.TaskOutcome]
+    """One OCC transition of one task that no transition of its environment uses now. ABORTED if the task did not follow."""
+    KillTask: _grpc.UnaryUnaryMultiCallable[_ops_pb2.KillTaskRequest, _ops_pb2.TaskOutcome]
+    """End any task. One of an environment is killed at once, and for the environment it has died."""
 
 @_typing.type_check_only
 class OpsAsyncStub(OpsStub):
@@ -47,6 +51,10 @@ class OpsAsyncStub(OpsStub):
     """All hosts with their executors, versions and resources."""
     TailTask: _aio.UnaryStreamMultiCallable[_ops_pb2.TailRequest, _ops_pb2.Output]  # type: ignore[assignment]
     """What a task wrote, relayed from the executor that has it. The first message comes at once, if it is empty."""
+    TransitionTask: _aio.UnaryUnaryMultiCallable[_ops_pb2.TaskTransitionRequest, _ops_pb2.TaskOutcome]  # type: ignore[assignment]
+    """One OCC transition of one task that no transition of its environment uses now. ABORTED if the task did not follow."""
+    KillTask: _aio.UnaryUnaryMultiCallable[_ops_pb2.KillTaskRequest, _ops_pb2.TaskOutcome]  # type: ignore[assignment]
+    """End any task. One of an environment is killed at once, and for the environment it has died."""
 
 class OpsServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -72,5 +80,21 @@ class OpsServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_ops_pb2.Output], _abc.AsyncIterator[_ops_pb2.Output]]:
         """What a task wrote, relayed from the executor that has it. The first message comes at once, if it is empty."""
+
+    @_abc_1.abstractmethod
+    def TransitionTask(
+        self,
+        request: _ops_pb2.TaskTransitionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ops_pb2.TaskOutcome, _abc.Awaitable[_ops_pb2.TaskOutcome]]:
+        """One OCC transition of one task that no transition of its environment uses now. ABORTED if the task did not follow."""
+
+    @_abc_1.abstractmethod
+    def KillTask(
+        self,
+        request: _ops_pb2.KillTaskRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ops_pb2.TaskOutcome, _abc.Awaitable[_ops_pb2.TaskOutcome]]:
+        """End any task. One of an environment is killed at once, and for the environment it has died."""
 
 def add_OpsServicer_to_server(servicer: OpsServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from occ.errors import AliecsError
@@ -316,9 +316,11 @@ class EnvironmentRunner:
         self.post(CommandDone(at_ms=now_ms(), token=asked.token, failed=failed))
 
     async def _properties(self, asked: do.Command) -> dict[str, dict[str, str]]:
-        if not asked.with_properties:
-            return {}
-        return await task_properties(self.environment, self._parts.roster, asked.task_ids, self._parts.objects)
+        return await self.properties(asked.task_ids) if asked.with_properties else {}
+
+    async def properties(self, task_ids: Sequence[str]) -> dict[str, dict[str, str]]:
+        """Return what CONFIGURE carries for these tasks: see ``task_properties``."""
+        return await task_properties(self.environment, self._parts.roster, task_ids, self._parts.objects)
 
     def _progressed(self, done: int, total: int) -> None:
         self.progress = (done, total)

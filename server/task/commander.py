@@ -177,6 +177,29 @@ class Commander:
                 self._asked.pop(command_id, None)
         return self._bury(known.keys())
 
+    async def strike(self, task_id: str, *, timeout_s: float) -> bool:
+        """Kill the process of a task at once, whoever has it; for its environment it has died. Returns whether it ended.
+
+        The task stays in the roster.
+        """
+        task = self._roster.get(task_id)
+        if task is None or task.ended:
+            return True
+        end = self._ends.setdefault(task_id, asyncio.Event())
+        command_id = f"kill-{new_id()}"
+        asked = self._asked[command_id] = _Asked(_KILL, _kill_command(command_id, at_once=True), None)
+        asked.add(task.host, task_id)
+        self._send(task.host, asked)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await end.wait()
+        except TimeoutError:
+            log.error("task did not end in time task=%s timeout_s=%g", task_id, timeout_s)
+            return False
+        finally:
+            self._asked.pop(command_id, None)
+        return True
+
     def _bury(self, task_ids: Iterable[str]) -> tuple[list[str], list[str]]:
         """Forget those that have ended and let the others be killed again."""
         gone: list[str] = []
@@ -277,8 +300,8 @@ class _Asked:
             self.done.set()
 
 
-def _kill_command(command_id: str) -> Callable[[Sequence[str]], Command]:
-    return lambda task_ids: Kill(command_id=command_id, task_ids=tuple(task_ids))
+def _kill_command(command_id: str, *, at_once: bool = False) -> Callable[[Sequence[str]], Command]:
+    return lambda task_ids: Kill(command_id=command_id, task_ids=tuple(task_ids), at_once=at_once)
 
 
 def _killed(task_id: str) -> TaskReport:

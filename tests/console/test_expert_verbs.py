@@ -43,6 +43,14 @@ class Ops(OpsServicer):
         for part in self.parts:
             yield part
 
+    async def TransitionTask(self, request: pb.TaskTransitionRequest, context: Any) -> pb.TaskOutcome:
+        self.requests.append(request)
+        return pb.TaskOutcome(task_id=request.task_id, state="STANDBY", status="ACTIVE", environment_id="2ab1CDEFgh")
+
+    async def KillTask(self, request: pb.KillTaskRequest, context: Any) -> pb.TaskOutcome:
+        self.requests.append(request)
+        return pb.TaskOutcome(task_id=request.task_id, state="ERROR", status="INACTIVE")
+
 
 @pytest.fixture
 async def ops(core: FakeCore) -> AsyncIterator[Ops]:
@@ -112,7 +120,41 @@ async def test_numbers_that_are_none_are_refused(ops: Ops, aliecs: Run) -> None:
     assert ops.requests == []
 
 
-@pytest.mark.parametrize("words", ["host ls", "host show flp001", "task tail t1"])
+async def test_a_transition_is_sent_with_its_arguments_and_who_asks(ops: Ops, aliecs: Run) -> None:
+    shown = await aliecs("-o", "json", "task", "transition", "t123456789", "RESET", "-a", "x=1", "-a", "y=2")
+    assert (shown.code, json.loads(shown.out)["state"]) == (0, "STANDBY")
+    (request,) = ops.requests
+    assert (request.task_id, request.event, dict(request.arguments)) == ("t123456789", "RESET", {"x": "1", "y": "2"})
+    assert "@" in request.request_user.name
+    assert (await aliecs("--read-only", "task", "transition", "t123456789", "RESET")).code == 9
+    assert len(ops.requests) == 1
+
+
+async def test_a_kill_by_force_needs_the_name_of_the_task_and_a_reason(ops: Ops, aliecs: Run) -> None:
+    task = "t123456789"
+    assert (await aliecs("-o", "id", "task", "kill", task)).out == f"{task}\n"
+    assert [request.force for request in ops.requests] == [False]
+    refused = await aliecs("task", "kill", task, "--force", "--yes")
+    assert (refused.code, f"--confirm {task} --reason" in refused.err) == (9, True)
+    assert (await aliecs("task", "kill", task, "-f", "--confirm", task, "--reason", "it sends nonsense")).code == 0
+    assert [request.force for request in ops.requests] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [("task transition t123456789 STOP", "add --yes"), ("task kill t123456789 --yes", "add --confirm t123456789")],
+)
+async def test_lines_of_scripts_bring_their_confirmation(ops: Ops, aliecs: Run, line: str, hint: str) -> None:
+    refused = await aliecs("-c", line)
+    assert (refused.code, hint in refused.err) == (9, True)
+    assert ops.requests == []
+    assert (await aliecs("-c", f"{line} --yes --confirm t123456789")).code == 0
+    assert len(ops.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "words", ["host ls", "host show flp001", "task tail t1", "task transition t1 STOP", "task kill t1"]
+)
 async def test_a_core_without_access_for_experts_says_so(core: FakeCore, aliecs: Run, words: str) -> None:
     shown = await aliecs(*words.split())
     assert shown.code == 11

@@ -11,7 +11,7 @@ import time
 import psutil
 import pytest
 
-from executor.api.messages import Hello, Phase, Ping, Pong, Shutdown, Target, Transition
+from executor.api.messages import Hello, Kill, Phase, Ping, Pong, Shutdown, Target, Transition
 
 
 async def ends(pid: int, deadline_s: float = 5.0) -> bool:
@@ -87,6 +87,16 @@ async def test_sixteen_tasks_take_one_command_and_give_one_reply(core, host, spe
     }
     killed = await core.kill(*(s.task_id for s in specs))
     assert [r.error for r in killed.results] == [""] * 6
+
+
+async def test_a_task_that_is_killed_at_once_is_not_asked_first(core, host, spec):
+    host.start()
+    await core.launch(spec("t1"))
+    await core.phase("t1", Phase.ACTIVE)
+    core.send(Kill(command_id="k", task_ids=("t1",), at_once=True))
+    ended = await core.phase("t1", Phase.ENDED)
+    assert (ended.final_status, ended.signal) == ("TASK_KILLED", 9)
+    assert [(r.task_id, r.error) for r in (await core.reply("k")).results] == [("t1", "")]
 
 
 async def test_a_task_that_crashes_at_its_start_fails_at_once_with_its_last_words(core, host, spec):

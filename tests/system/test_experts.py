@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from facility import Facility
 
+from server.api.model import IntegratedServiceEvent
+
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "experts.md"
 ID = r"\b[1-9A-HJ-NP-Za-km-z]{11}\b"
 
@@ -82,6 +84,87 @@ async def test_who_follows_is_told_when_the_way_to_the_output_is_gone(facility: 
         os.kill(host["pid"], signal.SIGKILL)
     said = await asyncio.wait_for(following.stdout.read(), 30)
     assert await asyncio.wait_for(following.wait(), 20) in ((3, 4) if how == "core" else (0, 6)), said
+
+
+async def audited(facility: Facility, what: str) -> list[dict[str, Any]]:
+    """Return what the audit log has of a kind of act, when it was over."""
+    lines = [line for line in facility.log().splitlines() if f"over what={what} " in line and "server.audit" in line]
+    return [json.loads(line[line.index("{") :]) for line in lines]
+
+
+async def test_one_task_takes_one_transition_and_its_environment_sees_it(facility: Facility) -> None:
+    made = await facility.create("flow", ["flp001"])
+    task = (await facility.task("source")).taskId
+    done = await told(facility, "task", "transition", task, "RESET")
+    assert (done["state"], done["env"]) == ("STANDBY", made.id)
+    assert (await facility.task("source")).state == "STANDBY"
+    assert (await facility.task("sink")).state == "CONFIGURED"
+    store = await facility.shows(lambda it: any(isinstance(one, IntegratedServiceEvent) for one in it.events))
+    event = next(one for one in store.events if isinstance(one, IntegratedServiceEvent) and one.name == "expert")
+    assert (event.operation_name, event.environment_id) == ("TransitionTask", made.id)
+    assert json.loads(event.payload)["event"] == "RESET"
+    assert (await told(facility, "task", "transition", task, "CONFIGURE"))["state"] == "CONFIGURED"
+    assert (await facility.ask(made.id, "START_ACTIVITY")).state == "RUNNING"
+    code, said = await facility.aliecs("task", "transition", task, "START")
+    assert (code, f"task {task} is RUNNING, START leads from CONFIGURED" in said) == (6, True)
+    header = (await facility.task("header")).taskId
+    code, said = await facility.aliecs("task", "transition", header, "STOP")
+    assert (code, "which knows no transitions" in said) == (2, True)
+    code, said = await facility.aliecs("task", "transition", task, "jump")
+    assert (code, "JUMP cannot be sent to a task" in said) == (2, True)
+    acts = await audited(facility, "TransitionTask")
+    assert [(one["event"], one["state"]) for one in acts] == [
+        ("RESET", "STANDBY"), ("CONFIGURE", "CONFIGURED"), ("START", ""), ("STOP", ""), ("JUMP", ""),
+    ]  # fmt: skip
+    assert all("@" in one["who"] for one in acts) and "leads from" in acts[2]["error"]
+
+
+async def test_a_task_that_does_not_follow_is_an_error_with_its_words(facility: Facility) -> None:
+    await facility.create("flow", ["flp001"], source_fail_on="RESET")
+    task = (await facility.task("source")).taskId
+    code, said = await facility.aliecs("task", "transition", task, "RESET")
+    assert (code, f"task {task} did not follow RESET" in said) == (7, True), said
+
+
+async def test_a_task_of_an_environment_in_transition_is_left_alone(facility: Facility) -> None:
+    made = await facility.create("flow", ["flp001"])
+    task = await facility.task("source")
+    os.kill(int(task.pid), signal.SIGSTOP)
+    try:
+        starting = asyncio.create_task(facility.ask(made.id, "START_ACTIVITY"))
+        await facility.shows(lambda it: bool((one := it.environment(made.id)) and one.transition))
+        code, said = await facility.aliecs("task", "transition", task.taskId, "RESET")
+        assert (code, f"START_ACTIVITY of environment {made.id} is in progress" in said) == (6, True), said
+    finally:
+        os.kill(int(task.pid), signal.SIGCONT)
+    assert (await starting).state == "RUNNING"
+
+
+async def test_a_killed_task_has_died_for_its_environment(facility: Facility) -> None:
+    made = await facility.create("flow", ["flp001"])
+    await facility.ask(made.id, "START_ACTIVITY")
+    monitor, source = (await facility.task("quality")).taskId, (await facility.task("source")).taskId
+    assert (await told(facility, "task", "kill", monitor))["state"] == "ERROR"
+    assert await facility.state_of(made.id) == "RUNNING"
+    code, said = await facility.aliecs("task", "kill", source)
+    assert (code, f"task {source} is critical for environment {made.id}, which is in run" in said) == (6, True)
+    assert await facility.state_of(made.id) == "RUNNING"
+    code, said = await facility.aliecs("task", "kill", source, "--force")
+    assert (code, "needs a confirmation by name and a reason" in said) == (9, True)
+    sure = ("--force", "--confirm", source, "--reason", "it sends nonsense")
+    assert (await told(facility, "task", "kill", source, *sure))["state"] == "ERROR"
+    await facility.shows(lambda it: bool((one := it.environment(made.id)) and one.state == "ERROR"))
+    code, said = await facility.aliecs("task", "kill", source)
+    assert (code, f"task {source} has ended" in said) == (6, True)
+    assert [one["error"] == "" for one in await audited(facility, "KillTask")] == [True, False, True, False]
+
+
+async def test_a_task_of_no_environment_is_ended_and_forgotten(facility: Facility) -> None:
+    made = await facility.create("flow", ["flp001"])
+    await facility.destroy(made.id, keepTasks=True)
+    sink = (await facility.task("sink")).taskId
+    assert (await told(facility, "task", "kill", sink))["state"] == "DONE"
+    assert sink not in [one.taskId for one in await facility.tasks()]
 
 
 async def test_the_session_of_the_page_for_experts_goes_as_it_says(facility: Facility) -> None:

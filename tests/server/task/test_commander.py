@@ -376,3 +376,19 @@ async def test_the_core_takes_at_most_ten_microseconds_per_task_of_a_transition(
         times_us.append((time.process_time() - began) / (hosts * per_host) * 1e6)
         bench.roster.apply_results(TaskResult(task_id=one, state="CONFIGURED") for one in bench.ids)
     assert min(times_us) <= 10, times_us
+
+
+async def test_a_strike_kills_what_an_environment_has_and_leaves_it_in_the_roster() -> None:
+    bench = Bench(a=2)
+    assert await bench.commander.strike(bench.ids[0], timeout_s=5)
+    ((host, command),) = bench.commands(Kill)
+    assert (host, command) == ("a", Kill(command_id=command.command_id, task_ids=(bench.ids[0],), at_once=True))  # type: ignore[union-attr]
+    struck = bench.roster.get(bench.ids[0])
+    assert struck is not None and (struck.final_status, struck.state) == ("TASK_KILLED", TaskState.ERROR)
+    assert await bench.commander.strike(bench.ids[0], timeout_s=5)
+    assert len(bench.commands(Kill)) == 1
+
+
+async def test_a_strike_that_nobody_answers_ends_in_time() -> None:
+    bench = Bench(mute, a=1)
+    assert not await bench.commander.strike(bench.ids[0], timeout_s=0.05)
