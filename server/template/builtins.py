@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from server.template.containers import AnyMap, Pairs, entries, entry, has, hashed
+from server.template.containers import AnyMap, Pair, Pairs, entries, entry, has, hashed
 from server.template.errors import ExpressionError
 from server.template.gojson import NilArray
 from server.template.numbers import absolute, bits, extreme, floating, integer, mean, median, rounded, shift, whole
@@ -262,7 +262,7 @@ def is_descending(order: object) -> bool:
 
 def _sort(arguments: Sequence[object]) -> object:
     descending = len(arguments) > 1 and is_descending(arguments[1])
-    if isinstance(arguments[0], (Pairs, NilArray)) or not isinstance(arguments[0], (list, range)):
+    if isinstance(arguments[0], Pairs) or not isinstance(arguments[0], (list, range)):
         return NilArray()
     return sort_values(arguments[0], descending=descending)
 
@@ -276,7 +276,7 @@ def _values(arguments: Sequence[object]) -> object:
 
 
 def _to_pairs(arguments: Sequence[object]) -> object:
-    return Pairs([key, value] for key, value in entries(_mapping(arguments[0])))
+    return Pairs(Pair((key, value)) for key, value in entries(_mapping(arguments[0])))
 
 
 def _no_dates(arguments: Sequence[object]) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import NamedTuple
 
 from server.template import nodes as n
@@ -11,6 +12,15 @@ from server.template.operators import OPERATORS, Operator, among, condition, equ
 from server.template.predicates import Run
 from server.template.scope import Frame
 from server.template.types import BOOL, Type
+from server.template.values import add
+
+
+class Checks(Enum):
+    ALL = "all"
+    TYPES = "types"
+    """What does not fit is of unknown type: arguments of a function called by its bare name."""
+    NONE = "none"
+    """Everything is of unknown type: arguments of a function called by a dotted name."""
 
 
 class Code(NamedTuple):
@@ -121,6 +131,28 @@ def folded(operator: str, left: Code, right: Code, at: int) -> bool | int | floa
         raise
     assert isinstance(value, (bool, int, float, str))
     return value
+
+
+def sum_of(items: list[Code]) -> Run | None:
+    """Return the sum of the items of an array literal, None if literals make them all.
+
+    It is computed like ``a + (b + c)``, hence texts can be added too.
+    """
+    if len(items) < _SEVERAL or all(item.constant is not None for item in items):
+        return None
+    runs = [item.run for item in items]
+
+    def run_sum(frame: Frame) -> object:
+        values = [run(frame) for run in runs]
+        total = values.pop()
+        while values:
+            total = add(values.pop(), total)
+        return total
+
+    return run_sum
+
+
+_SEVERAL = 2
 
 
 def work_of(operator: str, operand: n.Node, left: Type, right: Type) -> Operator:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from enum import Enum
 
 from server.template import nodes as n
 from server.template import types as t
 from server.template.builtins import FUNCTIONS, call_builtin, static_result
 from server.template.code import (
+    Checks,
     Code,
     NilBaseError,
     Step,
@@ -23,6 +23,7 @@ from server.template.code import (
     logical,
     placed,
     row,
+    sum_of,
     weighed,
     work_of,
 )
@@ -47,18 +48,10 @@ def compile_node(node: n.Node, scope: Scope) -> Run:
     return _Compiler(scope).compile(node).run
 
 
-class _Checks(Enum):
-    ALL = "all"
-    TYPES = "types"
-    """What does not fit is of unknown type: arguments of a function called by its bare name."""
-    NONE = "none"
-    """Everything is of unknown type: arguments of a function called by a dotted name."""
-
-
 class _Compiler:
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
-        self._checks = _Checks.ALL
+        self._checks = Checks.ALL
         self._doubtful = False
         """Something in the node at hand does not fit."""
         self._lets: dict[str, Type] = {}
@@ -85,21 +78,21 @@ class _Compiler:
     def compile(self, node: n.Node) -> Code:
         outer, self._doubtful = self._doubtful, False
         code = self._by_class[type(node)](node)
-        if self._doubtful or self._checks is _Checks.NONE:
+        if self._doubtful or self._checks is Checks.NONE:
             code = code._replace(type=t.UNKNOWN)
         self._doubtful = outer
         return code
 
     def _refuse(self, reason: str, at: int, *, missing: str = "") -> None:
         """Raise, unless checks are left to the evaluation here."""
-        if self._checks is _Checks.ALL:
+        if self._checks is Checks.ALL:
             raise ExpressionError(reason, offset=at, missing=missing)
         self._doubtful = True
 
-    def _with(self, checks: _Checks, nodes: Iterable[n.Node]) -> list[Code]:
+    def _with(self, checks: Checks, nodes: Iterable[n.Node]) -> list[Code]:
         """Compile nodes with no more checks than these."""
         outer = self._checks
-        if outer is not _Checks.NONE:
+        if outer is not Checks.NONE:
             self._checks = checks
         try:
             return [self.compile(node) for node in nodes]
@@ -135,7 +128,7 @@ class _Compiler:
         known = POINTERS.get(predicate, {})
         if node.name == "":
             return Code(element, lambda frame: frame.element)
-        if node.name not in ("index", "acc") or (self._checks is _Checks.ALL and node.name not in known):
+        if node.name not in ("index", "acc") or (self._checks is Checks.ALL and node.name not in known):
             raise ExpressionError(f"unknown pointer #{node.name}", offset=node.at)
         if node.name == "index":
             return Code(known.get("index", t.UNKNOWN), lambda frame: frame.index)
@@ -265,7 +258,7 @@ class _Compiler:
         if base.type.kind not in ("array", "string") and not base.type.is_any:
             self._refuse(f"cannot slice {base.type}", node.at)
         bounds: list[Run] = []
-        checks = _Checks.NONE if base.type.is_any else self._checks
+        checks = Checks.NONE if base.type.is_any else self._checks
         for bound, default in ((node.start, 0), (node.stop, sys.maxsize)):
             (code,) = self._with(checks, [bound or n.Literal(node.at, default)])
             if code.type.kind != "int" and not code.type.is_any:
@@ -277,12 +270,12 @@ class _Compiler:
 
     def _call(self, node: n.Call) -> Code:
         name = function_name(node.callee)
-        if name and name not in self._lets and self._checks is not _Checks.NONE:
+        if name and name not in self._lets and self._checks is not Checks.NONE:
             return self._call_name(node, name)
         callee = self.compile(node.callee)
         if not callee.type.is_any and callee.type.kind != "func":
             self._refuse(f"{callee.type} is not callable", node.at)
-        arguments = [code.run for code in self._with(_Checks.NONE, node.arguments)]
+        arguments = [code.run for code in self._with(Checks.NONE, node.arguments)]
 
         def run(frame: Frame) -> object:
             return call_member(callee.run(frame), weighed(arguments, frame), frame.scope)
@@ -298,7 +291,7 @@ class _Compiler:
         else:
             if not kind.is_any:
                 self._refuse(f"{kind} is not callable", node.at)
-            arguments, result = [code.run for code in self._with(_Checks.NONE, node.arguments)], t.UNKNOWN
+            arguments, result = [code.run for code in self._with(Checks.NONE, node.arguments)], t.UNKNOWN
 
         def run(frame: Frame) -> object:
             return call_flat(frame.scope.get(name), weighed(arguments, frame), frame.scope)
@@ -311,7 +304,7 @@ class _Compiler:
         AliECS checks twice and passes over a call whose type it knows already: what is wrong inside the arguments
         shows only if the function gives anything at all, or in the evaluation.
         """
-        codes = self._with(self._checks if function.result == "any" else _Checks.TYPES, node.arguments)
+        codes = self._with(self._checks if function.result == "any" else Checks.TYPES, node.arguments)
         if len(codes) != len(function.parameters):
             few = len(codes) < len(function.parameters)
             self._refuse(f"{'not enough' if few else 'too many'} arguments to call a function", node.at)
@@ -369,6 +362,9 @@ class _Compiler:
             return call_predicate(name, frame, collection.run(frame), body, extra(frame), given)
 
         result = result_type(name, collection.type, predicate.type if predicate else None)
+        if name == "sum" and predicate is None and isinstance(node.arguments[0], n.Array):
+            added = sum_of([self.compile(item) for item in node.arguments[0].items])
+            return Code(result, placed(node.at, added or run))
         return Code(result, placed(node.at, run))
 
     def _let(self, node: n.Let) -> Code:

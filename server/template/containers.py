@@ -8,8 +8,12 @@ from server.template.errors import ExpressionError
 from server.template.gojson import NilArray
 
 
+class Pair(list[object]):
+    """A key with its value: an array of another type than all others, which shows in how it renders."""
+
+
 class Pairs(list[object]):
-    """What ``toPairs`` gives: an array of another type than all others, which shows in how it renders."""
+    """What ``toPairs`` gives, again a type of its own."""
 
 
 class AnyMap:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from server.ids import new_id
-from server.template.gojson import JsonError, dumps, loads, to_integer
+from server.template.gojson import JsonError, dumps, loads, nearest_integer, to_integer
 from server.template.scope import Function, NilArgument, Scope
 from server.template.texts import SPACES, lower, upper
 from server.template.values import render
@@ -33,15 +33,16 @@ def is_falsy(text: str) -> bool:
 def _atoi(text: str) -> int:
     value = to_integer(text)
     if value is None:
-        log.warning("strings.Atoi of no integer, taken as 0: text=%r", text[:100])
-    return value or 0
+        value = nearest_integer(text)
+        log.warning("strings.Atoi of no integer, taken as %d: text=%r", value, text[:100])
+    return value
 
 
 def _unmarshal(text: str) -> object:
     try:
         return loads(text)
-    except JsonError:
-        return None
+    except JsonError as error:
+        return error.partial
 
 
 def _marshal(value: object) -> str:
@@ -99,7 +100,7 @@ _UTIL: dict[str, Function] = {
     "Dump": Function(("string", "string"), _dump),
     "Nullable": Function(("nil",), lambda value: value, nil=NilArgument.EMPTY),
 }
-_UNMARSHAL = Function(("string",), _unmarshal, "any")
+_UNMARSHAL = Function(("string",), _unmarshal, "any", NilArgument.EMPTY)
 _MARSHAL = Function(("any",), _marshal)
 _NEW_ID = Function((), lambda: new_id())
 

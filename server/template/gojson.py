@@ -14,7 +14,13 @@ from typing import NamedTuple
 
 
 class JsonError(ValueError):
-    """Text that is not JSON, or a value that JSON cannot say; the message is Go's."""
+    """Text that is not JSON, or a value that JSON cannot say; the message is Go's.
+
+    Attributes:
+        partial: what was read all the same, with nil where a number is too large.
+    """
+
+    partial: object = None
 
 
 class NilArray(list[object]):
@@ -34,10 +40,11 @@ def loads(text: str) -> object:
         JsonError: with the words of Go.
     """
     reader = _Reader(text)
-    value = reader.value(0)
-    reader.skip()
-    if reader.at < len(text):
-        raise reader.invalid("after top-level value")
+    value = reader.whole()
+    if reader.too_large:
+        error = JsonError(f"json: cannot unmarshal number {reader.too_large} into Go value of type float64")
+        error.partial = value
+        raise error
     return value
 
 
@@ -47,7 +54,7 @@ def string_list(text: str) -> list[str]:
     Raises:
         JsonError: anything else.
     """
-    value = loads(text)
+    value = _Reader(text, too_large=math.inf).whole()
     if value is None:
         return []
     if not isinstance(value, list):
@@ -100,6 +107,13 @@ def to_integer(text: str) -> int | None:
         return None
     value = int(f"{'-' if text.startswith('-') else ''}{digits or '0'}")
     return value if -(1 << 63) <= value < 1 << 63 else None
+
+
+def nearest_integer(text: str) -> int:
+    """Return what Go's Atoi gives beside its error: the last integer before too large a one, 0 for none at all."""
+    if not _INTEGER.fullmatch(text):
+        return 0
+    return -(1 << 63) if text.startswith("-") else (1 << 63) - 1
 
 
 def _kind(value: object) -> str:
@@ -157,10 +171,38 @@ _PLAIN = re.compile(r'[^"\\\x00-\x1f]*')
 _SIMPLE = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
+_NO_SPACE = ("in literal", "in numeric literal", "after decimal point", "in exponent", "in string escape", "in \\u")
+"""Where white space may not stand, hence the end is told as an unexpected space."""
+
+
+def _shown(character: str) -> str:
+    """Return the first byte of a character as Go quotes it."""
+    byte = chr(character.encode("utf-8", "replace")[0])
+    if byte in "'\"\\":
+        return {"'": r"'\''", '"': "'\"'", "\\": r"'\\'"}[byte]
+    if byte in _SHOWN:
+        return f"'{_SHOWN[byte]}'"
+    return f"'{byte}'" if byte.isprintable() else f"'\\x{ord(byte):02x}'" if byte < "\x80" else f"'\\u{ord(byte):04x}'"
+
+
+_SHOWN = {"\a": r"\a", "\b": r"\b", "\f": r"\f", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\v": r"\v"}
+
+
 class _Reader:
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, too_large: float | None = None) -> None:
         self.text = text
         self.at = 0
+        self.substitute = too_large
+        """Stands for numbers that are too large."""
+        self.too_large = ""
+        """The first of them."""
+
+    def whole(self) -> object:
+        value = self.value(0)
+        self.skip()
+        if self.at < len(self.text):
+            raise self.invalid("after top-level value")
+        return value
 
     def skip(self) -> str:
         """Pass white space; return the next character, "" at the end."""
@@ -170,10 +212,9 @@ class _Reader:
 
     def invalid(self, context: str) -> JsonError:
         character = self.text[self.at : self.at + 1]
-        if not character:
+        if not character and not context.startswith(_NO_SPACE):
             return JsonError("unexpected end of JSON input")
-        shown = "'\\''" if character == "'" else "'\"'" if character == '"' else f"'{character}'"
-        return JsonError(f"invalid character {shown} {context}")
+        return JsonError(f"invalid character {_shown(character or ' ')} {context}")
 
     def value(self, depth: int) -> object:
         if depth > MAX_DEPTH:
@@ -199,7 +240,7 @@ class _Reader:
             self.at += 1
         return meaning
 
-    def number(self) -> float:
+    def number(self) -> float | None:
         match = _NUMBER.match(self.text, self.at)
         if match is None:
             self.at += 1
@@ -208,9 +249,13 @@ class _Reader:
         if self.text[self.at : self.at + 1] == ".":
             self.at += 1
             raise self.invalid("after decimal point in numeric literal")
+        if self.text[self.at : self.at + 1] in ("e", "E"):
+            self.at += 2 if self.text[self.at + 1 : self.at + 2] in ("+", "-") else 1
+            raise self.invalid("in exponent of numeric literal")
         value = float(match[0])
         if math.isinf(value):
-            raise JsonError(f"json: cannot unmarshal number {match[0]} into Go value of type float64")
+            self.too_large = self.too_large or match[0]
+            return self.substitute
         return value
 
     def string(self) -> str:

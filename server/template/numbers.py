@@ -30,7 +30,7 @@ def floating(value: object) -> float:
 def whole(work: Callable[[float], float]) -> Callable[[Sequence[object]], object]:
     def run(arguments: Sequence[object]) -> object:
         value = floating(arguments[0])
-        return float(work(value)) if math.isfinite(value) else value
+        return math.copysign(work(value), value) if math.isfinite(value) else value
 
     return run
 
@@ -43,7 +43,9 @@ def rounded(value: float) -> float:
 def absolute(arguments: Sequence[object]) -> object:
     value = arguments[0]
     assert isinstance(value, (int, float))
-    return wrap(abs(value)) if isinstance(value, int) else abs(value)
+    if isinstance(value, int):
+        return wrap(abs(value))
+    return -value if value < 0 else value
 
 
 def extreme(operator: str) -> Callable[[Sequence[object]], object]:
@@ -85,10 +87,11 @@ def _numbers(arguments: Iterable[object]) -> list[float]:
 
 def mean(arguments: Sequence[object]) -> object:
     def total(values: Iterable[object]) -> float:
-        # One addition after the other, array by array: the last digits are those of Go.
+        # One addition after the other, those of an array in an array first: the last digits are those of Go.
         result = 0.0
         for value in values:
-            result += total(value) if isinstance(value, (list, range)) else floating(value)
+            for item in value if isinstance(value, (list, range)) else (value,):
+                result += total(item) if isinstance(item, (list, range)) else floating(item)
         return result
 
     count = len(_numbers(arguments))

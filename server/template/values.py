@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
-from server.template.containers import AnyMap, Pairs, entries, entry, has, is_nil
+from server.template.containers import AnyMap, Pair, Pairs, entries, entry, has, is_nil
 from server.template.errors import ExpressionError
 from server.template.gojson import JsonError, NilArray, dumps
 from server.template.powers import raised
@@ -62,7 +62,7 @@ def render(value: object) -> str:
     """
     if isinstance(value, str):
         return value
-    if isinstance(value, list) and not isinstance(value, Pairs):
+    if isinstance(value, list) and not isinstance(value, (Pair, Pairs)):
         try:
             return dumps(value)
         except JsonError as error:

@@ -53,7 +53,12 @@ def test_no_text_breaks_the_reader(text: str) -> None:
         ('{"a":1 "b"}', "invalid character '\"' after object key:value pair"),
         ("trux", "invalid character 'x' in literal true (expecting 'e')"),
         ("01", "invalid character '1' after top-level value"),
-        ('"\n"', "invalid character '\n' in string literal"),
+        ('"\n"', r"invalid character '\n' in string literal"),
+        ('"\x01"', r"invalid character '\x01' in string literal"),
+        ("\\", r"invalid character '\\' looking for beginning of value"),
+        ("é", "invalid character 'Ã' looking for beginning of value"),
+        ("nul", "invalid character ' ' in literal null (expecting 'l')"),
+        ("1e+", "invalid character ' ' in exponent of numeric literal"),
         ("[" * 5000, "exceeded max depth"),
     ],
 )

@@ -184,6 +184,18 @@ def test_arguments_are_checked_as_far_as_the_original_looks(expression: str, exp
         ("fromBase64('YQ==\n')", None),
         ("fromBase64('YQ' + `==\n`)", "a"),
         ("json.Unmarshal('null') contains 'a'", "false"),
+        ("toPairs({a: 1})[0]", "[a 1]"),
+        ("toJSON(toPairs({a: 1})[0])", '[\n  "a",\n  1\n]'),
+        ("sort(split('a', ',', 0))", "[]"),
+        ("FromJson(json.Unmarshal('null'))", "<nil>"),
+        ("ceil(-0.5)", "-0"),
+        ("mean(-2.5, 0.1, [-2.5, 2.5])", "-0.6000000000000001"),
+        ("mean(0.1, [[0.2, 0.3]])", "0.19999999999999998"),
+        ("json.Unmarshal('[1e400, 2]')", "[null,2]"),
+        ("fromJSON('[1e400, 2]')", None),
+        ("strings.Atoi('-9223372036854775809')", "-9223372036854775808"),
+        ("sum([host, 'b', host])", "flp7bflp7"),
+        ("sum(['a', 'b'])", None),
     ],
 )
 def test_values_are_those_of_the_original(expression: str, expected: str | None) -> None:
