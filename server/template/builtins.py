@@ -262,7 +262,7 @@ def is_descending(order: object) -> bool:
 
 def _sort(arguments: Sequence[object]) -> object:
     descending = len(arguments) > 1 and is_descending(arguments[1])
-    if isinstance(arguments[0], Pairs) or not isinstance(arguments[0], (list, range)):
+    if isinstance(arguments[0], (Pair, Pairs)) or not isinstance(arguments[0], (list, range)):
         return NilArray()
     return sort_values(arguments[0], descending=descending)
 

@@ -206,7 +206,7 @@ class _Compiler:
 
     def _member(self, node: n.Member) -> Code:
         base = self.compile(node.base)
-        key = self.compile(node.key)
+        (key,) = self._with(Checks.NONE if is_env(node.base) else self._checks, [node.key])
         kind = self._member_type(node, base.type, key.type)
         get, at, optional = base.run, node.at, node.optional
         look = key.run
@@ -222,7 +222,7 @@ class _Compiler:
 
     def _member_type(self, node: n.Member, base: Type, key: Type) -> Type:
         name = node.key.value if isinstance(node.key, n.Literal) and isinstance(node.key.value, str) else None
-        if isinstance(node.base, n.Name) and node.base.name == "$env":
+        if is_env(node.base):
             if name is None or (node.optional and self._scope.kind(name) is None):
                 return t.UNKNOWN
             return self._type_of_name(name, node.at)

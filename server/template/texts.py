@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 
 from server.template import gojson
+from server.template.containers import Pair, Pairs
 from server.template.errors import ExpressionError
 from server.template.values import BUDGET, TOO_MUCH, to_go, to_index, type_name
 
@@ -22,8 +23,8 @@ def strings_of(value: object) -> list[str]:
 
 def joined(arguments: Sequence[object]) -> object:
     separator = text_of(arguments[1]) if len(arguments) > 1 else ""
-    if isinstance(arguments[0], range):
-        raise ExpressionError("expected an array of strings, found one of integers")
+    if isinstance(arguments[0], (range, Pair, Pairs)):
+        raise ExpressionError("expected an array of strings, found one of another type")
     items = strings_of(arguments[0])
     if sum(map(len, items)) + len(separator) * len(items) > BUDGET:
         raise ExpressionError(TOO_MUCH)

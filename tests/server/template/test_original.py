@@ -196,6 +196,9 @@ def test_arguments_are_checked_as_far_as_the_original_looks(expression: str, exp
         ("strings.Atoi('-9223372036854775809')", "-9223372036854775808"),
         ("sum([host, 'b', host])", "flp7bflp7"),
         ("sum(['a', 'b'])", None),
+        ("sort(toPairs({a: 'b'})[0])", "null"),
+        ("join(toPairs({}))", None),
+        ("$env[nowhere]", "<nil>"),
     ],
 )
 def test_values_are_those_of_the_original(expression: str, expected: str | None) -> None:
