@@ -20,6 +20,7 @@ import psutil
 import pytest
 from facility import HOSTS as DETECTORS
 from facility import Facility, error_info
+from free_ports import free_slices
 from mesos.double import MesosDouble
 from mesos.executor_run import VirtualAgent
 
@@ -28,17 +29,19 @@ HOSTS = ["flp001", "flp002"]
 PACE = 20.0
 
 
-def agent(number: int, host: str) -> VirtualAgent:
-    """Return an agent with ports of its own: all of them share this machine."""
-    data, control = 9000 + 5000 * number, 30000 + 600 * number
-    ports = f"[{data}-{data + 4999},{control}-{control + 599}]"
-    return VirtualAgent(host, {"machine_id": host, "machine_type": "flp"}, f"cpus:8;mem:16384;ports:{ports}")
+def agents_named(*hosts: str, resources: str = "cpus:8;mem:16384") -> list[VirtualAgent]:
+    """Return agents with ports of their own: all of them share this machine."""
+    agents = []
+    for host, (data, control) in zip(hosts, free_slices(len(hosts), data=100, control=50), strict=True):
+        ports = f"ports:[{data[0]}-{data[1]},{control[0]}-{control[1]}]"
+        attributes = {"machine_id": host, "machine_type": "flp"}
+        agents.append(VirtualAgent(host, attributes, f"{resources};{ports}"))
+    return agents
 
 
 @pytest.fixture
 async def mesos(tmp_path: Path) -> AsyncIterator[MesosDouble]:
-    agents = [agent(number, host) for number, host in enumerate(DETECTORS)]
-    async with MesosDouble(agents, tmp_path / "agents", pace=PACE) as double:
+    async with MesosDouble(agents_named(*DETECTORS), tmp_path / "agents", pace=PACE) as double:
         yield double
 
 
@@ -136,9 +139,7 @@ async def test_a_lost_agent_leads_to_error_with_its_name(cluster: Facility, meso
 
 async def test_what_mesos_refuses_is_told_with_its_reason(tmp_path: Path, repository: Path) -> None:
     # Too little memory for the executor and its share in every task.
-    agents = [
-        VirtualAgent(host, {"machine_id": host}, "cpus:8;mem:200;ports:[9000-9999,30000-30999]") for host in HOSTS
-    ]
+    agents = agents_named(*HOSTS, resources="cpus:8;mem:200")
     async with MesosDouble(agents, tmp_path / "agents", pace=PACE) as mesos:
         settings = {"mesos": mesos.address, "mesosFrameworkUser": getpass.getuser()}
         async with Facility(tmp_path, repository, **settings) as facility:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from deploy_ear import DEADLINE_S, DEVICE, Ear
+from free_ports import free_slices
 from mesos.courier import Parcel
 from mesos.double import MesosDouble
 from mesos.executor_run import VirtualAgent
@@ -29,7 +30,8 @@ from server.deploy.mesos_scheduler import MesosMaster
 from server.ids import new_id
 
 PACE = 20.0
-RESOURCES = "cpus:4;mem:4096;ports:[9000-9099,30000-30999]"
+PORTS = free_slices(2, data=100, control=100)
+"""Of the two agents, which share this machine."""
 EXECUTOR = str(Path(sys.executable).with_name("aliecs-executor"))
 
 
@@ -130,14 +132,19 @@ class Cluster:
         return found
 
 
+def agent(number: int) -> VirtualAgent:
+    data, control = PORTS[number - 1]
+    ports = f"ports:[{data[0]}-{data[1]},{control[0]}-{control[1]}]"
+    return VirtualAgent(f"host{number}", {"machine_id": f"host{number}", "rack": "a"}, f"cpus:4;mem:4096;{ports}")
+
+
 def info(backend: MesosBackend, host: str = "host1") -> HostInfo:
     return next(one for one in backend.hosts() if one.name == host)
 
 
 @pytest.fixture
 async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
-    agents = [VirtualAgent(f"host{n}", {"machine_id": f"host{n}", "rack": "a"}, RESOURCES) for n in (1, 2)]
-    async with MesosDouble(agents, tmp_path / "agents", pace=PACE) as mesos:
+    async with MesosDouble([agent(1), agent(2)], tmp_path / "agents", pace=PACE) as mesos:
         cluster = Cluster(mesos, tmp_path)
         yield cluster
         for backend in cluster.backends:
@@ -153,7 +160,7 @@ async def test_agents_become_hosts_with_what_they_offer(cluster: Cluster) -> Non
         ("host2", "127.0.0.1", "a", 3.99),
     ]
     assert offers[0].memory_mb == 4096 - 64
-    assert offers[0].ports == ((9000, 9099), (30000, 30999))
+    assert offers[0].ports == PORTS[0]
     assert [(one.name, one.detector) for one in backend.hosts()] == [("host1", "TST"), ("host2", "")]
     assert backend.framework_id == cluster.framework_id != ""
 
@@ -193,7 +200,7 @@ async def test_kills_end_tasks_and_their_resources_are_offered_again(cluster: Cl
     backend.release(["t1"])
     offers = await backend.offers()
     assert [(one.host, round(one.cpus, 3)) for one in offers] == [("host1", 3.99), ("host2", 3.99)]
-    assert offers[0].ports == ((9000, 9099), (30000, 30999))
+    assert offers[0].ports == PORTS[0]
 
 
 async def test_what_a_task_writes_is_served_by_its_agent(cluster: Cluster) -> None:
@@ -301,10 +308,10 @@ async def test_ports_that_are_not_offered_are_refused(cluster: Cluster) -> None:
     backend, _ = await cluster.start()
     await backend.offers()
     with pytest.raises(RefusedError, match="port 8000 is not offered there"):
-        backend.reserve("host1", "t1", Demand(static_ports=(9000, 8000)))
+        backend.reserve("host1", "t1", Demand(static_ports=(PORTS[0][0][0], 8000)))
     with pytest.raises(RefusedError, match="no free port between 9000 and 29999"):
         backend.reserve("host1", "t1", Demand(channels=101))
-    assert (await backend.offers())[0].ports == ((9000, 9099), (30000, 30999))
+    assert (await backend.offers())[0].ports == PORTS[0]
 
 
 async def test_a_scheduler_process_that_is_killed_comes_back_and_tasks_go_on(cluster: Cluster) -> None:
@@ -430,8 +437,7 @@ async def test_messages_may_be_lost_doubled_and_swapped(cluster: Cluster) -> Non
 
 
 async def test_principal_and_secret_are_told_to_the_master(tmp_path: Path) -> None:
-    agents = [VirtualAgent("host1", {"machine_id": "host1"}, RESOURCES)]
-    async with MesosDouble(agents, tmp_path / "agents", pace=PACE, credentials=("aliecs", "sesame")) as mesos:
+    async with MesosDouble([agent(1)], tmp_path / "agents", pace=PACE, credentials=("aliecs", "sesame")) as mesos:
         cluster = Cluster(mesos, tmp_path)
         cluster.credentials = ("aliecs", "sesame")
         backend, _ = await cluster.start()
@@ -453,9 +459,8 @@ async def test_draining_ends_executors_and_their_tasks(cluster: Cluster) -> None
 
 
 async def test_tasks_outlive_a_restart_of_their_agent(tmp_path: Path) -> None:
-    agents = [VirtualAgent("host1", {"machine_id": "host1"}, RESOURCES)]
     timing = replace(Timing(), recovery_s=60.0, removal_s=1000.0)
-    async with MesosDouble(agents, tmp_path / "agents", pace=PACE, timing=timing) as mesos:
+    async with MesosDouble([agent(1)], tmp_path / "agents", pace=PACE, timing=timing) as mesos:
         cluster = Cluster(mesos, tmp_path)
         backend, ear = await cluster.start()
         await cluster.launch(backend, ear, "t1")
@@ -469,8 +474,9 @@ async def test_tasks_outlive_a_restart_of_their_agent(tmp_path: Path) -> None:
 
 
 async def test_a_connection_on_which_nothing_is_heard_is_broken_and_made_again(tmp_path: Path) -> None:
-    agents = [VirtualAgent("host1", {"machine_id": "host1"}, RESOURCES)]
-    async with MesosDouble(agents, tmp_path / "agents", pace=PACE, timing=replace(Timing(), heartbeat_s=10.0)) as mesos:
+    async with MesosDouble(
+        [agent(1)], tmp_path / "agents", pace=PACE, timing=replace(Timing(), heartbeat_s=10.0)
+    ) as mesos:
         cluster = Cluster(mesos, tmp_path)
         backend, ear = await cluster.start()
         await cluster.launch(backend, ear, "t1")
