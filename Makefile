@@ -22,7 +22,7 @@ run: $(VENV)/.run
 test: check system
 
 check: lint types contracts consul
-	$(BIN)/pytest -q -n auto -m "not system"
+	$(BIN)/pytest -q -n auto --dist worksteal -m "not system"
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
