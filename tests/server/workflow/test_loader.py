@@ -148,15 +148,15 @@ async def test_a_rehearsal_tells_all_errors_and_what_is_not_enabled(
     text = """
 name: r
 roles:
-  - {name: '{{ one }}', task: {load: x}}
+  - {name: '{{ left }}', task: {load: x}}
   - {name: off, enabled: 'false', task: {load: x}}
   - {name: group, roles: [{name: inner, enabled: 'no', task: {load: x}}]}
-  - {name: t, vars: {v: '{{ two }}'}, task: {load: x}}
+  - {name: t, vars: {v: '{{ right }}'}, task: {load: x}}
 """
     (folder / "workflows" / "r.yaml").write_text(text)
     found = await loader.rehearse("r", user_vars={}, defaults={}, vars={}, repos=repos)
     assert [error.reason for error in found.errors] == [Reason.VARIABLE_MISSING] * 2
     assert [error.where["line"] for error in found.errors] == ["4", "7"]
-    found = await loader.rehearse("r", user_vars={"one": "a", "two": "b"}, defaults={}, vars={}, repos=repos)
+    found = await loader.rehearse("r", user_vars={"left": "a", "right": "b"}, defaults={}, vars={}, repos=repos)
     assert (list(found.errors), list(found.disabled)) == ([], ["r.off", "r.group.inner", "r.group"])
     assert [role.name for role in found.workflow.root.roles] == ["a", "t"]
