@@ -149,7 +149,7 @@ async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
         yield cluster
         for backend in cluster.backends:
             await backend.close()
-    assert cluster.processes() == []
+    await settled(lambda: not cluster.processes())
 
 
 async def test_agents_become_hosts_with_what_they_offer(cluster: Cluster) -> None:
