@@ -64,7 +64,7 @@ command:
 EXTRA = (
     ("workflows", "crowded.yaml", CROWDED),
     ("workflows", "changing.yaml", CHANGING),
-    ("workflows", "missing.yaml", "name: missing\nroles: [{name: '{{ one }}', task: {load: '{{ two }}'}}]"),
+    ("workflows", "missing.yaml", "name: missing\nroles: [{name: '{{ left }}', task: {load: '{{ right }}'}}]"),
     ("tasks", "asking.yaml", ASKING),
     ("tasks", "big.yaml", ASKING.replace("name: asking", "name: big").replace("0.01", "1000")),
     ("jit", "chain", "o2-fake --devices reader,writer"),
@@ -167,7 +167,7 @@ async def test_all_variables_that_are_missing_are_told_at_once(facility: Facilit
     code, planned = await plan(facility, "missing")
     assert code == 2
     assert [one["reason"] for one in planned["problems"]] == ["VARIABLE_MISSING"] * 2
-    assert [one["hint"].split("=")[0] for one in planned["problems"]] == ["give it: -e one", "give it: -e two"]
+    assert [one["hint"].split("=")[0] for one in planned["problems"]] == ["give it: -e left", "give it: -e right"]
     code, said = await facility.aliecs("env", "plan", "no-such-template")
     assert (code, "no workflow template 'no-such-template'" in said) == (5, True)
 
