@@ -64,8 +64,10 @@ async def test_going_to_the_last_mark_shows_what_playing_to_the_end_shows() -> N
     async with playing(DEATH, speed=0.0) as (app, pilot):
         await until(pilot, lambda _: app.replay.at_end)
         await shows(pilot, "ERR")
-        await pilot.pause(0.3)
-        played = screen_of(app)[2:-2]
+        played: list[str] = []
+        while played != (seen := screen_of(app)[2:-2]):  # until all of it is painted
+            played = seen
+            await pilot.pause(0.5)
     async with playing(DEATH, at_s=app.replay.duration_s) as (app, pilot):
         await until(pilot, lambda lines: lines[2:-2] == played)
 
