@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 from executor.api.messages import TaskSpec
-from occ.client import OccClient
+from occ.client import OccClient, StateReport
 from occ.errors import AliecsError, DeadlineError, LinkError
 from occ.events import DeviceEvent, Outcome, Trigger
 
@@ -76,7 +76,11 @@ class OccControl:
             return failed("GetState", error)
         except asyncio.CancelledError:
             return closed("GetState")
-        return Reply(report.state.value, pid=report.pid)
+        return Reply(self._state_of(report), pid=report.pid)
+
+    def _state_of(self, report: StateReport) -> str:
+        """Return the OCC state that a task means."""
+        return report.state.value
 
     async def transition(
         self, source: str, event: str, destination: str, arguments: Mapping[str, str], timeout_s: float

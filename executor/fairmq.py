@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 
 from executor.control import OccControl, Reply, Watcher, closed, failed, mismatch
+from occ.client import StateReport
 from occ.errors import AliecsError
 from occ.events import DeviceEvent
 from occ.fairmq import EXPECTED, SEQUENCES, DeviceState, DeviceTransition, Step, task_state
@@ -23,15 +24,9 @@ _ANSWER_AHEAD = 0.02
 class FairMqControl(OccControl):
     """A FairMQ device behind the plugin OCC or, ``as_json``, OCClite. States and events are OCC's."""
 
-    async def get_state(self, timeout_s: float) -> Reply:
-        """Ask for state and pid; the state is "" while the device is between two states of OCC."""
-        try:
-            report = await self._client.get_state(timeout_s)
-        except AliecsError as error:
-            return failed("GetState", error)
-        except asyncio.CancelledError:
-            return closed("GetState")
-        return Reply(task_state(report.native) or "", pid=report.pid)
+    def _state_of(self, report: StateReport) -> str:
+        """Return "" while the device is between two states of OCC."""
+        return task_state(report.native) or ""
 
     async def transition(
         self, source: str, event: str, destination: str, arguments: Mapping[str, str], timeout_s: float
