@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 
 from console import plugins
-from console.commands import LINE, commands_of, find
+from console.command import LINE
+from console.commands import commands_of, find
 
 OVERVIEW = """\
 usage: aliecs [OPTIONS] VERB ...            one command

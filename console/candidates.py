@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from console.commands import REPL, Arg, Command, commands_of, find
+from console.command import REPL, Arg, Command
+from console.commands import commands_of, find
 from console.exit_codes import ExitError
 from console.legality import takes_environment
 from console.present import RANK, look, names, short_class

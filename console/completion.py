@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from console import candidates, pipes
 from console.candidates import Candidate, Sources
-from console.commands import FLAG, LIST, REPL, Arg, Command, find, noun_of
+from console.command import FLAG, LIST, REPL, Arg, Command
+from console.commands import find, noun_of
 from console.parse import SESSION_ARGS, first_words
 
 SHOWN = 200

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, cast
 
 from console import table
-from console.commands import Command
+from console.command import Command
 from console.exit_codes import INTERRUPTED, TERMINATED, exit_code, explain
 from console.results import Context, Result, render
 from console.session import Session, Timings

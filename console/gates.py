@@ -13,7 +13,7 @@ from console.exit_codes import REFUSED, ExitError
 from console.resolve import event_of
 
 if TYPE_CHECKING:
-    from console.commands import Command
+    from console.command import Command
     from console.results import Context
 
 REASON_CHARACTERS = 10

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol, Self
 
-from console.commands import Command
+from console.command import Command
 from console.resolve import event_of
 from console.safety import Arming
 from console.store import Store

@@ -9,22 +9,8 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from console import plugins
-from console.commands import (
-    FLAG,
-    LINE,
-    LIST,
-    NOUNS,
-    REPL,
-    SCREEN,
-    SCRIPT,
-    SECONDS,
-    Arg,
-    Command,
-    commands_of,
-    find,
-    noun_of,
-    verbs_of,
-)
+from console.command import FLAG, LINE, LIST, NOUNS, REPL, SCREEN, SCRIPT, SECONDS, Arg, Command
+from console.commands import commands_of, find, noun_of, verbs_of
 from console.exit_codes import ExitError, usage
 
 FORMATS = ("table", "json", "ndjson", "id")

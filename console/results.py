@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from console.commands import Command
+from console.command import Command
 from console.session import Session
 from console.table import Row, render_facts, render_json, render_line, render_table
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from console import table
-from console.commands import SCRIPT, Command
+from console.command import SCRIPT, Command
 from console.execute import open_session, say, verb_of
 from console.exit_codes import (
     FAILED,

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping
 
 from console import resolve
-from console.commands import SCRIPT
+from console.command import SCRIPT
 from console.exit_codes import ExitError, usage
 from console.parse import duration, parse
 from console.script_lines import Script, Unset, insert

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from console import gates, resolve, table
-from console.commands import SCRIPT, Command
+from console.command import SCRIPT, Command
 from console.execute import say, show, verb_of
 from console.exit_codes import NOT_NOW, ExitError, exit_code, explain
 from console.parse import inherit, parse

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 from console import gates, resolve
-from console.commands import Command
+from console.command import Command
 from console.exit_codes import NOT_NOW, REFUSED, ExitError
 from console.legality import Pin, reason
 from console.present import look, names, run_number, span

@@ -15,7 +15,8 @@ from prompt_toolkit.lexers import Lexer
 
 from console import themes
 from console.candidates import Candidate, Sources
-from console.commands import REPL, Command, find, noun_of
+from console.command import REPL, Command
+from console.commands import find, noun_of
 from console.completion import complete, wanted
 from console.legality import reason
 from console.repl.paint import Paints

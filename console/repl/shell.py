@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console import pipes, resolve, table, themes
-from console.commands import REPL, Command
+from console.command import REPL, Command
 from console.execute import say, show, verb_of
 from console.exit_codes import INTERRUPTED, NOT_FOUND, ExitError, exit_code, explain, usage
 from console.parse import FORMATS, HelpAsked, inherit, parse

@@ -7,7 +7,8 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from console.commands import SCRIPT, find
+from console.command import SCRIPT
+from console.commands import find
 from console.exit_codes import REFUSED, ExitError, usage
 from console.safety import Arming
 from console.script import Runner, variables_of

@@ -16,7 +16,7 @@ from textual.worker import Worker
 
 from console import keymap, legality, themes
 from console.candidates import Sources
-from console.commands import SCREEN, Command
+from console.command import SCREEN, Command
 from console.exit_codes import explain
 from console.parse import HelpAsked
 from console.safety import Arming

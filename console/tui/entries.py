@@ -11,7 +11,8 @@ from itertools import islice
 from typing import NamedTuple
 
 from console import legality
-from console.commands import SCREEN, Command, commands_of
+from console.command import SCREEN, Command
+from console.commands import commands_of
 from console.legality import Place
 from console.present import RANK, look, names, run_number, short_class
 from console.store import worst_first

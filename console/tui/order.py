@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from console import gates, legality, resolve
-from console.commands import FLAG, LIST, SCREEN, Arg, Command
+from console.command import FLAG, LIST, SCREEN, Arg, Command
 from console.exit_codes import ExitError, usage
 from console.gates import Need
 from console.legality import Pin

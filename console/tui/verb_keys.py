@@ -8,7 +8,8 @@ from itertools import groupby
 from textual.binding import Binding
 
 from console import legality
-from console.commands import SCREEN, Command, commands_of
+from console.command import SCREEN, Command
+from console.commands import commands_of
 from console.legality import Place
 from console.safety import Arming
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from console import resolve
-from console.commands import LINE, commands_of
+from console.command import LINE
+from console.commands import commands_of
 from console.exit_codes import NOT_FOUND, ExitError, usage
 from console.explanations import Explanation, explanations
 from console.legality import move_refusal

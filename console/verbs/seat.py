@@ -8,7 +8,8 @@ import time
 from importlib.metadata import version
 
 from console import resolve
-from console.commands import REPL, commands_of, find, noun_of
+from console.command import REPL
+from console.commands import commands_of, find, noun_of
 from console.exit_codes import NOT_FOUND, ExitError, usage
 from console.parse import duration, noun_help, parser_of, unknown, verb_lines
 from console.pipes import STAGES

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from console.candidates import Candidate, Sources
-from console.commands import COMMANDS, FLAG, SCREEN, Command
+from console.command import FLAG, SCREEN, Command
+from console.commands import COMMANDS
 from console.completion import SHOWN, complete, cut, wanted
 from console.legality import Place, reason
 from console.store import Store

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from console.commands import COMMANDS, Command, find
+from console.command import Command
+from console.commands import COMMANDS, find
 from console.legality import Pin, reason
 from console.safety import Arming
 from console.store import Store

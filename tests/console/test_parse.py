@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.commands import COMMANDS, NOUNS, find
+from console.command import NOUNS
+from console.commands import COMMANDS, find
 from console.exit_codes import USAGE, ExitError
 from console.parse import HelpAsked, duration, parse, parser_of
 

@@ -13,7 +13,8 @@ from screen import app_on, arm, screen_of, shows, told, types, until
 from textual.events import Paste
 from textual.pilot import Pilot
 
-from console.commands import SCREEN, commands_of
+from console.command import SCREEN
+from console.commands import commands_of
 from console.session import Timings
 from console.tui.app import ConsoleApp
 from console.tui.dialogs.base import Dialog

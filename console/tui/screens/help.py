@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from textual.binding import ActiveBinding
 
 from console import legality
-from console.commands import SCREEN, commands_of
+from console.command import SCREEN
+from console.commands import commands_of
 from console.legality import Place
 from console.safety import Arming
 from console.tui.painting import Parts

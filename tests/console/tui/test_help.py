@@ -5,7 +5,8 @@ from __future__ import annotations
 from fake_core import FakeCore
 from screen import app_on, screen_of, shows, types, until
 
-from console.commands import SCREEN, commands_of
+from console.command import SCREEN
+from console.commands import commands_of
 from console.tui.dialogs.reading import Reading
 from console.tui.widgets.pager import Pager
 
