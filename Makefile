@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Two for each processor: unit tests wait for processes, clocks and screens half of their time.
+WORKERS := $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check lint types contracts consul protos recordings pictures bench system clean
@@ -22,7 +24,7 @@ run: $(VENV)/.run
 test: check system
 
 check: lint types contracts consul
-	$(BIN)/pytest -q -n auto --dist worksteal -m "not system"
+	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m "not system"
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -40,7 +42,7 @@ consul:
 	  { echo "no Consul: its tests are skipped"; test -z "$$ALIECS_REQUIRE_CONSUL"; }
 
 system: $(VENV)/.dev consul
-	$(BIN)/pytest -q -m system
+	$(BIN)/pytest -q -n auto --dist loadscope -m system
 
 pictures: $(VENV)/.dev
 	rm -rf docs/pictures tests/goldens/screens
