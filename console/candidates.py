@@ -200,7 +200,14 @@ def _about_task(task: Task, sources: Sources) -> str:
 def hosts(word: str, sources: Sources, command: Command | None, given: Given) -> list[Candidate]:
     known = sorted(sources.store.hosts.values(), key=lambda host: host.name)
     return plain(
-        word, [(one.name, f"{one.detector or '-'}  {one.executor_state.lower()}  {one.tasks} tasks") for one in known]
+        word,
+        [
+            (
+                one.name,
+                f"{one.detector or '-'}  {one.executor_state.lower()}  {one.tasks} tasks{'  drained' * bool(one.drain)}",
+            )
+            for one in known
+        ],
     )
 
 

@@ -19,11 +19,13 @@ from console.command import (
     Command,
 )
 
+_LINES = (LINE, SCRIPT, REPL)
 _ENV = Arg(
     "env", "environment: id, its first 3 or more characters, @last, @run, @RUNNUMBER or @DETECTOR", completes="env"
 )
 _OF_ENV = Arg("--env", "only those of this environment; all: of every one", short="-E", completes="env")
 _TASK = Arg("task", "task id, or its first characters", completes="task")
+_HOST = Arg("host", "name of a host", completes="host")
 _INDEX = Arg("index", "as repo ls shows it", completes="repo")
 _TEMPLATE = Arg("template", "NAME[@REVISION] or HOST/ORG/REPO/workflows/NAME[@REVISION]", completes="template")
 _TIMEOUT = Arg("--timeout", "give up waiting after so long (3s, 2m)", SECONDS)
@@ -97,7 +99,7 @@ COMMANDS: tuple[Command, ...] = (
             Arg("--channels", "the channels of every task too", FLAG),
         ),
         ("dry-run",),
-        surfaces=(LINE, SCRIPT, REPL),
+        surfaces=_LINES,
     ),
     Command("env deploy", "launch the tasks of a STANDBY environment", "lifecycle:control", _DONE, ("/deploy",), 1,
             "ControlEnvironment", "DEPLOY"),
@@ -153,7 +155,9 @@ COMMANDS: tuple[Command, ...] = (
         ("/watch",),
     ),
     Command("task ls", "list all tasks", "tasks:ls",
-            (_OF_ENV, Arg("--state", "only those in this state", completes="state")),
+            (_OF_ENV, Arg("--state", "only those in this state", completes="state"),
+             Arg("--class", "only those of this class", metavar="NAME"),
+             Arg("--host", "only those on this host", completes="host", metavar="HOST")),
             ("list", "l"),
             columns=("task id", "class", "host", "env", "state", "status", "crit", "pid", "problem")),
     Command("task show", "show one task: command, channels, properties, last error", "tasks:show",
@@ -170,10 +174,10 @@ COMMANDS: tuple[Command, ...] = (
     Command("task transition", "send one transition to one task, beside its environment", "tasks:transition",
             (_TASK, Arg("event", "of the task", choices=("CONFIGURE", "START", "STOP", "RESET", "RECOVER")),
              Arg("--argument", "k=v, wins over its environment's; may be repeated", LIST, short="-a", metavar="K=V")),
-            ("tr",), 2, "TransitionTask", surfaces=(LINE, SCRIPT, REPL)),
+            ("tr",), 2, "TransitionTask", surfaces=_LINES),
     Command("task kill", "kill one task, also one that an environment uses", "tasks:kill",
             (_TASK, Arg("--force", "also a critical one of an environment in a run", FLAG, short="-f")), (), 3,
-            "KillTask", surfaces=(LINE, SCRIPT, REPL)),
+            "KillTask", surfaces=_LINES),
     Command(
         "task tail",
         "print what a task wrote: the last lines, and what follows",
@@ -187,7 +191,7 @@ COMMANDS: tuple[Command, ...] = (
             Arg("--timeout", "stop after so long", SECONDS),
         ),
         ("log", "output"),
-        surfaces=(LINE, SCRIPT, REPL),
+        surfaces=_LINES,
     ),
     Command("role query", "show the roles whose path matches a glob, with variables", "roles:query",
             (_ENV, Arg("path", "glob on the role path, * and ** as in AliECS", default="**", optional=True,
@@ -233,12 +237,18 @@ COMMANDS: tuple[Command, ...] = (
     Command("services", "show the integrated services", "core:services",
             columns=("id", "enabled", "name", "endpoint", "connection state")),
     Command("hosts", "show the hosts and their executors", "core:hosts",
-            columns=("name", "address", "detector", "executor", "tasks", "version")),
-    Command("host ls", "list the hosts: executors with versions, resources, tasks", "hosts:ls", (), ("list", "l"),
-            surfaces=(LINE, SCRIPT, REPL), columns=("host", "executor", "version", "up", "tasks", "free cpus", "free memory",
-                                                    "detector", "envs")),
+            columns=("name", "address", "detector", "executor", "tasks", "version", "drained")),
+    Command("host ls", "list the hosts: executors with versions, resources, tasks", "hosts:ls", (), ("list", "l"), surfaces=_LINES,
+            columns=("host", "executor", "version", "up", "tasks", "free cpus", "free memory", "detector", "envs", "drained")),
     Command("host show", "show one host, its executor and the tasks there", "hosts:show",
-            (Arg("host", "name of a host", completes="host"),), ("get", "s"), surfaces=(LINE, SCRIPT, REPL)),
+            (_HOST,), ("get", "s"), surfaces=_LINES),
+    Command("host drain", "place no new task on a host; what runs there goes on", "hosts:drain",
+            (_HOST, Arg("--why", "for those who find it drained", short="-w", metavar="TEXT")), (), 2, "DrainHost", surfaces=_LINES),
+    Command("host undrain", "let tasks be placed on a host again", "hosts:undrain", (_HOST,), (), 1, "UndrainHost",
+            surfaces=_LINES),
+    Command("host restart", "end the executor of a host with its tasks, and start a new one", "hosts:restart",
+            (_HOST, Arg("--force", "also with tasks of environments: they are killed", FLAG, short="-f")), (), 3,
+            "RestartExecutor", surfaces=_LINES),
     Command("record", "write what the core shows to a file, until interrupted", "recordings:record",
             (Arg("file", "a new file; one in ~/.local/state/aliecs/recordings if left out", optional=True),
              Arg("--timeout", "stop after so long", SECONDS)), surfaces=(LINE,)),

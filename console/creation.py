@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from console.form import Form, detector_of
 from console.form_fields import chosen, listed
+from console.present import drained
 
 if TYPE_CHECKING:
     from console.store import Store
@@ -81,6 +82,9 @@ class Surroundings:
 
     def refusal(self, host: str) -> str:
         """Say why a host cannot be taken, "" if it can."""
+        known = self.hosts.get(host)
+        if known and known.drain:
+            return f"{host} is drained {drained(known.drain)}"
         return self.detector_refusal(self.detector(host))
 
     def detector_refusal(self, detector: str) -> str:
@@ -207,8 +211,11 @@ class Creation:
         return "; ".join(refused)
 
     def toggle_detector(self, detector: str, around: Surroundings) -> str:
-        """Take a detector with all its hosts, or leave it out; say why not, "" if it was done."""
-        hosts = [name for name, host in around.hosts.items() if host.detector == detector]
+        """Take a detector with all its hosts but drained ones, or leave it out; say why not, "" if it was done."""
+        every = [name for name, host in around.hosts.items() if host.detector == detector]
+        hosts = [name for name in every if name in self.hosts or not around.hosts[name].drain]
+        if every and not hosts:
+            return f"{detector} is drained: no task can be placed on {', '.join(every)}"
         is_in = detector in self.detectors(around)
         if not is_in and (why_not := around.detector_refusal(detector)):
             return why_not

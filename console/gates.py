@@ -50,6 +50,8 @@ class Need:
     """What confirms levels 3 and 4, the one to name first: a run number, an id, "all"."""
     has_run: bool = False
     """The target has a run on, which scripts may name as @run."""
+    is_whole: bool = False
+    """A part of a name is never enough: the names of hosts differ in their last characters only."""
     yes_is_enough: bool = False
     """In scripts ``--yes`` confirms level 3 too: nothing runs that would be lost."""
 
@@ -66,6 +68,8 @@ class Need:
     def short_token(self) -> str:
         """The part that is enough at level 3: the last digits of a run number, the first characters of an id."""
         token = self.token
+        if self.is_whole:
+            return token
         return token[-RUN_DIGITS:] if token.isdigit() else token[:ID_CHARACTERS]
 
     @property
@@ -169,7 +173,7 @@ def _names(needed: Need, given: str, *, is_full: bool) -> bool:
     """Say whether it is one of the names, or below level 4 the part of one that is enough."""
     if given in needed.tokens:
         return True
-    return not is_full and any(
+    return not (is_full or needed.is_whole) and any(
         len(given) >= RUN_DIGITS and token.endswith(given)
         if token.isdigit()
         else len(given) >= ID_CHARACTERS and token.startswith(given)
@@ -199,6 +203,16 @@ def _need(command: Command, args: argparse.Namespace, target: Target | None, nam
             consequence = f"{_KILL} {_FORCED if is_forced else _UNFORCED}"
             what = f"killing task {name}{' by force' if is_forced else ''}"
             return Need(level=4 if is_forced else 3, what=what, consequence=consequence, tokens=names)
+        case "host drain":
+            return Need(level=2, what=f"draining host {name}", consequence=_DRAIN, tokens=names)
+        case "host restart":
+            is_forced = bool(getattr(args, "force", False))
+            what = f"restarting the executor of host {name}{' by force' if is_forced else ''}"
+            consequence = f"{_RESTART} {_FORCED_RESTART if is_forced else _UNFORCED_RESTART}"
+            return Need(
+                level=4 if is_forced else 3, what=what, consequence=consequence, tokens=names,
+                yes_is_enough=not is_forced, is_whole=True,
+            )  # fmt: skip
         case "repo rm":
             what, consequence = f"removing repository {name}", f"Templates of {name} can be used no more."
             return Need(level=4, what=what, consequence=consequence, tokens=names)
@@ -269,8 +283,9 @@ def _names_in(args: argparse.Namespace) -> tuple[str, ...]:
     """Return what the arguments themselves name: tasks, a repository, a revision."""
     if index := getattr(args, "index", ""):
         return (str(index),)
-    if task := getattr(args, "task", ""):
-        return (str(task),)
+    for noun in ("task", "host"):
+        if name := getattr(args, noun, ""):
+            return (str(name),)
     return tuple(getattr(args, "tasks", ()) or getattr(args, "arguments", ()))
 
 
@@ -279,4 +294,8 @@ _TRANSITION = "Only this task moves; its environment does not, and sees that the
 _KILL = "Its process is killed at once; for its environment it has died."
 _UNFORCED = "A critical task of an environment in a run is left alone."
 _FORCED = "If it is critical, its environment goes to ERROR and a run ends."
+_DRAIN = "No new task is placed there until it is undrained, for nobody; what runs there goes on."
+_RESTART = "Its process ends and a new one is started; the files of its tasks stay."
+_UNFORCED_RESTART = "Tasks of no environment are ended in order; with a task of an environment there nothing is done."
+_FORCED_RESTART = "All its tasks are killed at once; an environment that needs one goes to ERROR, and a run ends."
 _CLEAN = "They are killed where they are; no environment uses them."

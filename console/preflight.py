@@ -75,6 +75,8 @@ def _hosts(creation: Creation, around: Surroundings) -> Check:
         return Check("hosts", Grade.DOUBTFUL, f"{count}; this core does not say which there are")
     if unknown := [host for host in hosts if host not in around.hosts]:
         return Check("hosts", Grade.BAD, f"not in the inventory: {some(unknown)}")
+    if shut := [host for host in hosts if around.hosts[host].drain]:
+        return Check("hosts", Grade.BAD, f"drained, nothing new is placed there: {some(shut)}")
     silent = [host for host in hosts if around.hosts[host].executor_state in ("SILENT", "LOST")]
     if silent:
         return Check("hosts", Grade.DOUBTFUL, f"no answer from the executor of {some(silent)}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from console.glyphs import glyph
 
 if TYPE_CHECKING:
-    from server.api.model import Environment, Fault, Metric, Task, TransitionProgress
+    from server.api.model import Drain, Environment, Fault, Metric, Task, TransitionProgress
 
 
 class Look(NamedTuple):
@@ -144,6 +144,13 @@ def clock(at_ms: int) -> str:
 def moment(at_ms: int) -> str:
     """Return local date and time, "-" for 0."""
     return datetime.fromtimestamp(at_ms / 1000).astimezone().isoformat(" ", "seconds") if at_ms else "-"
+
+
+def drained(drain: Drain | None) -> str:
+    """Return since when, by whom and why nothing new is placed on a host; "" if tasks can be."""
+    if drain is None:
+        return ""
+    return f"since {moment(drain.since_ms)[:16]} by {drain.who}{f': {drain.why}' if drain.why else ''}"
 
 
 def run_number(number: int) -> str:

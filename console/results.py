@@ -37,6 +37,7 @@ class Result:
     environment_id: str = ""
     state_before: str = ""
     state_after: str = ""
+    """Of the environment, or of the task or executor that the command is about."""
     run_number: int = 0
     is_step: bool = False
     """Scripts print one line for it."""

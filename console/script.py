@@ -196,9 +196,10 @@ class Runner:
             if is_cleanup and outcome.code == NOT_FOUND:
                 return None
         outcome.duration_s = time.monotonic() - started
-        if outcome.result is not None and outcome.result.environment_id:
-            self._current = outcome.result.environment_id
-        if self._current:
+        result = outcome.result
+        if result is not None and result.environment_id:
+            self._current = result.environment_id
+        if self._current and not (result and result.is_step and not result.environment_id):  # a step on a host, say
             outcome.environment = self._session.store.last_seen(self._current)
         return outcome
 

@@ -14,7 +14,6 @@ import msgspec
 
 from occ.errors import AliecsError
 from server.api import model
-from server.api.model_ops import TaskOutcome
 from server.environment.runner import now_ms
 from server.environment.stimuli import Requester
 from server.task.task import Task
@@ -25,13 +24,6 @@ NAME = "expert"
 """Of the service that the events are about."""
 
 
-@dataclass(slots=True)
-class Told:
-    """What is told of an act when it is over."""
-
-    outcome: TaskOutcome | None = None
-
-
 class Audit:
     """Tells what experts do.
 
@@ -39,11 +31,18 @@ class Audit:
         publish: gets the events.
     """
 
+    @dataclass(slots=True)
+    class Told:
+        """What is told of an act when it is over."""
+
+        state: str = ""
+        """That what it was about is in now."""
+
     def __init__(self, publish: Callable[[model.Event], None]) -> None:
         self._publish = publish
 
     @contextmanager
-    def act(self, what: str, requester: Requester, task: Task | None, **asked: object) -> Iterator[Told]:
+    def act(self, what: str, requester: Requester, task: Task | None, **asked: object) -> Iterator[Audit.Told]:
         """Tell that something is asked for, and at the end what came of it; refusals too.
 
         Args:
@@ -54,7 +53,7 @@ class Audit:
         if task:
             about |= {"class": task.class_name, "host": task.host, "env": task.environment_id, "was": task.state.value}
         log.info("asked what=%s %s", what, _json(about))
-        told, error = Told(), "interrupted, the outcome is unknown"
+        told, error = Audit.Told(), "interrupted, the outcome is unknown"
         try:
             yield told
             error = ""
@@ -62,9 +61,8 @@ class Audit:
             error = failure.message
             raise
         finally:
-            state = told.outcome.state if told.outcome else ""
             level = logging.WARNING if error else logging.INFO
-            about |= {"state": state, "error": error}
+            about |= {"state": told.state, "error": error}
             log.log(level, "over what=%s %s", what, _json(about))
             self._publish(
                 model.IntegratedServiceEvent(

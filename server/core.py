@@ -19,6 +19,7 @@ from server.api.states import EnvironmentState
 from server.config.configuration import Configuration
 from server.config.open import open_configuration, open_services
 from server.deploy.backend import Backend, Demand, KnownExecutor
+from server.deploy.drains import Drains
 from server.display import Display
 from server.environment.creation import Creation, Drafts
 from server.environment.durations import Durations
@@ -84,6 +85,7 @@ class Core:
         self.environments: EnvironmentManager
         self.rehearsal: Rehearsal
         self.display: Display
+        self.drains: Drains
         self._services: Services
         self._framework_id = placing.given_framework_id(settings, instance)
         self._recorder = StimulusRecorder.from_environment()
@@ -97,6 +99,7 @@ class Core:
         state = settings.state_directory
         state.mkdir(parents=True, exist_ok=True)
         self.journal = await Journal.open(state / "journal.sqlite", deadline_s=settings.journal_timeout_s)
+        self.drains = Drains(self.journal)
         self.configuration = await open_configuration(
             settings.configuration_uri, deadline_s=settings.config_timeout_s, framework_id=self._framework_id
         )
@@ -113,7 +116,7 @@ class Core:
         )
         self.commander = Commander(self.backend, self.roster)
         self.outputs = Outputs(self.backend, self.roster)
-        self.display = Display(self.epoch, settings.instance_name, self.roster, self.backend, self.plugins)
+        self.display = Display(self.epoch, settings.instance_name, self.roster, self.backend, self.plugins, self.drains)
         await self._build_workflows()
         self._build_environments()
         await self._group.__aenter__()
@@ -187,7 +190,9 @@ class Core:
         self._services = open_services(settings.configuration_uri, framework_id=self._framework_id)
         objects = vocabulary(self._services, STANDING_OBJECTS)
         plugin = FmqPlugin(settings.fmq_plugin, settings.fmq_plugin_search_path)
-        acquirer = Acquirer(self.backend, self.roster, record=self._record_tasks, objects=objects, plugin=plugin)
+        acquirer = Acquirer(
+            self.backend, self.roster, record=self._record_tasks, objects=objects, plugin=plugin, closed=self.drains.closed
+        )  # fmt: skip
         parts = Parts(
             journal=self.journal,
             acquirer=acquirer,
@@ -225,6 +230,7 @@ class Core:
             plugins=self.plugins,
             holder=self.environments.holder,
             timeout_s=settings.load_timeout_s,
+            closed=self.drains.closed,
         )
 
     # ---- restart -----------------------------------------------------------------------------
@@ -234,6 +240,7 @@ class Core:
         journal = self.journal
         tasks = [from_record(record) for record in (await journal.load(Table.TASKS)).values()]
         self.roster.restore(tasks)
+        await self.drains.restore()
         self.durations.restore(await journal.load(Table.DURATIONS))
         stories = {one: await journal.stimuli(one) for one in await journal.environments()}
         self.environments.restore(stories)

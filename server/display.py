@@ -12,6 +12,7 @@ from server.api import model
 from server.api.states import EnvironmentState
 from server.bus import EventBus
 from server.deploy.backend import Backend
+from server.deploy.drains import Drains
 from server.environment.manager import EnvironmentManager
 from server.environment.runner import EnvironmentRunner, now_ms
 from server.feeds import Feeds
@@ -34,7 +35,7 @@ class Display:
     """Set by the core once it is built."""
 
     def __init__(
-        self, epoch: str, instance_name: str, roster: Roster, backend: Backend, plugins: PluginRegistry
+        self, epoch: str, instance_name: str, roster: Roster, backend: Backend, plugins: PluginRegistry, drains: Drains
     ) -> None:
         self.bus = EventBus()
         self.feeds = Feeds()
@@ -46,6 +47,7 @@ class Display:
         self._roster = roster
         self._backend = backend
         self._plugins = plugins
+        self._drains = drains
         self._shown_roles: dict[str, dict[int, tuple[str, str]]] = {}
 
     def publish(self, event: model.Event) -> None:
@@ -125,7 +127,7 @@ class Display:
         for task in self._roster.all():
             counts[task.host] = counts.get(task.host, 0) + (not task.ended)
         for host in self._backend.hosts():
-            self.picture.update(views.host_view(host, counts.get(host.name, 0)))
+            self.picture.update(views.host_view(host, counts.get(host.name, 0), self._drains.of(host.name)))
 
 
 def _task_event(task: Task) -> model.TaskEvent:

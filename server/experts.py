@@ -1,4 +1,4 @@
-"""What experts see of hosts and do to single tasks, beside environments. The servicer: ops.py. Every act is told: audit.py."""
+"""What experts do to single tasks, beside environments. Hosts: hosts.py. The servicer: ops.py. Every act is told: audit.py."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from executor.api.messages import ControlMode
 from occ.states import MOVES, TaskEvent
 from server.api.errors import CoreError, Reason
-from server.api.model_ops import HostFacts, TaskOutcome
+from server.api.model_ops import TaskOutcome
 from server.api.states import EnvironmentState
 from server.audit import Audit
 from server.core import Core
@@ -23,9 +23,9 @@ EVENTS = (TaskEvent.CONFIGURE, TaskEvent.START, TaskEvent.STOP, TaskEvent.RESET,
 class Experts:
     """Acts on the tasks of one core."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, audit: Audit) -> None:
         self._core = core
-        self._audit = Audit(core.display.publish)
+        self._audit = audit
         self._busy: set[str] = set()
         """Tasks that a transition was sent to from here."""
 
@@ -42,19 +42,21 @@ class Experts:
         """
         task = self._core.roster.get(task_id)
         with self._audit.act("TransitionTask", requester, task, task_id=task_id, event=event) as told:
-            told.outcome = await self._transition(self._alive(task, task_id), event.upper(), arguments)
-            return told.outcome
+            outcome = await self._transition(self._alive(task, task_id), event.upper(), arguments)
+            told.state = outcome.state
+            return outcome
 
-    async def kill(self, task_id: str, requester: Requester, *, force: bool) -> TaskOutcome:
+    async def kill(self, task_id: str, requester: Requester, *, force: bool, reason: str) -> TaskOutcome:
         """End a task; for its environment it has died.
 
         Raises:
             CoreError: it is critical and takes data, and ``force`` was not given; or it did not end.
         """
         task = self._core.roster.get(task_id)
-        with self._audit.act("KillTask", requester, task, task_id=task_id, force=force) as told:
-            told.outcome = await self._kill(self._alive(task, task_id), force)
-            return told.outcome
+        with self._audit.act("KillTask", requester, task, task_id=task_id, force=force, reason=reason) as told:
+            outcome = await self._kill(self._alive(task, task_id), force)
+            told.state = outcome.state
+            return outcome
 
     async def _transition(self, task: Task, event: str, arguments: Mapping[str, str]) -> TaskOutcome:
         core, task_id = self._core, task.task_id
@@ -153,35 +155,3 @@ class Experts:
             status=task.status.value if task else "INACTIVE",
             environment_id=before.environment_id,
         )
-
-
-def hosts(core: Core) -> list[HostFacts]:
-    """Return all hosts by name, with what runs there."""
-    alive: dict[str, list[str]] = {}
-    for task in core.roster.all():
-        if not task.ended:
-            alive.setdefault(task.host, []).append(task.environment_id)
-    found = []
-    for host in core.backend.hosts():
-        environments = alive.get(host.name, [])
-        found.append(
-            HostFacts(
-                name=host.name,
-                address=host.address,
-                detector=host.detector,
-                attributes=host.attributes,
-                cpus=host.cpus,
-                memory_mb=host.memory_mb,
-                free_cpus=host.free_cpus,
-                free_memory_mb=host.free_memory_mb,
-                tasks=len(environments),
-                environments=tuple(sorted({one for one in environments if one})),
-                executor_id=host.executor_id,
-                executor_state=host.state.value,
-                agent_id=host.agent_id,
-                version=host.version,
-                pid=host.pid,
-                started_ms=host.started_ms,
-            )
-        )
-    return found

@@ -33,6 +33,8 @@ class Table(StrEnum):
     RUNS = "runs"
     DURATIONS = "durations"
     """How long transitions took, by template and event."""
+    DRAINS = "drains"
+    """Who keeps tasks from a host, since when and why, by its name."""
     META = "meta"
 
 

@@ -14,9 +14,11 @@ from server.api import ops_pb2 as pb
 from server.api.convert_ops import to_host, to_outcome
 from server.api.convert_plan import to_plan
 from server.api.ops_pb2_grpc import OpsServicer
+from server.audit import Audit
 from server.core import Core
 from server.environment.creation import Creation
-from server.experts import Experts, hosts
+from server.experts import Experts
+from server.hosts import Hosts
 from server.service import requester
 from server.status import answer, refuse
 
@@ -30,7 +32,9 @@ class OpsService(OpsServicer):
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._experts = Experts(core)
+        audit = Audit(core.display.publish)
+        self._experts = Experts(core, audit)
+        self._hosts = Hosts(core, audit)
 
     async def PlanEnvironment(self, request: pb.PlanRequest, context: _Context) -> pb.Plan:
         return await answer(context, self._plan(request))
@@ -43,7 +47,7 @@ class OpsService(OpsServicer):
         return await asyncio.to_thread(to_plan, plan)  # thousands of tasks take a while
 
     async def ListHosts(self, request: pb.ListHostsRequest, context: _Context) -> pb.HostList:
-        return pb.HostList(hosts=map(to_host, hosts(self._core)))
+        return pb.HostList(hosts=map(to_host, self._hosts.all()))
 
     async def TailTask(self, request: pb.TailRequest, context: _Context) -> AsyncIterator[pb.Output]:
         pieces = self._core.outputs.read(
@@ -67,5 +71,21 @@ class OpsService(OpsServicer):
         return to_outcome(await answer(context, self._core.detached(work)))
 
     async def KillTask(self, request: pb.KillTaskRequest, context: _Context) -> pb.TaskOutcome:
-        work = self._experts.kill(request.task_id, requester(request.request_user), force=request.force)
+        work = self._experts.kill(
+            request.task_id, requester(request.request_user), force=request.force, reason=request.reason
+        )
         return to_outcome(await answer(context, self._core.detached(work)))
+
+    async def DrainHost(self, request: pb.DrainHostRequest, context: _Context) -> pb.HostFacts:
+        work = self._hosts.drain(request.host, request.why, requester(request.request_user))
+        return to_host(await answer(context, self._core.detached(work)))
+
+    async def UndrainHost(self, request: pb.UndrainHostRequest, context: _Context) -> pb.HostFacts:
+        work = self._hosts.undrain(request.host, requester(request.request_user))
+        return to_host(await answer(context, self._core.detached(work)))
+
+    async def RestartExecutor(self, request: pb.RestartExecutorRequest, context: _Context) -> pb.HostFacts:
+        work = self._hosts.restart(
+            request.host, requester(request.request_user), force=request.force, reason=request.reason
+        )
+        return to_host(await answer(context, self._core.detached(work)))

@@ -187,7 +187,7 @@ def task_view(task: Task, stdout_url: str) -> model.Task:
     )
 
 
-def host_view(host: HostInfo, tasks: int) -> model.Host:
+def host_view(host: HostInfo, tasks: int, drain: model.Drain | None) -> model.Host:
     """Return a host as clients see it."""
     return model.Host(
         name=host.name,
@@ -198,6 +198,7 @@ def host_view(host: HostInfo, tasks: int) -> model.Host:
         tasks=tasks,
         attributes=dict(host.attributes),
         version=host.version,
+        drain=drain,
     )
 
 

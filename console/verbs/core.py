@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from console.present import names
+from console.present import drained, names
 from console.results import Context, Result
 from console.table import Row
 from server.api.client import Client
@@ -74,6 +74,7 @@ async def hosts(context: Context) -> Result:
                 "executor_id": host.executor_id,
                 "tasks": host.tasks,
                 "version": host.version,
+                "drained": drained(host.drain),
                 "attributes": dict(host.attributes),
             }
             for host in known

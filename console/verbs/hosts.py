@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 
+from console import gates
 from console.exit_codes import NOT_FOUND, ExitError
-from console.present import age, moment
+from console.present import age, drained, moment
 from console.results import Context, Result
 from console.table import Row, render_table
 from server.api.model_ops import HostFacts
@@ -44,9 +45,48 @@ async def show(context: Context) -> Result:
         "started": moment(host.started_ms) if host.started_ms else None,
         "envs": " ".join(host.environments),
         "tasks": host.tasks,
+        "drained": drained(host.drain),
     } | {f"attribute {key}": value for key, value in sorted(host.attributes.items())}
     table = render_table(_TASK_COLUMNS, [_task_row(one) for one in tasks]) if tasks else ""
     return Result(facts=facts, data=host, text=f"\n{table}" if table else "", ids=(host.name,))
+
+
+async def drain(context: Context) -> Result:
+    """Place no new task on a host."""
+    args = context.args
+    _confirm(context)
+    return _done(await context.session.client.expert.drain(args.host, args.why or args.reason or ""))
+
+
+async def undrain(context: Context) -> Result:
+    """Let tasks be placed on a host again."""
+    _confirm(context)
+    return _done(await context.session.client.expert.undrain(context.args.host))
+
+
+async def restart(context: Context) -> Result:
+    """Restart the executor of a host."""
+    args = context.args
+    _confirm(context)
+    host = await context.session.client.expert.restart(args.host, force=args.force, reason=args.reason or "")
+    if host.executor_state == "NONE":
+        context.say("the executor has ended; the next task that is placed there starts a new one")
+    return _done(host)
+
+
+def _confirm(context: Context) -> None:
+    gates.confirm(context, gates.need(context.command, context.args))
+
+
+def _done(host: HostFacts) -> Result:
+    facts: Row = {
+        "host": host.name,
+        "executor": host.executor_state,
+        "pid": host.pid or None,
+        "tasks": host.tasks,
+        "drained": drained(host.drain),
+    }
+    return Result(facts=facts, data=host, ids=(host.name,), state_after=host.executor_state, is_step=True)
 
 
 async def find(context: Context) -> HostFacts:
@@ -73,6 +113,7 @@ def _row(host: HostFacts) -> Row:
         "free_memory": _of(host.free_memory_mb, host.memory_mb, " MB"),
         "detector": host.detector,
         "envs": " ".join(host.environments),
+        "drained": drained(host.drain),
     }
 
 

@@ -24,12 +24,17 @@ async def ls(context: Context) -> Result:
     tasks = worst_first(store.tasks(environment_id), RANK)
     if args.state:
         tasks = [task for task in tasks if task.state == args.state.upper()]
+    wanted_class: str = getattr(args, "class")  # a word of Python's
+    if wanted_class:
+        tasks = [task for task in tasks if short_class(task.name or task.class_name) == wanted_class]
+    if args.host:
+        tasks = [task for task in tasks if task.host == args.host]
     return Result(
         rows=tuple(live_row(task) for task in tasks),
         data=tasks,
         columns=context.command.columns,
         ids=tuple(task.task_id for task in tasks),
-        empty="no tasks running" if not (environment_id or args.state) else "no such tasks",
+        empty="no such tasks" if environment_id or args.state or wanted_class or args.host else "no tasks running",
     )
 
 
@@ -93,7 +98,8 @@ async def kill(context: Context) -> Result:
     """Kill one task."""
     task_id = await resolve.task_id(context.session, context.args.task)
     gates.confirm(context, gates.need(context.command, context.args, names=(task_id,)))
-    return _outcome(await context.session.client.expert.kill(task_id, force=context.args.force))
+    args = context.args
+    return _outcome(await context.session.client.expert.kill(task_id, force=args.force, reason=args.reason or ""))
 
 
 def _outcome(outcome: TaskOutcome) -> Result:
@@ -103,7 +109,10 @@ def _outcome(outcome: TaskOutcome) -> Result:
         "status": outcome.status,
         "env": outcome.environment_id,
     }
-    return Result(facts=facts, ids=(outcome.task_id,), environment_id=outcome.environment_id, is_step=True)
+    return Result(
+        facts=facts, ids=(outcome.task_id,), environment_id=outcome.environment_id, state_after=outcome.state,
+        is_step=True,
+    )  # fmt: skip
 
 
 def live_row(task: Task) -> Row:

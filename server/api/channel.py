@@ -18,9 +18,10 @@ from server.api.failures import failure, unreachable
 
 WRITES = frozenset(
     {
-        "AddRepo", "CleanupTasks", "ControlEnvironment", "DestroyEnvironment", "KillTask", "ModifyEnvironment",
-        "NewAutoEnvironment", "NewEnvironment", "NewEnvironmentAsync", "RefreshRepos", "RemoveRepo", "SetDefaultRepo",
-        "SetGlobalDefaultRevision", "SetRepoDefaultRevision", "Teardown", "TransitionTask",
+        "AddRepo", "CleanupTasks", "ControlEnvironment", "DestroyEnvironment", "DrainHost", "KillTask", "ModifyEnvironment",
+        "NewAutoEnvironment", "NewEnvironment", "NewEnvironmentAsync", "RefreshRepos", "RemoveRepo", "RestartExecutor",
+        "SetDefaultRepo", "SetGlobalDefaultRevision", "SetRepoDefaultRevision", "Teardown", "TransitionTask",
+        "UndrainHost",
     }
 )  # fmt: skip
 """Methods that change something; a read-only client refuses them."""

@@ -1,7 +1,7 @@
 """Conversion of the live picture between model.py and live.proto, both ways.
 
 The core writes (``to_*``), the console reads (``from_*``); both run once per change, so they are plain code without
-tables. Events: convert_events.py, offered here too. Transitions: convert_transitions.py. Replies of o2control: replies.py.
+tables. Events: convert_events.py, offered here too. Others: convert_transitions.py, convert_hosts.py; replies.py.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, cast
 from server.api import live_pb2
 from server.api import model as m
 from server.api.convert_events import from_event, from_traits, to_event, to_traits
+from server.api.convert_hosts import from_host, to_host
 from server.api.convert_transitions import from_history, from_progress, to_history, to_progress
 from server.api.kept import KeptBytes
 from server.api.quick import quickly
@@ -69,17 +70,7 @@ def to_change(change: m.Change) -> live_pb2.Change:
             )
             return live_pb2.Change(revision=revision, variables=variables)
         case m.Host():
-            host = live_pb2.Host(
-                name=value.name,
-                address=value.address,
-                detector=value.detector,
-                executor_id=value.executor_id,
-                executor_state=value.executor_state,
-                tasks=value.tasks,
-                attributes=value.attributes,
-                version=value.version,
-            )
-            return live_pb2.Change(revision=revision, host=host)
+            return live_pb2.Change(revision=revision, host=to_host(value))
         case m.Service():
             service = live_pb2.Service(
                 id=value.id,
@@ -288,19 +279,6 @@ def _from_fault(message: live_pb2.Fault) -> m.Fault:
     )
 
 
-def _from_host(message: live_pb2.Host) -> m.Host:
-    return m.Host(
-        name=message.name,
-        address=message.address,
-        detector=message.detector,
-        executor_id=message.executor_id,
-        executor_state=message.executor_state,
-        tasks=message.tasks,
-        attributes=dict(message.attributes),
-        version=message.version,
-    )
-
-
 def _from_core(message: live_pb2.Core) -> m.Core:
     return m.Core(
         instance=message.instance,
@@ -320,7 +298,7 @@ _READERS: dict[str, Callable[[Any], m.Thing | m.Removal | m.Event | None]] = {
     "environment": _from_environment,
     "role": _from_role,
     "task": _from_task,
-    "host": _from_host,
+    "host": from_host,
     "service": lambda it: m.Service(
         id=it.id, name=it.name, enabled=it.enabled, endpoint=it.endpoint, connection_state=it.connection_state
     ),

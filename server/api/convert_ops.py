@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from server.api import model_ops as m
 from server.api import ops_pb2 as pb
+from server.api.convert_hosts import from_drain, to_drain
 
 
 def to_host(host: m.HostFacts) -> pb.HostFacts:
@@ -26,6 +27,7 @@ def to_host(host: m.HostFacts) -> pb.HostFacts:
             pid=host.pid,
             started_ms=host.started_ms,
         ),
+        drain=to_drain(host.drain),
     )
 
 
@@ -48,6 +50,7 @@ def from_host(message: pb.HostFacts) -> m.HostFacts:
         version=executor.version,
         pid=executor.pid,
         started_ms=executor.started_ms,
+        drain=from_drain(message.drain) if message.HasField("drain") else None,
     )
 
 

@@ -57,10 +57,27 @@ class Expert:
         )
         return from_outcome(await self._send("TransitionTask", request, self._client.deadlines.control_s))
 
-    async def kill(self, task_id: str, *, force: bool = False) -> TaskOutcome:
-        """Kill any task; ``force`` also a critical one of an environment that takes data."""
-        request = pb.KillTaskRequest(task_id=task_id, force=force, request_user=self._client.requester())
+    async def kill(self, task_id: str, *, force: bool = False, reason: str = "") -> TaskOutcome:
+        """Kill any task; ``force`` also a critical one of an environment that takes data. ``reason`` is for the audit."""
+        request = pb.KillTaskRequest(task_id=task_id, force=force, reason=reason, request_user=self._client.requester())
         return from_outcome(await self._send("KillTask", request, self._client.deadlines.control_s))
+
+    async def drain(self, host: str, why: str) -> HostFacts:
+        """Place no new task on a host, until ``undrain``; what runs there goes on."""
+        request = pb.DrainHostRequest(host=host, why=why, request_user=self._client.requester())
+        return from_host(await self._send("DrainHost", request, self._client.deadlines.read_s))
+
+    async def undrain(self, host: str) -> HostFacts:
+        """Let tasks be placed on a host again."""
+        request = pb.UndrainHostRequest(host=host, request_user=self._client.requester())
+        return from_host(await self._send("UndrainHost", request, self._client.deadlines.read_s))
+
+    async def restart(self, host: str, *, force: bool = False, reason: str = "") -> HostFacts:
+        """End the executor of a host with its tasks and start a new one; ``force`` also with tasks of environments."""
+        request = pb.RestartExecutorRequest(
+            host=host, force=force, reason=reason, request_user=self._client.requester()
+        )
+        return from_host(await self._send("RestartExecutor", request, self._client.deadlines.control_s))
 
     async def _send(self, method: str, request: Any, deadline_s: float) -> Any:
         stub = await self._ready()

@@ -26,7 +26,7 @@ from server.api.model_events import (
 )
 
 __all__ = [
-    "Batch", "CallEvent", "Change", "Core", "CoreStartEvent", "Environment", "EnvironmentEvent", "Event", "Fault",
+    "Batch", "CallEvent", "Change", "Core", "CoreStartEvent", "Drain", "Environment", "EnvironmentEvent", "Event", "Fault",
     "History", "Host", "IntegratedServiceEvent", "Kind", "Metric", "Move", "OpStatus", "Part", "Removal", "Role",
     "RoleEvent", "RunEvent", "Service", "Step", "StepCall", "Task", "TaskEvent", "TemplateReference", "Thing",
     "Traits", "TransitionProgress", "TransitionRecord", "User", "Variables",
@@ -220,6 +220,15 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Drain:
+    """Nothing new is placed on a host; what runs there goes on."""
+
+    who: str = ""
+    why: str = ""
+    since_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
     name: str
     address: str = ""
@@ -230,6 +239,7 @@ class Host:
     tasks: int = 0
     attributes: Mapping[str, str] = field(default_factory=dict)
     version: str = ""
+    drain: Drain | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from server.api.model import Drain
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostFacts:
@@ -31,6 +33,8 @@ class HostFacts:
     pid: int = 0
     started_ms: int = 0
     """Of the executor; 0: not known."""
+    drain: Drain | None = None
+    """Set while nothing new is placed there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from server.api import common_pb2 as _common_pb2
+from server.api import live_pb2 as _live_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -520,6 +521,7 @@ class HostFacts(_message.Message):
     TASKS_FIELD_NUMBER: _builtins.int
     ENVIRONMENTS_FIELD_NUMBER: _builtins.int
     EXECUTOR_FIELD_NUMBER: _builtins.int
+    DRAIN_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     address: _builtins.str
     detector: _builtins.str
@@ -539,6 +541,10 @@ class HostFacts(_message.Message):
 
     @_builtins.property
     def executor(self) -> Global___Executor: ...
+    @_builtins.property
+    def drain(self) -> _live_pb2.Drain:
+        """none: tasks can be placed there"""
+
     def __init__(
         self,
         *,
@@ -553,10 +559,11 @@ class HostFacts(_message.Message):
         tasks: _builtins.int = ...,
         environments: _abc.Iterable[_builtins.str] | None = ...,
         executor: Global___Executor | None = ...,
+        drain: _live_pb2.Drain | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_free_cpus", b"_free_cpus", "_free_memory_mb", b"_free_memory_mb", "executor", b"executor", "free_cpus", b"free_cpus", "free_memory_mb", b"free_memory_mb"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_free_cpus", b"_free_cpus", "_free_memory_mb", b"_free_memory_mb", "drain", b"drain", "executor", b"executor", "free_cpus", b"free_cpus", "free_memory_mb", b"free_memory_mb"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_free_cpus", b"_free_cpus", "_free_memory_mb", b"_free_memory_mb", "address", b"address", "attributes", b"attributes", "cpus", b"cpus", "detector", b"detector", "environments", b"environments", "executor", b"executor", "free_cpus", b"free_cpus", "free_memory_mb", b"free_memory_mb", "memory_mb", b"memory_mb", "name", b"name", "tasks", b"tasks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_free_cpus", b"_free_cpus", "_free_memory_mb", b"_free_memory_mb", "address", b"address", "attributes", b"attributes", "cpus", b"cpus", "detector", b"detector", "drain", b"drain", "environments", b"environments", "executor", b"executor", "free_cpus", b"free_cpus", "free_memory_mb", b"free_memory_mb", "memory_mb", b"memory_mb", "name", b"name", "tasks", b"tasks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__free_cpus: _TypeAlias = _typing.Literal["free_cpus"]  # noqa: Y015
     _WhichOneofArgType__free_cpus: _TypeAlias = _typing.Literal["_free_cpus", b"_free_cpus"]  # noqa: Y015
@@ -734,9 +741,12 @@ class KillTaskRequest(_message.Message):
     TASK_ID_FIELD_NUMBER: _builtins.int
     FORCE_FIELD_NUMBER: _builtins.int
     REQUEST_USER_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     force: _builtins.bool
     """also a critical task of an environment that takes data"""
+    reason: _builtins.str
+    """for the audit"""
     @_builtins.property
     def request_user(self) -> _common_pb2.User: ...
     def __init__(
@@ -745,14 +755,95 @@ class KillTaskRequest(_message.Message):
         task_id: _builtins.str = ...,
         force: _builtins.bool = ...,
         request_user: _common_pb2.User | None = ...,
+        reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["request_user", b"request_user"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["force", b"force", "request_user", b"request_user", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["force", b"force", "reason", b"reason", "request_user", b"request_user", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___KillTaskRequest: _TypeAlias = KillTaskRequest  # noqa: Y015
+
+@_typing.final
+class DrainHostRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOST_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
+    REQUEST_USER_FIELD_NUMBER: _builtins.int
+    host: _builtins.str
+    why: _builtins.str
+    @_builtins.property
+    def request_user(self) -> _common_pb2.User: ...
+    def __init__(
+        self,
+        *,
+        host: _builtins.str = ...,
+        why: _builtins.str = ...,
+        request_user: _common_pb2.User | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["request_user", b"request_user"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["host", b"host", "request_user", b"request_user", "why", b"why"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DrainHostRequest: _TypeAlias = DrainHostRequest  # noqa: Y015
+
+@_typing.final
+class UndrainHostRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOST_FIELD_NUMBER: _builtins.int
+    REQUEST_USER_FIELD_NUMBER: _builtins.int
+    host: _builtins.str
+    @_builtins.property
+    def request_user(self) -> _common_pb2.User: ...
+    def __init__(
+        self,
+        *,
+        host: _builtins.str = ...,
+        request_user: _common_pb2.User | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["request_user", b"request_user"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["host", b"host", "request_user", b"request_user"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UndrainHostRequest: _TypeAlias = UndrainHostRequest  # noqa: Y015
+
+@_typing.final
+class RestartExecutorRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOST_FIELD_NUMBER: _builtins.int
+    FORCE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    REQUEST_USER_FIELD_NUMBER: _builtins.int
+    host: _builtins.str
+    force: _builtins.bool
+    """also with tasks of environments, which are killed at once"""
+    reason: _builtins.str
+    """for the audit"""
+    @_builtins.property
+    def request_user(self) -> _common_pb2.User: ...
+    def __init__(
+        self,
+        *,
+        host: _builtins.str = ...,
+        force: _builtins.bool = ...,
+        reason: _builtins.str = ...,
+        request_user: _common_pb2.User | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["request_user", b"request_user"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["force", b"force", "host", b"host", "reason", b"reason", "request_user", b"request_user"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RestartExecutorRequest: _TypeAlias = RestartExecutorRequest  # noqa: Y015
 
 @_typing.final
 class TaskOutcome(_message.Message):

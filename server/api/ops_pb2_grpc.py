@@ -59,6 +59,21 @@ class OpsStub:
                 request_serializer=server_dot_api_dot_ops__pb2.KillTaskRequest.SerializeToString,
                 response_deserializer=server_dot_api_dot_ops__pb2.TaskOutcome.FromString,
                 _registered_method=True)
+        self.DrainHost = channel.unary_unary(
+                '/aliecs.ops.v1.Ops/DrainHost',
+                request_serializer=server_dot_api_dot_ops__pb2.DrainHostRequest.SerializeToString,
+                response_deserializer=server_dot_api_dot_ops__pb2.HostFacts.FromString,
+                _registered_method=True)
+        self.UndrainHost = channel.unary_unary(
+                '/aliecs.ops.v1.Ops/UndrainHost',
+                request_serializer=server_dot_api_dot_ops__pb2.UndrainHostRequest.SerializeToString,
+                response_deserializer=server_dot_api_dot_ops__pb2.HostFacts.FromString,
+                _registered_method=True)
+        self.RestartExecutor = channel.unary_unary(
+                '/aliecs.ops.v1.Ops/RestartExecutor',
+                request_serializer=server_dot_api_dot_ops__pb2.RestartExecutorRequest.SerializeToString,
+                response_deserializer=server_dot_api_dot_ops__pb2.HostFacts.FromString,
+                _registered_method=True)
 
 
 class OpsServicer:
@@ -99,6 +114,27 @@ class OpsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DrainHost(self, request, context):
+        """Place no new task on a host, until UndrainHost; what runs there goes on. Outlives the core.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UndrainHost(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RestartExecutor(self, request, context):
+        """End the executor of a host with its tasks, and start a new one; answered when that has reported. On Mesos the next
+        task that is placed there starts it. FAILED_PRECONDITION while environments have tasks there, unless forced.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OpsServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -126,6 +162,21 @@ def add_OpsServicer_to_server(servicer, server):
                     servicer.KillTask,
                     request_deserializer=server_dot_api_dot_ops__pb2.KillTaskRequest.FromString,
                     response_serializer=server_dot_api_dot_ops__pb2.TaskOutcome.SerializeToString,
+            ),
+            'DrainHost': grpc.unary_unary_rpc_method_handler(
+                    servicer.DrainHost,
+                    request_deserializer=server_dot_api_dot_ops__pb2.DrainHostRequest.FromString,
+                    response_serializer=server_dot_api_dot_ops__pb2.HostFacts.SerializeToString,
+            ),
+            'UndrainHost': grpc.unary_unary_rpc_method_handler(
+                    servicer.UndrainHost,
+                    request_deserializer=server_dot_api_dot_ops__pb2.UndrainHostRequest.FromString,
+                    response_serializer=server_dot_api_dot_ops__pb2.HostFacts.SerializeToString,
+            ),
+            'RestartExecutor': grpc.unary_unary_rpc_method_handler(
+                    servicer.RestartExecutor,
+                    request_deserializer=server_dot_api_dot_ops__pb2.RestartExecutorRequest.FromString,
+                    response_serializer=server_dot_api_dot_ops__pb2.HostFacts.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -263,6 +314,87 @@ class Ops:
             '/aliecs.ops.v1.Ops/KillTask',
             server_dot_api_dot_ops__pb2.KillTaskRequest.SerializeToString,
             server_dot_api_dot_ops__pb2.TaskOutcome.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DrainHost(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aliecs.ops.v1.Ops/DrainHost',
+            server_dot_api_dot_ops__pb2.DrainHostRequest.SerializeToString,
+            server_dot_api_dot_ops__pb2.HostFacts.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UndrainHost(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aliecs.ops.v1.Ops/UndrainHost',
+            server_dot_api_dot_ops__pb2.UndrainHostRequest.SerializeToString,
+            server_dot_api_dot_ops__pb2.HostFacts.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RestartExecutor(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aliecs.ops.v1.Ops/RestartExecutor',
+            server_dot_api_dot_ops__pb2.RestartExecutorRequest.SerializeToString,
+            server_dot_api_dot_ops__pb2.HostFacts.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,13 @@ class OpsStub:
     """One OCC transition of one task that no transition of its environment uses now. ABORTED if the task did not follow."""
     KillTask: _grpc.UnaryUnaryMultiCallable[_ops_pb2.KillTaskRequest, _ops_pb2.TaskOutcome]
     """End any task. One of an environment is killed at once, and for the environment it has died."""
+    DrainHost: _grpc.UnaryUnaryMultiCallable[_ops_pb2.DrainHostRequest, _ops_pb2.HostFacts]
+    """Place no new task on a host, until UndrainHost; what runs there goes on. Outlives the core."""
+    UndrainHost: _grpc.UnaryUnaryMultiCallable[_ops_pb2.UndrainHostRequest, _ops_pb2.HostFacts]
+    RestartExecutor: _grpc.UnaryUnaryMultiCallable[_ops_pb2.RestartExecutorRequest, _ops_pb2.HostFacts]
+    """End the executor of a host with its tasks, and start a new one; answered when that has reported. On Mesos the next
+    task that is placed there starts it. FAILED_PRECONDITION while environments have tasks there, unless forced.
+    """
 
 @_typing.type_check_only
 class OpsAsyncStub(OpsStub):
@@ -55,6 +62,13 @@ class OpsAsyncStub(OpsStub):
     """One OCC transition of one task that no transition of its environment uses now. ABORTED if the task did not follow."""
     KillTask: _aio.UnaryUnaryMultiCallable[_ops_pb2.KillTaskRequest, _ops_pb2.TaskOutcome]  # type: ignore[assignment]
     """End any task. One of an environment is killed at once, and for the environment it has died."""
+    DrainHost: _aio.UnaryUnaryMultiCallable[_ops_pb2.DrainHostRequest, _ops_pb2.HostFacts]  # type: ignore[assignment]
+    """Place no new task on a host, until UndrainHost; what runs there goes on. Outlives the core."""
+    UndrainHost: _aio.UnaryUnaryMultiCallable[_ops_pb2.UndrainHostRequest, _ops_pb2.HostFacts]  # type: ignore[assignment]
+    RestartExecutor: _aio.UnaryUnaryMultiCallable[_ops_pb2.RestartExecutorRequest, _ops_pb2.HostFacts]  # type: ignore[assignment]
+    """End the executor of a host with its tasks, and start a new one; answered when that has reported. On Mesos the next
+    task that is placed there starts it. FAILED_PRECONDITION while environments have tasks there, unless forced.
+    """
 
 class OpsServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -96,5 +110,30 @@ class OpsServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ops_pb2.TaskOutcome, _abc.Awaitable[_ops_pb2.TaskOutcome]]:
         """End any task. One of an environment is killed at once, and for the environment it has died."""
+
+    @_abc_1.abstractmethod
+    def DrainHost(
+        self,
+        request: _ops_pb2.DrainHostRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ops_pb2.HostFacts, _abc.Awaitable[_ops_pb2.HostFacts]]:
+        """Place no new task on a host, until UndrainHost; what runs there goes on. Outlives the core."""
+
+    @_abc_1.abstractmethod
+    def UndrainHost(
+        self,
+        request: _ops_pb2.UndrainHostRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ops_pb2.HostFacts, _abc.Awaitable[_ops_pb2.HostFacts]]: ...
+
+    @_abc_1.abstractmethod
+    def RestartExecutor(
+        self,
+        request: _ops_pb2.RestartExecutorRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ops_pb2.HostFacts, _abc.Awaitable[_ops_pb2.HostFacts]]:
+        """End the executor of a host with its tasks, and start a new one; answered when that has reported. On Mesos the next
+        task that is placed there starts it. FAILED_PRECONDITION while environments have tasks there, unless forced.
+        """
 
 def add_OpsServicer_to_server(servicer: OpsServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -180,6 +180,20 @@ class Backend(Room, Protocol):
             LinkError: they cannot be handed over. Nothing was started then.
         """
 
+    async def restart(self, host: str, reason: str, *, at_once: bool) -> None:
+        """End the executor of the host with its tasks, then start a new one if that needs no task (not on Mesos).
+
+        Returns when the new one has said Hello. One that is not heard is killed, where that can be done from here.
+
+        Args:
+            reason: of its end, for the tasks that it had: "was restarted by ...".
+            at_once: its tasks are killed, not ended in order.
+
+        Raises:
+            LinkError: it cannot be told to end, or there is no new one in time.
+            DeadlineError: it has not ended in time.
+        """
+
     def send(self, host: str, command: Command) -> bool:
         """Send to the executor of the host; False if there is no link now, and nothing is kept."""
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from executor.api.messages import Hello, Ping, Pong, Report, Shutdown, TaskReports, Welcome
-from occ.errors import LinkError
+from occ.errors import DeadlineError, LinkError
 from server.deploy.backend import ExecutorState, KnownExecutor, Listener
 from server.deploy.host import CommandLink, Host, HostEntry
 from server.deploy.link import ExecutorLink, LinkServer, socket_path
@@ -83,6 +83,10 @@ class LocalParts:
     """Of executors; None: our own."""
 
 
+_MARGIN_S = 5.0
+"""For an executor that does not attach to be ended, and to have said its last words."""
+
+
 class Executors:
     """The executors of all hosts.
 
@@ -144,23 +148,38 @@ class Executors:
 
     async def drain(self) -> None:
         """End all executors and their tasks; nothing of them is left when this returns."""
-        alive = [host for host in self._hosts.values() if host.is_alive]
-        for host in alive:
-            host.is_ending = True
-            if not (host.link and host.link.send(Shutdown(kill_tasks=True))):
-                self._too_late(host, "was ended")
-        if not await self._wait_gone(alive):
-            for host in alive:
-                if host.is_alive:
-                    log.warning("executor did not end in time, killed host=%s executor=%s", host.name, host.executor_id)
-                    host.kill()
-            await self._wait_gone(alive)
+        await self._end([host for host in self._hosts.values() if host.is_alive], "was ended")
 
-    async def _wait_gone(self, hosts: Sequence[Host]) -> bool:
+    async def restart(self, host: Host, reason: str, *, at_once: bool) -> None:
+        """See Backend. One that is silent, or does not end in time, is killed with its tasks."""
+        if host.is_alive and not await self._end([host], reason, at_once=at_once):
+            limit_s = 2 * self._settings.drain_s
+            raise DeadlineError(f"the executor on host {host.name} has not ended within {limit_s:g} s")
+        await self.attach(host, timeout_s=self._settings.attach_s + _MARGIN_S)
+
+    async def _end(self, hosts: Sequence[Host], reason: str, *, at_once: bool = False) -> bool:
+        """End executors with their tasks, kill them if they do not; returns whether nothing of them is left."""
+        ends = [(host, host.gone, host.executor_id) for host in hosts]
+        gone = [event for _, event, _ in ends]
+        for host in hosts:
+            host.is_ending = True
+            host.end_reason = reason
+            is_heard = host.link is not None and host.state is not ExecutorState.SILENT
+            if not (is_heard and host.link and host.link.send(Shutdown(kill_tasks=not at_once))):
+                self._too_late(host, reason)
+        if await self._wait_gone(gone):
+            return True
+        for host, _, executor_id in ends:
+            if host.is_alive and host.executor_id == executor_id:
+                log.warning("executor did not end in time, killed host=%s executor=%s", host.name, executor_id)
+                host.kill()
+        return await self._wait_gone(gone)
+
+    async def _wait_gone(self, gone: Sequence[asyncio.Event]) -> bool:
         try:
             async with asyncio.timeout(self._settings.drain_s):
-                for host in hosts:
-                    await host.gone.wait()
+                for event in gone:
+                    await event.wait()
         except TimeoutError:
             return False
         return True

@@ -126,6 +126,9 @@ class LocalBackend:
         room.launch(command)
         link.send(command)
 
+    async def restart(self, host: str, reason: str, *, at_once: bool) -> None:
+        await self._executors.restart(self._host(host), reason, at_once=at_once)
+
     def send(self, host: str, command: Command) -> bool:
         room = self._hosts.get(host)
         return bool(room and room.link and room.link.send(command))

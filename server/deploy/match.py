@@ -6,8 +6,9 @@ D11 to D14 are the original's errors here).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from server.deploy.backend import Offer
 from server.deploy.ports import CONTROL_PORTS, DATA_PORTS
@@ -45,13 +46,16 @@ class Matched:
     """Key to the reason, in words."""
 
 
-def match(wants: Sequence[Want], offers: Sequence[Offer]) -> Matched:
+def match(wants: Sequence[Want], offers: Sequence[Offer], closed: Mapping[str, str] = MappingProxyType({})) -> Matched:
     """Place each want on an offer.
+
+    Args:
+        closed: hosts on which nothing is placed, with the reason in words.
 
     Those that name their host go first; the others then take the first host that fits. Within each group a critical
     one goes before one that is not, so that resources are not short for what matters.
     """
-    rooms = [_Room(offer) for offer in offers]
+    rooms = [_Room(offer, closed.get(offer.host, "")) for offer in offers]
     by_name: dict[str, _Room] = {}
     for room in rooms:
         by_name.setdefault(room.offer.attributes.get(MACHINE_ID, ""), room)
@@ -88,8 +92,9 @@ def unsatisfied(constraints: Sequence[Constraint], attributes: dict[str, str]) -
 class _Room:
     """What is left of an offer while tasks are placed on it."""
 
-    def __init__(self, offer: Offer) -> None:
+    def __init__(self, offer: Offer, closed: str) -> None:
         self.offer = offer
+        self._closed = closed
         self._attributes = dict(offer.attributes)
         self._cpus = offer.cpus
         self._memory_mb = offer.memory_mb
@@ -101,6 +106,8 @@ class _Room:
 
     def refusal(self, want: Want) -> str:
         """Say why the want does not fit; "" if it does."""
+        if self._closed:
+            return self._closed
         constraints = tuple(want.constraints)
         reason = self._checked.get(constraints)
         if reason is None:

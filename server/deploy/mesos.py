@@ -265,6 +265,12 @@ class MesosBackend:
         )  # fmt: skip
         await self._parts.record_executor(self._executors.known(room))
 
+    async def restart(self, host: str, reason: str, *, at_once: bool) -> None:
+        """See Backend. Only a task can make an agent start an executor: the next one that is placed there does."""
+        room = self._hosts.get(host)
+        if room is not None and room.is_alive:
+            await self._executors.end(room, reason, at_once=at_once)
+
     def send(self, host: str, command: Command) -> bool:
         room = self._hosts.get(host)
         if room is None:

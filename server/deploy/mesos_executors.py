@@ -24,6 +24,7 @@ from executor.api.messages import (
     TaskReports,
     Welcome,
 )
+from occ.errors import DeadlineError, LinkError
 from server.deploy.backend import ExecutorState, KnownExecutor, Listener
 from server.deploy.mesos_host import MesosHost
 from server.deploy.mesos_info import END_STATES, LOST_STATES, how_executor_ended, how_task_ended, report_in
@@ -118,6 +119,28 @@ class MesosExecutors:
             left = [host.name for host in alive if host.is_alive]
             log.error("executors did not end in time hosts=%s", ",".join(left))
 
+    async def end(self, host: MesosHost, reason: str, *, at_once: bool) -> None:
+        """End one executor and its tasks.
+
+        Raises:
+            LinkError: it is not heard.
+            DeadlineError: it has not ended in time.
+        """
+        what, gone = f"the executor on host {host.name}", host.gone
+        is_heard = host.link is not None and host.state is ExecutorState.ATTACHED
+        if not (is_heard and host.link and host.link.send(Shutdown(kill_tasks=not at_once))):
+            message = f"{what} is {host.state.value} and cannot be told to end"
+            raise LinkError(message, hint="kill its process on the host: its agent tells that it ended")
+        host.is_ending = True
+        host.end_reason = reason
+        try:
+            async with asyncio.timeout(self._times.drain_s):
+                await gone.wait()
+        except TimeoutError:
+            if host.gone is gone and host.is_alive:
+                host.is_ending, host.end_reason = False, ""
+                raise DeadlineError(f"{what} has not ended within {self._times.drain_s:g} s") from None
+
     def begin(self, host: MesosHost, executor_id: str) -> None:
         """There will be an executor, as soon as the agent starts it."""
         host.begin(executor_id)
@@ -193,7 +216,7 @@ class MesosExecutors:
         """The agent says that an executor has ended."""
         for host in self._hosts.values():
             if host.executor_id == executor_id and host.is_alive:
-                self._gone(host, how_executor_ended(status))
+                self._gone(host, host.end_reason or how_executor_ended(status))
                 return
         log.info("an executor that is not ours (any more) has ended agent=%s executor=%s", agent_id, executor_id)
 

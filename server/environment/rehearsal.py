@@ -27,7 +27,7 @@ from server.environment.turn import Turn
 from server.environment.wanted import assignment, wanted_tasks
 from server.integration.base import Plugin
 from server.integration.registry import REGISTERED
-from server.task.placement import Placement
+from server.task.placement import Closed, Placement
 from server.task.properties import UnrenderedProperties
 from server.task.rehearsed import RehearsedRoom
 from server.task.roster import Roster
@@ -50,12 +50,13 @@ class Rehearsal:
         plugins: the integrated services that calls may name.
         holder: the environment that holds a detector, "" if none does.
         timeout_s: for placing tasks and making their properties.
+        closed: returns the hosts on which nothing is placed now, with the reason in words.
     """
 
     def __init__(
         self, drafts: Drafts, loader: WorkflowLoader, repositories: Repositories, backend: Backend, roster: Roster, *,
         objects: Callable[[], Mapping[str, object]], plugins: Iterable[Plugin], holder: Callable[[str], str],
-        timeout_s: float,
+        timeout_s: float, closed: Closed = dict,
     ) -> None:  # fmt: skip
         self._drafts = drafts
         self._loader = loader
@@ -66,6 +67,7 @@ class Rehearsal:
         self._plugins = plugins
         self._holder = holder
         self._timeout_s = timeout_s
+        self._closed = closed
 
     async def plan(self, asked: Creation) -> Plan:
         """Return what the creation would come to. What would go wrong in it is part of the answer.
@@ -115,7 +117,7 @@ class Rehearsal:
         orders = [role.order for role in tree.task_roles()]
         descriptors, undeployable = await asyncio.to_thread(wanted_tasks, environment, orders)
         room = RehearsedRoom(self._backend, self._roster.all())
-        placed = await Placement(room, objects).place(descriptors, lambda: f"TASK{next(numbers)}")
+        placed = await Placement(room, objects, closed=self._closed).place(descriptors, lambda: f"TASK{next(numbers)}")
         undeployable |= placed.undeployable
         # Nobody else has this environment: what follows is done beside the loop.
         return await asyncio.to_thread(self._seen, plan, environment, placed.tasks, undeployable, problems, objects)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from occ.errors import AliecsError, DeadlineError
 from server.deploy.backend import Backend
 from server.task.command import OCC_LITE, FmqPlugin
-from server.task.placement import Placement, TaskDescriptor
+from server.task.placement import Closed, Placement, TaskDescriptor
 from server.task.roster import Roster
 from server.task.task import Task
 from server.template.functions import UTILITIES
@@ -38,6 +38,7 @@ class Acquirer:
         record: makes new tasks durable; nothing is launched before it returns.
         objects: all that expressions in commands may call.
         plugin: what FairMQ devices are told to load.
+        closed: returns the hosts on which nothing is placed now, with the reason in words.
     """
 
     def __init__(
@@ -48,11 +49,12 @@ class Acquirer:
         record: Callable[[Sequence[Task]], Awaitable[None]],
         objects: Mapping[str, object] = UTILITIES,
         plugin: FmqPlugin = OCC_LITE,
+        closed: Closed = dict,
     ) -> None:
         self._backend = backend
         self._roster = roster
         self._record = record
-        self._placement = Placement(backend, objects, plugin)
+        self._placement = Placement(backend, objects, plugin, closed=closed)
 
     async def acquire(
         self, environment_id: str, descriptors: Sequence[TaskDescriptor], *, timeout_s: float, ids: Callable[[], str]

@@ -22,6 +22,7 @@ from server.template.vocabulary import asks_services
 
 _UNCONTROLLED = ("basic", "hook")
 """Class modes without an OCC server."""
+Closed = Callable[[], Mapping[str, str]]
 _CHUNK = 100
 """So many commands are made before others get their turn on the loop."""
 
@@ -75,10 +76,19 @@ class Placement:
     Args:
         objects: all that expressions in commands may call.
         plugin: what FairMQ devices are told to load.
+        closed: returns the hosts on which nothing is placed now, with the reason in words.
     """
 
-    def __init__(self, room: Room, objects: Mapping[str, object] = UTILITIES, plugin: FmqPlugin = OCC_LITE) -> None:
+    def __init__(
+        self,
+        room: Room,
+        objects: Mapping[str, object] = UTILITIES,
+        plugin: FmqPlugin = OCC_LITE,
+        *,
+        closed: Closed = dict,
+    ) -> None:
         self._room = room
+        self._closed = closed
         self._objects = objects
         self._plugin = plugin
 
@@ -106,7 +116,7 @@ class Placement:
     ) -> list[_Place]:
         by_key = {descriptor.key: descriptor for descriptor in descriptors}
         inbound = {one.key: effective_inbound(one.inbound, one.task_class.bind) for one in descriptors}
-        matched = match([_want(one, inbound[one.key]) for one in descriptors], offers)
+        matched = match([_want(one, inbound[one.key]) for one in descriptors], offers, self._closed())
         undeployable.update(matched.unplaced)
         places: list[_Place] = []
         for key, descriptor in by_key.items():

@@ -12,6 +12,7 @@ from fake_core import FakeCore
 
 from server.api import ops_pb2 as pb
 from server.api.convert_ops import from_host, to_host
+from server.api.model import Drain
 from server.api.model_ops import HostFacts
 from server.api.ops_pb2_grpc import OpsServicer, add_OpsServicer_to_server
 
@@ -21,7 +22,10 @@ HOSTS = (
         free_cpus=7.5, free_memory_mb=960, tasks=2, environments=("2ab1CDEFgh",), executor_id="x1",
         executor_state="ATTACHED", agent_id="a1", version="1.2.3", pid=77, started_ms=int(1000 * (time.time() - 7250)),
     ),
-    HostFacts(name="flp002", cpus=4, memory_mb=512, executor_state="NONE"),
+    HostFacts(
+        name="flp002", cpus=4, memory_mb=512, executor_state="NONE",
+        drain=Drain(who="kim@flp", why="new disk", since_ms=1_764_000_000_000),
+    ),
 )  # fmt: skip
 
 
@@ -51,6 +55,18 @@ class Ops(OpsServicer):
         self.requests.append(request)
         return pb.TaskOutcome(task_id=request.task_id, state="ERROR", status="INACTIVE")
 
+    async def DrainHost(self, request: pb.DrainHostRequest, context: Any) -> pb.HostFacts:
+        self.requests.append(request)
+        return to_host(HOSTS[1])
+
+    async def UndrainHost(self, request: pb.UndrainHostRequest, context: Any) -> pb.HostFacts:
+        self.requests.append(request)
+        return to_host(HOSTS[0])
+
+    async def RestartExecutor(self, request: pb.RestartExecutorRequest, context: Any) -> pb.HostFacts:
+        self.requests.append(request)
+        return to_host(HOSTS[request.host == "flp002"])
+
 
 @pytest.fixture
 async def ops(core: FakeCore) -> AsyncIterator[Ops]:
@@ -74,11 +90,22 @@ async def test_hosts_are_listed_with_executors_versions_and_resources(ops: Ops, 
     lines = [line.split("  ") for line in shown.out.splitlines()]
     assert shown.code == 0
     cells = [[cell.strip() for cell in line if cell.strip()] for line in lines]
-    assert cells[0] == ["HOST", "EXECUTOR", "VERSION", "UP", "TASKS", "FREE CPUS", "FREE MEMORY", "DETECTOR", "ENVS"]
+    assert cells[0] == [
+        "HOST",
+        "EXECUTOR",
+        "VERSION",
+        "UP",
+        "TASKS",
+        "FREE CPUS",
+        "FREE MEMORY",
+        "DETECTOR",
+        "ENVS",
+        "DRAINED",
+    ]
     assert cells[1][:3] == ["flp001", "ATTACHED", "1.2.3"]
     assert cells[1][3].startswith("2:0")
-    assert cells[1][5:] == ["7.5 of 8", "960 of 1024 MB", "ITS", "2ab1CDEFgh"]
-    assert "? of 4" in cells[2]
+    assert cells[1][5:] == ["7.5 of 8", "960 of 1024 MB", "ITS", "2ab1CDEFgh", "-"]
+    assert "? of 4" in cells[2] and cells[2][-1] == "since 2025-11-24 16:00 by kim@flp: new disk"
     told = json.loads((await aliecs("-o", "json", "host", "ls")).out)
     assert (told[0]["pid"], told[0]["attributes"], told[1]["free_cpus"]) == (77, {"machine_id": "flp001"}, None)
 
@@ -140,9 +167,38 @@ async def test_a_kill_by_force_needs_the_name_of_the_task_and_a_reason(ops: Ops,
     assert [request.force for request in ops.requests] == [False, True]
 
 
+async def test_a_host_is_drained_with_the_reason_and_let_go_again(ops: Ops, aliecs: Run) -> None:
+    shown = await aliecs("host", "drain", "flp002", "--why", "new disk")
+    assert (shown.code, "since 2025-11-24 16:00 by kim@flp: new disk" in shown.out) == (0, True)
+    assert (await aliecs("-o", "id", "host", "undrain", "flp001")).out == "flp001\n"
+    drain, undrain = ops.requests
+    assert (drain.host, drain.why, undrain.host) == ("flp002", "new disk", "flp001")
+    assert "@" in drain.request_user.name and "@" in undrain.request_user.name
+    assert (await aliecs("--read-only", "host", "drain", "flp001")).code == 9
+    assert len(ops.requests) == 2
+
+
+async def test_a_restart_by_force_needs_the_whole_name_of_the_host_and_a_reason(ops: Ops, aliecs: Run) -> None:
+    shown = await aliecs("host", "restart", "flp002")
+    assert (shown.code, "the next task that is placed there starts a new one" in shown.err) == (0, True)
+    refused = await aliecs("host", "restart", "flp001", "-f", "--confirm", "flp0", "--reason", "it leaks memory")
+    assert (refused.code, "--confirm flp001 --reason" in refused.err) == (9, True)
+    assert (
+        await aliecs("host", "restart", "flp001", "-f", "--confirm", "flp001", "--reason", "it leaks memory")
+    ).code == 0
+    assert [(one.host, one.force, one.reason) for one in ops.requests] == [
+        ("flp002", False, ""), ("flp001", True, "it leaks memory"),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("line", "hint"),
-    [("task transition t123456789 STOP", "add --yes"), ("task kill t123456789 --yes", "add --confirm t123456789")],
+    [
+        ("task transition t123456789 STOP", "add --yes"),
+        ("task kill t123456789 --yes", "add --confirm t123456789"),
+        ("host drain flp001", "add --yes"),
+        ("host restart flp001", "add --yes"),
+    ],
 )
 async def test_lines_of_scripts_bring_their_confirmation(ops: Ops, aliecs: Run, line: str, hint: str) -> None:
     refused = await aliecs("-c", line)
@@ -153,7 +209,17 @@ async def test_lines_of_scripts_bring_their_confirmation(ops: Ops, aliecs: Run, 
 
 
 @pytest.mark.parametrize(
-    "words", ["host ls", "host show flp001", "task tail t1", "task transition t1 STOP", "task kill t1"]
+    "words",
+    [
+        "host ls",
+        "host show flp001",
+        "host drain flp001",
+        "host undrain flp001",
+        "host restart flp001",
+        "task tail t1",
+        "task transition t1 STOP",
+        "task kill t1",
+    ],
 )
 async def test_a_core_without_access_for_experts_says_so(core: FakeCore, aliecs: Run, words: str) -> None:
     shown = await aliecs(*words.split())

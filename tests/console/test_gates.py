@@ -42,6 +42,10 @@ def of(words: str, target: Environment | None = None, **args: object) -> Need:
         ("task transition", None, {"task": "task7", "event": "RESET"}, 2, "task7"),
         ("task kill", None, {"task": "task7"}, 3, "task7"),
         ("task kill", None, {"task": "task7", "force": True}, 4, "task7"),
+        ("host drain", None, {"host": "flp001"}, 2, "flp001"),
+        ("host undrain", None, {"host": "flp001"}, 1, "flp001"),
+        ("host restart", None, {"host": "flp001"}, 3, "flp001"),
+        ("host restart", None, {"host": "flp001", "force": True}, 4, "flp001"),
         ("repo add", None, {}, 1, "all"),
         ("repo refresh", None, {"index": "2"}, 1, "2"),
         ("repo default", None, {"index": "2"}, 3, "2"),
@@ -55,6 +59,11 @@ def test_every_act_has_the_level_of_what_it_can_break(
     needed = of(words, target, **args)
     assert (needed.level, needed.token) == (level, token)
     assert needed.needs_reason == (level == 4)
+
+
+def test_a_part_of_the_name_of_a_host_never_confirms() -> None:
+    needed = of("host restart", None, host="flp001")
+    assert (needed.wanted, missing(needed, "flp0"), missing(needed, "flp001")) == ("flp001", "type flp001", "")
 
 
 def test_what_changes_something_says_what_it_does() -> None:

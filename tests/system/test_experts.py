@@ -177,3 +177,18 @@ async def test_the_session_of_the_page_for_experts_goes_as_it_says(facility: Fac
     said, _ = await asyncio.wait_for(process.communicate("".join(f"{line}\n" for line, _ in steps).encode()), 60)
     printed = "".join(printed for _, printed in steps)
     assert re.sub(ID, "ID", said.decode()) == re.sub(ID, "ID", printed)
+
+
+async def test_the_script_of_the_page_for_experts_runs_as_it_stands(facility: Facility) -> None:
+    (script,) = re.findall(r"```aliecs\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    file = facility.folder / "expert.aliecs"
+    file.write_text(script)
+    code, said = await facility.aliecs("--script", str(file))
+    assert code == 0, said
+    assert all(word in said for word in ("STANDBY", "CONFIGURED", "ATTACHED")), said
+    hosts = {host["name"]: host for host in await told(facility, "host", "ls")}
+    assert (hosts["flp001"]["drain"], hosts["flp001"]["tasks"], hosts["flp002"]["tasks"]) == (None, 0, 0)
+    acts = [re.search(r"over what=(\w+)", line) for line in facility.log().splitlines() if "server.audit" in line]
+    assert [act[1] for act in acts if act] == [
+        "TransitionTask", "TransitionTask", "KillTask", "DrainHost", "RestartExecutor", "UndrainHost",
+    ]  # fmt: skip

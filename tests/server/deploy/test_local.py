@@ -323,6 +323,47 @@ async def test_drain_kills_an_executor_that_does_not_end(facility: Facility) -> 
     await facility.empty()
 
 
+async def test_a_restarted_executor_is_another_one_and_its_tasks_have_ended(facility: Facility) -> None:
+    backend, ear = await facility.start()
+    await facility.launch(backend, ear)
+    before = info(backend)
+    await backend.restart("flp001", "was restarted by a test", at_once=False)
+    after = info(backend)
+    assert (after.state, len(facility.processes())) == (ExecutorState.ATTACHED, 1)
+    assert after.pid != before.pid and after.executor_id != before.executor_id
+    assert [hello.executor_id for hello in ear.hellos] == [before.executor_id, after.executor_id]
+    reason = f"executor {before.executor_id} on host flp001 was restarted by a test"
+    assert ear.lost == [("flp001", before.executor_id, reason)]
+    assert list(facility.known) == [after.executor_id]
+    await facility.launch(backend, ear, task_id="t2")
+
+
+@pytest.mark.parametrize("how", ["silent", "not silent yet"])
+async def test_an_executor_that_hangs_is_restarted_nevertheless(facility: Facility, how: str) -> None:
+    backend, ear = await facility.start(heartbeat_s=0.05, silent_s=0.3 if how == "silent" else 60.0, drain_s=1.0)
+    await facility.launch(backend, ear)
+    before = info(backend)
+    os.kill(before.pid, signal.SIGSTOP)
+    if how == "silent":
+        await ear.until(lambda: ear.silent)
+    await backend.restart("flp001", "was restarted", at_once=True)
+    assert (info(backend).state, facility.processes()) == (ExecutorState.ATTACHED, [info(backend).pid])
+    assert before.pid != info(backend).pid
+
+
+async def test_a_host_without_an_executor_gets_one_by_a_restart(facility: Facility) -> None:
+    backend, ear = await facility.start()
+    await backend.restart("flp002", "was restarted", at_once=False)
+    assert info(backend, "flp002").state is ExecutorState.ATTACHED
+    assert (len(ear.hellos), ear.lost) == (1, [])
+
+
+async def test_an_executor_that_cannot_be_started_again_says_so(facility: Facility) -> None:
+    backend, _ = await facility.start(command=("/bin/false",))
+    with pytest.raises(LinkError, match="ended with exit code 1 before it attached"):
+        await backend.restart("flp001", "was restarted", at_once=False)
+
+
 async def test_a_stopped_executor_is_silent_and_back_when_it_goes_on(facility: Facility) -> None:
     backend, ear = await facility.start(heartbeat_s=0.05, silent_s=0.3)
     await facility.launch(backend, ear)

@@ -34,6 +34,15 @@ def test_a_want_that_names_its_host_goes_there() -> None:
     assert not matched.unplaced
 
 
+def test_nothing_is_placed_on_a_host_that_is_closed_and_the_reason_says_why() -> None:
+    closed = {"flp001": "is drained by me", "flp002": "is drained by you"}
+    matched = match([Want(key=1, constraints=(on("flp002"),)), Want(key=2)], FLPS, closed)
+    assert matched.unplaced == {1: "host flp002: is drained by you"}
+    assert matched.placed[2].host == "qc01"
+    nowhere = match([Want(key=1)], FLPS[:2], closed)
+    assert nowhere.unplaced == {1: "no host fits: flp001: is drained by me; flp002: is drained by you"}
+
+
 def test_a_host_that_does_not_exist_is_named_with_those_that_do() -> None:
     matched = match([Want(key=1, constraints=(on("flp009"),))], FLPS)
     assert matched.unplaced == {1: "no host flp009 (machine_id) in the inventory: known hosts are flp001, flp002, qc01"}

@@ -450,6 +450,27 @@ async def test_principal_and_secret_are_told_to_the_master(tmp_path: Path) -> No
         await backend.close()
 
 
+async def test_a_restarted_executor_ends_and_the_next_task_starts_another_one(cluster: Cluster) -> None:
+    cluster.times = replace(cluster.times, heartbeat_s=0.1, silent_s=0.6)
+    backend, ear = await cluster.start()
+    await cluster.launch(backend, ear, "t1")
+    before = info(backend).executor_id
+    await backend.restart("host1", "was restarted by a test", at_once=True)
+    assert (info(backend).state, cluster.processes()) == (ExecutorState.NONE, [])
+    assert ear.lost == [("host1", before, f"executor {before} on host host1 was restarted by a test")]
+    backend.release(["t1"])
+    await cluster.launch(backend, ear, "t2")
+    assert info(backend).executor_id != before
+    pid = ear.hellos[-1].pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        await ear.until(lambda: ear.silent)
+        with pytest.raises(LinkError, match="SILENT and cannot be told to end"):
+            await backend.restart("host1", "was restarted", at_once=True)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
 async def test_draining_ends_executors_and_their_tasks(cluster: Cluster) -> None:
     backend, ear = await cluster.start()
     await cluster.launch(backend, ear, "t1")
