@@ -8,6 +8,9 @@ from typing import Any
 from occ.errors import ConfigError
 from occ.properties import Properties
 
+_SPACE = " \t\n\v\f\r"
+"""What C takes for blank."""
+
 
 def parse(syntax: str, text: str) -> Properties:
     """Return the tree of ``text``.
@@ -23,40 +26,41 @@ def parse(syntax: str, text: str) -> Properties:
 
 def parse_ini(text: str) -> Properties:
     """Sections become nodes, keys leaves; dots in names do not split. Empty sections vanish; names may not repeat."""
-    tree = Properties()
-    sections: list[Properties] = []
-    names: set[str] = set()
-    into, seen = tree, names
-    for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), start=1):
-        line = line.strip()
+    into = Properties()
+    nodes = [("", into)]
+    """What comes before all sections, then the sections."""
+    keys: set[str] = set()
+    names = keys
+    for number, line in enumerate(text.split("\n"), start=1):
+        line = line.strip(_SPACE)
         if not line or line[0] in ";#":
             continue
         if line[0] == "[":
             name, bracket, _ = line[1:].partition("]")
-            name = name.strip()
+            name = name.strip(_SPACE)
             if not bracket:
                 raise ConfigError(f"line {number}: unmatched '['")
+            if len(nodes) > 1 and not len(into):
+                names.discard(nodes.pop()[0])
             if name in names:
                 raise ConfigError(f"line {number}: duplicate section name {name!r}")
             names.add(name)
-            into, seen = Properties(), set()
-            sections.append(into)
-            tree.append(name, into)
+            into, keys = Properties(), set()
+            nodes.append((name, into))
             continue
         key, equals, value = line.partition("=")
-        key = key.strip()
+        key = key.strip(_SPACE)
         if not equals or not key:
             raise ConfigError(f"line {number}: " + ("key expected" if equals else "'=' character not found in line"))
-        if key in seen:
+        if key in keys:
             raise ConfigError(f"line {number}: duplicate key name {key!r}")
-        seen.add(key)
-        into.append(key, Properties(value.strip()))
-    empty = {id(section) for section in sections if not len(section)}
-    kept = Properties()
-    for name, child in tree:
-        if id(child) not in empty:
-            kept.append(name, child)
-    return kept
+        keys.add(key)
+        into.append(key, Properties(value.strip(_SPACE)))
+    tree = nodes[0][1]
+    for name, section in nodes[1:]:
+        if len(section):
+            tree.append(name, section)
+    return tree
 
 
 def parse_json(text: str) -> Properties:
@@ -67,60 +71,22 @@ def parse_json(text: str) -> Properties:
         raise ConfigError(f"{constant} is not JSON")
 
     try:
-        data = json.loads(text, object_pairs_hook=_Pairs, parse_int=str, parse_float=str, parse_constant=refuse)
-    except ValueError as error:
+        data = json.loads(
+            text.removeprefix("\ufeff"), object_pairs_hook=_Pairs, parse_int=str, parse_float=str, parse_constant=refuse
+        )
+        tree = _from_data(data)
+    except ValueError as error:  # of half a surrogate pair, too
         raise ConfigError(str(error)) from None
     except RecursionError:
         raise ConfigError("nested too deeply") from None
-    return _from_data(data)
+    return tree
 
 
 def parse_xml(text: str) -> Properties:
     """Elements become nodes, attributes leaves below ``<xmlattr>``, comments leaves named ``<xmlcomment>``."""
-    from xml.parsers import expat  # deferred: 2 ms that most tasks never need
+    from occ import xml_tree  # deferred: most tasks never receive any
 
-    tree = Properties()
-    stack = [tree]
-    run: list[str] = []
-
-    def flush(*_: object) -> None:
-        data = "".join(run)
-        run.clear()
-        if data.strip(" \t\r\n"):
-            stack[-1].value += data
-
-    def start(name: str, attributes: list[str]) -> None:
-        flush()
-        node = Properties()
-        stack[-1].append(name, node)
-        stack.append(node)
-        if attributes:
-            below = Properties()
-            node.append("<xmlattr>", below)
-            for key, value in zip(attributes[::2], attributes[1::2], strict=True):
-                below.append(key, Properties(value))
-
-    def end(_: str) -> None:
-        flush()
-        stack.pop()
-
-    def comment(data: str) -> None:
-        flush()
-        stack[-1].append("<xmlcomment>", Properties(data))
-
-    def entity(*_: object) -> None:
-        raise ConfigError("entity declarations are not accepted")
-
-    parser = expat.ParserCreate()
-    parser.ordered_attributes = True
-    parser.StartElementHandler, parser.EndElementHandler = start, end
-    parser.CharacterDataHandler, parser.CommentHandler = run.append, comment
-    parser.EntityDeclHandler = entity
-    try:
-        parser.Parse(text, True)
-    except expat.ExpatError as error:
-        raise ConfigError(str(error)) from None
-    return tree
+    return xml_tree.parse_xml(text)
 
 
 class _Pairs(list[tuple[str, Any]]):
@@ -131,12 +97,16 @@ def _from_data(data: Any) -> Properties:
     node = Properties()
     if isinstance(data, _Pairs):
         for name, value in data:
+            name.encode()
             node.append(name, _from_data(value))
     elif isinstance(data, list):
         for value in data:
             node.append("", _from_data(value))
+    elif isinstance(data, str):
+        data.encode()  # UnicodeEncodeError is a ValueError
+        node.value = data
     else:
-        node.value = {True: "true", False: "false", None: "null"}[data] if not isinstance(data, str) else data
+        node.value = {True: "true", False: "false", None: "null"}[data]
     return node
 
 

@@ -67,7 +67,10 @@ def test_an_argument_without_a_name_is_the_value_of_the_root() -> None:
         ("__ptree__:ini:x", "a=1\na=2"),
         ("__ptree__:ini:x", "s=1\n[t]\nb=1\n[s]\nc=1"),
         ("__ptree__:xml:x", "<a><b></a>"),
-        ("__ptree__:xml:x", '<!DOCTYPE a [<!ENTITY e "x">]><a>&e;</a>'),
+        ("__ptree__:json:x", '"\\ud800"'),
+        ("__ptree__:json:x", '{"\\ude00": 1}'),
+        ("__ptree__:json:x", '"a\nb"'),
+        ("__ptree__:ini:x", "[s]\na=1\n[s]"),
     ],
 )
 def test_a_payload_that_cannot_be_understood_is_dropped_and_the_rest_stays(
@@ -84,20 +87,21 @@ def test_json_scalars_become_their_text_and_array_elements_lose_their_name() -> 
 
 
 def test_ini_sections_nest_one_level_and_dots_in_their_keys_do_not() -> None:
-    parsed = parse("ini", "\ufefftop = 1\n; no\n# no\n[sec]\nk=v\nk2 = a.b\nx.y=z\n[void]\n")
+    parsed = parse("ini", "top = 1\n; no\n# no\n[sec]\nk=v\nk2 = a.b\nx.y=z\n[void]\n")
     assert data(parsed) == {"top": "1", "sec": {"k": "v", "k2": "a.b", "x.y": "z"}}
 
 
-def test_xml_attributes_and_repeated_elements_are_all_kept() -> None:
-    parsed = parse("xml", '<r a="1">\n  <x>t</x>\n  <x>u</x><!--c--></r>')
-    assert [(name, child.value) for name, child in parsed.find("r") or ()] == [
-        ("<xmlattr>", ""),
-        ("x", "t"),
-        ("x", "u"),
-        ("<xmlcomment>", "c"),
-    ]
-    assert parsed.get("r.<xmlattr>.a") == "1"
-    assert parsed.get("r.x") == "t"
+def test_an_ini_section_without_keys_is_as_if_it_were_not_there() -> None:
+    assert data(parse("ini", "[a]\n[b]\nx=1\n[ a ] tail\ny = = \r\n")) == {"b": {"x": "1"}, "a": {"y": "="}}
+
+
+def test_only_what_c_takes_for_blank_is_cut_off_in_ini() -> None:
+    parsed = parse("ini", "\ufeffa = \u00a0b\x1f \v\r\n")
+    assert data(parsed) == {"\ufeffa": "\u00a0b\x1f"}
+
+
+def test_a_byte_order_mark_before_json_is_skipped() -> None:
+    assert data(parse("json", '\ufeff{"a": "\\ud83d\\ude00"}')) == {"a": "\U0001f600"}
 
 
 def test_a_payload_takes_the_place_of_what_was_there_and_later_keys_are_merged_into_it() -> None:
