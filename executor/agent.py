@@ -45,6 +45,7 @@ from executor.stimuli import (
     StateSeen,
     Terminated,
     TimerFired,
+    Unready,
 )
 from executor.task import Rung, Stage, Task
 
@@ -76,6 +77,7 @@ class Agent:
             SpawnFailed: life.on_spawn_failed,
             PortOpened: life.on_port_opened,
             Ready: life.on_ready,
+            Unready: life.on_unready,
             Exited: life.on_exited,
             OccReplied: life.on_occ_replied,
             OccEvent: life.on_occ_event,

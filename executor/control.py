@@ -118,8 +118,7 @@ class OccControl:
                 return
             except LinkError as error:
                 _LOG.debug("task=%s stream=%s broke error=%r", self._task_id, name, error.message)
-            except (AliecsError, ValueError) as error:
-                # Most often: no metrics service. ValueError: a number that occ_pb does not define.
+            except AliecsError as error:  # most often: no metrics service
                 _LOG.info("task=%s stream=%s ended error=%r", self._task_id, name, str(error))
                 return
 

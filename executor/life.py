@@ -23,6 +23,7 @@ from executor.stimuli import (
     Spawned,
     SpawnFailed,
     StateSeen,
+    Unready,
 )
 from executor.task import ECHOES, Rung, Stage, Task, describe_exit
 from occ.states import TaskState
@@ -105,11 +106,16 @@ class Life:
             return
         self.desk.stop_timer(f"ready:{event.task_id}")
         task.occ_pid, task.state = event.pid, event.state
-        if event.state == _STANDBY:
+        if event.error:
+            self._fail_start(task, event.error)
+        elif event.state == _STANDBY:
             task.stage = Stage.UP
             self.desk.report(task, self.now_ms)
         else:
             self._fail_start(task, f"started in state {event.state}, expected STANDBY")
+
+    def on_unready(self, event: Unready) -> None:
+        self.tasks[event.task_id].trouble = event.why
 
     def on_ready_timeout(self, task: Task) -> None:
         settings, port = self.desk.settings, task.spec.control_port
@@ -117,6 +123,7 @@ class Life:
             why = f"still alive but did not open its control port {port} within {settings.port_open_s:g} s"
         else:
             why = f"opened its control port {port} but was not in STANDBY after {settings.standby_s:g} s"
+            why += f"; last answer: {task.trouble}" if task.trouble else ""
         self._fail_start(task, why)
 
     def _fail_start(self, task: Task, why: str) -> None:

@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from executor import holder
 from executor.api.messages import TaskSpec
 from executor.folders import TaskFolders
 from executor.output_file import OutputFile, OutputLimits
@@ -111,6 +112,8 @@ class Processes:
         """
         ours: list[int] = []
         childs: list[int] = []
+        if spec.mode.is_controlled:
+            self._refuse_taken(spec.control_port)
         try:
             folder = self._folders.hold(spec.task_id)
             environment = self._environment(spec)
@@ -140,13 +143,30 @@ class Processes:
         asyncio.get_running_loop().add_reader(child.pidfd, self._exited, child)
         return child
 
-    def is_of_another(self, task_id: str, pid: int) -> bool:
-        """Whether the process ``pid`` belongs to a task of this executor that is not ``task_id``."""
-        try:
-            group = os.getpgid(pid) if pid > 0 else 0
-        except ProcessLookupError:
-            return False  # of a container, perhaps: its numbers are its own
-        return any(child.pid == group and other != task_id for other, child in self._children.items())
+    def find_stranger(self, task_id: str, port: int, pid: int) -> str:
+        """Return who answered on the control port of a task if that is not the task itself; "" if it is, or nobody can tell.
+
+        A process that does not exist here is of a container, perhaps: its numbers are its own.
+        """
+        child, session = self._children.get(task_id), holder.session_of(pid)
+        if child is None or session in (0, child.pid):
+            return ""
+        owner = self._owner(session)
+        if not owner and (holder.is_marked(pid, task_id) or not holder.holds(pid, port)):
+            return ""
+        return f"control port {port} is answered by {owner or holder.describe(pid)}, which is not of this task"
+
+    def _owner(self, session: int) -> str:
+        tasks = (f"task {task_id}" for task_id, child in self._children.items() if child.pid == session)
+        return next(tasks, "")
+
+    def _refuse_taken(self, port: int) -> None:
+        if not holder.accepts(port):
+            return
+        who = "a process that cannot be seen from here"
+        if pid := holder.holder_of(port):
+            who = self._owner(holder.session_of(pid)) or holder.describe(pid)
+        raise TaskError(f"control port {port} is taken already by {who}")
 
     def signal(self, task_id: str, signal: int, pid: int = 0) -> None:
         """Send a signal to the process ``pid`` if it belongs to the task's group, else to the whole group.

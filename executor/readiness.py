@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from executor.control import Reply
+from executor.holder import accepts
 
 MIN_INTERVAL_S = 0.005
 MAX_INTERVAL_S = 0.020
@@ -56,17 +59,38 @@ class Readiness:
     async def _probe(self) -> None:
         while self._waiting:
             for opened, port in list(self._waiting.items()):
-                if not opened.done() and _accepts(port):
+                if not opened.done() and accepts(port):
                     opened.set_result(None)
             await asyncio.sleep(max(MIN_INTERVAL_S, min(MAX_INTERVAL_S, len(self._waiting) * _INTERVAL_PER_PORT_S)))
 
 
-async def first_state(query: Callable[[], Awaitable[tuple[str, int]]]) -> tuple[str, int]:
-    """Ask until the task is in STANDBY, ERROR or DONE; return that and its pid. To be cancelled, like ``port_open``."""
+class FirstAnswer(NamedTuple):
+    """How a new task was found; ``error`` says why it is not to be talked to."""
+
+    state: str
+    pid: int
+    error: str = ""
+
+
+async def first_answer(
+    query: Callable[[], Awaitable[Reply]], find_stranger: Callable[[int], str], on_trouble: Callable[[str], None]
+) -> FirstAnswer:
+    """Ask until the task is in STANDBY, ERROR or DONE, or somebody else answers. To be cancelled, like ``port_open``.
+
+    Args:
+        find_stranger: gets the process id of an answer; "" if it is of the task, else who it is.
+        on_trouble: is told why there is no such state yet, whenever that changes.
+    """
+    trouble = ""
     while True:
-        state, pid = await query()
-        if state in _START_STATES:
-            return state, pid
+        reply = await query()
+        if stranger := find_stranger(reply.pid):
+            return FirstAnswer("", 0, stranger)
+        if reply.state in _START_STATES:
+            return FirstAnswer(reply.state, reply.pid)
+        if (news := reply.error or f"state {reply.state or 'not known'}") != trouble:
+            trouble = news
+            on_trouble(trouble)
         await asyncio.sleep(MAX_INTERVAL_S)
 
 
@@ -76,21 +100,3 @@ def _on_pipe(loop: asyncio.AbstractEventLoop, ready_fd: int, opened: asyncio.Fut
         loop.remove_reader(ready_fd)  # closed without a word: a foreign task
     elif not opened.done():
         opened.set_result(None)
-
-
-def _accepts(port: int) -> bool:
-    # On the loopback interface the kernel answers within the call: no wait, and no loop iteration per port.
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setblocking(False)
-        error = probe.connect_ex(("127.0.0.1", port))
-        if error:
-            return probe.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0 and _is_connected(probe)
-        return True
-
-
-def _is_connected(probe: socket.socket) -> bool:
-    try:
-        probe.getpeername()
-    except OSError:
-        return False
-    return True

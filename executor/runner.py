@@ -23,7 +23,7 @@ from executor.metrics import MetricBatch
 from executor.output import read_output
 from executor.output_file import OutputLimits
 from executor.process import Ending, Processes
-from executor.readiness import Readiness, first_state
+from executor.readiness import Readiness, first_answer
 from executor.recording import Recorder
 from executor.settings import Identity, Settings
 from executor.stimuli import (
@@ -53,6 +53,7 @@ from executor.stimuli import (
     StopTimer,
     Terminated,
     TimerFired,
+    Unready,
 )
 from executor.usage import UsageNews, read_usage, uptime_s
 from occ.errors import TaskError
@@ -236,20 +237,17 @@ class Runner:
         self.feed(PortOpened(task_id=task_id, at_ms=self.now_ms()))
         spec = child.spec if child else None
         kind = FairMqControl if spec and spec.mode is ControlMode.FAIRMQ else OccControl
-        control = self._controls[task_id] = kind(
-            task_id, port, self._settings.resubscriptions, as_json=spec is not None and speaks_json(spec)
+        as_json = spec is not None and speaks_json(spec)
+        control = self._controls[task_id] = kind(task_id, port, self._settings.resubscriptions, as_json=as_json)
+        state, pid, error = await first_answer(
+            lambda: control.get_state(self._settings.standby_s),
+            lambda pid: self._processes.find_stranger(task_id, port, pid),
+            lambda why: self.feed(Unready(task_id=task_id, why=why, at_ms=self.now_ms())),
         )
-
-        async def query() -> tuple[str, int]:
-            reply = await control.get_state(self._settings.standby_s)
-            # gRPC servers can share a port in silence: an answer may come from somebody else's task.
-            stranger = self._processes.is_of_another(task_id, reply.pid)
-            return "" if stranger else reply.state, reply.pid
-
-        state, pid = await first_state(query)
         del self._connecting[task_id]
-        control.watch(self)
-        self.feed(Ready(task_id=task_id, pid=pid, state=state, at_ms=self.now_ms()))
+        if not error:
+            control.watch(self)
+        self.feed(Ready(task_id=task_id, pid=pid, state=state, error=error, at_ms=self.now_ms()))
 
     def _call_occ(self, instruction: CallOcc) -> None:
         control = self._controls.get(instruction.task_id)
@@ -259,7 +257,12 @@ class Runner:
             self._start(self._call(instruction, control), "occ call")
 
     async def _call(self, i: CallOcc, control: Control) -> None:
-        self._replied(i, await control.transition(i.source, i.event, i.destination, i.arguments, i.timeout_s))
+        try:
+            reply = await control.transition(i.source, i.event, i.destination, i.arguments, i.timeout_s)
+        except Exception as error:  # answered always, whatever the task made of it
+            _LOG.exception("task=%s event=%s", i.task_id, i.event)
+            reply = Reply("", f"{i.event} failed: {error!r}")
+        self._replied(i, reply)
 
     def _query_occ(self, instruction: QueryOcc) -> None:
         control = self._controls.get(instruction.task_id)
@@ -357,9 +360,7 @@ class Runner:
         self.feed(LinkDown(at_ms=self.now_ms()))
 
     def on_command(self, command: Command) -> None:
-        if isinstance(
-            command, ReadOutput
-        ):  # asks of a file, not of the state of a task: nothing for the Agent to decide
+        if isinstance(command, ReadOutput):  # asks of a file, not of a task's state: nothing for the Agent to decide
             self._start(self._read_output(command), "read output")
             return
         self.feed(Commanded(command=command, at_ms=self.now_ms()))

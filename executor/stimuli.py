@@ -61,6 +61,15 @@ class Ready(Event, frozen=True):
     task_id: str
     pid: int
     state: str
+    error: str = ""
+    """Not the task answered."""
+
+
+class Unready(Event, frozen=True):
+    """A new task is not in a state to be used yet; why is told again when it changes."""
+
+    task_id: str
+    why: str
 
 
 class Exited(Event, frozen=True):
@@ -129,6 +138,7 @@ AnyEvent = (
     | SpawnFailed
     | PortOpened
     | Ready
+    | Unready
     | Exited
     | OccReplied
     | OccEvent

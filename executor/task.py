@@ -68,6 +68,8 @@ class Task:
     echoes: list[str] = field(default_factory=list)
     seen: str = ""
     """Last state of the StateStream since ``running`` began."""
+    trouble: str = ""
+    """Why the task is not in STANDBY yet, while it starts."""
     failure: str = ""
     """Why the start failed, while its process still has to end."""
     exit_code: int | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from occ.errors import AliecsError, DeadlineError, LinkError, RefusedError, Task
 from occ.events import DeviceEvent, Metric, Outcome, Sample, Trigger
 from occ.states import TaskEvent, TaskState
 
+_log = logging.getLogger(__name__)
 _Reply = TypeVar("_Reply")
 _OPTIONS = (
     ("grpc.enable_http_proxy", 0),
@@ -94,8 +96,11 @@ class OccClient:
         except grpc.aio.AioRpcError as error:
             raise self._translated(error) from None
         reply = self._understood(reply)
-        state = TaskState.parse(reply.state)
-        return Outcome(state, reply.transitionEvent, reply.ok, Trigger(reply.trigger), reply.state)
+        try:
+            trigger = Trigger(reply.trigger)
+        except ValueError:
+            raise TaskError(f"task at {self.address}: answered with the unknown trigger {reply.trigger}") from None
+        return Outcome(TaskState.parse(reply.state), reply.transitionEvent, reply.ok, trigger, reply.state)
 
     async def state_stream(self) -> AsyncIterator[TaskState]:
         """Yield every change of state from now on; ends after DONE. Nothing tells when the subscription is there."""
@@ -110,11 +115,17 @@ class OccClient:
                 yield self._understood(reply).state
 
     async def event_stream(self) -> AsyncIterator[DeviceEvent]:
-        """Yield what the device reports from now on; ends when the task is DONE."""
+        """Yield what the device reports from now on; ends when the task is DONE. Events that OCC does not know are left out."""
         call = self._event_stream(_EVENT_STREAM)
         with self._guard(call):
             async for reply in call:
-                yield DeviceEvent(self._understood(reply).event.type)
+                number = self._understood(reply).event.type
+                try:
+                    event = DeviceEvent(number)
+                except ValueError:
+                    _log.warning("task=%s event=%d is unknown", self.address, number)
+                    continue
+                yield event
 
     async def metrics(self) -> AsyncIterator[Sample]:
         """Yield the task's numbers, at once and then about twice a second; TaskError if it has no such service."""

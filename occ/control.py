@@ -218,6 +218,8 @@ class Controller:
             device.properties = device.preset or arguments
         if event is TaskEvent.START:
             self._end_noted = self._ended = False
+        if event is TaskEvent.RECOVER:
+            self._failure = None  # of the time before; one that is reported from now on counts
         try:
             result = await self._call(self._callbacks[event], event.value.lower())
         except RefusedError as refusal:
@@ -295,7 +297,7 @@ class Controller:
             return f"{type(error).__name__}: {error}"
 
     def _note_failure(self, reason: str) -> None:
-        if not self._is_over():
+        if self.state is not TaskState.DONE:
             self._failure = reason
             self._wake.set()
 

@@ -56,6 +56,8 @@ class Task(occ_pb2_grpc.OccServicer, metrics_pb2_grpc.MetricsServicer):
         if state is None:
             return occ_pb2.TransitionReply(trigger=1, state=self.state, transitionEvent=event, ok=False)
         self.go(state)
+        if event == self.options.close_after:
+            threading.Timer(0.05, self.close).start()
         if event == "START" and self.options.error_after_start:
             threading.Timer(0.1, self.break_down).start()
         trigger = occ_pb2.DEVICE_ERROR if state == "ERROR" else occ_pb2.EXECUTOR
@@ -100,6 +102,7 @@ def main():
     parser.add_argument("--hang", default="")
     parser.add_argument("--die", default="")
     parser.add_argument("--fail", default="")
+    parser.add_argument("--close-after", default="")
     parser.add_argument("--error-after-start", action="store_true")
     parser.add_argument("--ignore-sigterm", action="store_true")
     parser.add_argument("--metrics", action="store_true")
@@ -117,6 +120,7 @@ def main():
         metrics_pb2_grpc.add_MetricsServicer_to_server(task, server)
     server.add_insecure_port(f"127.0.0.1:{os.environ['OCC_CONTROL_PORT']}")
     server.start()
+    task.close = lambda: server.stop(0)
     with task.changed:
         task.changed.wait_for(lambda: task.state == "DONE")
     server.stop(0.2).wait()

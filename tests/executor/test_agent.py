@@ -59,6 +59,7 @@ from executor.stimuli import (
     StopTimer,
     Terminated,
     TimerFired,
+    Unready,
 )
 
 IDENTITY = Identity(executor_id="x1", agent_id="a1", host="flp001", pid=7, instance="i1", version="0")
@@ -220,17 +221,20 @@ def test_an_exit_before_standby_fails_the_task_with_how_it_ended_even_with_code_
 
 
 @pytest.mark.parametrize(
-    "opened, error",
+    "opened, troubles, error",
     [
-        (False, "still alive but did not open its control port 30000 within 45 s"),
-        (True, "opened its control port 30000 but was not in STANDBY after 30 s"),
+        (False, [], "still alive but did not open its control port 30000 within 45 s"),
+        (True, [], "opened its control port 30000 but was not in STANDBY after 30 s"),
+        (True, ["a", "b"], "opened its control port 30000 but was not in STANDBY after 30 s; last answer: b"),
     ],
 )
-def test_a_task_that_is_not_ready_in_time_is_ended_and_fails(agent, opened, error):
+def test_a_task_that_is_not_ready_in_time_is_ended_and_fails(agent, opened, troubles, error):
     agent.launch(direct())
     agent.feed(Spawned, task_id="t1", pid=100)
     if opened:
         agent.feed(PortOpened, task_id="t1")
+    for trouble in troubles:
+        assert agent.feed(Unready, task_id="t1", why=trouble) == []
     out = agent.fire("ready:t1")
     assert out == [CloseOcc("t1"), Signal("t1", SIGTERM), StartTimer("ladder:t1", 2.0)]
     (report,) = reports(agent.exited(exit_code=None, signal=15))
@@ -243,6 +247,16 @@ def test_a_task_that_starts_in_a_wrong_state_is_ended_and_fails(agent):
     out = agent.feed(Ready, task_id="t1", pid=101, state="DONE")
     assert Signal("t1", SIGTERM, 101) in out
     assert reports(agent.exited(exit_code=0))[0].error == "started in state DONE, expected STANDBY"
+
+
+def test_a_task_whose_port_is_answered_by_somebody_else_is_ended_and_fails(agent):
+    agent.launch(direct())
+    agent.feed(Spawned, task_id="t1", pid=100)
+    agent.feed(PortOpened, task_id="t1")
+    out = agent.feed(Ready, task_id="t1", pid=0, state="", error="it is somebody else's")
+    assert out == [StopTimer("ready:t1"), CloseOcc("t1"), Signal("t1", SIGTERM), StartTimer("ladder:t1", 2.0)]
+    (report,) = reports(agent.exited(exit_code=None, signal=15))
+    assert (report.final_status, report.error) == ("TASK_FAILED", "it is somebody else's")
 
 
 # ---- transitions -----------------------------------------------------------------------------

@@ -50,6 +50,7 @@ from executor.stimuli import (
     StopTimer,
     Terminated,
     TimerFired,
+    Unready,
 )
 
 TASKS = ("t1", "t2", "t3", "t4")
@@ -197,12 +198,13 @@ class World(RuleBasedStateMachine):
             else:
                 self.feed(SpawnFailed, task_id=task_id, error="no")
 
-    @rule(data=st.data(), state=st.sampled_from(["STANDBY", "STANDBY", "STANDBY", "ERROR"]))
+    @rule(data=st.data(), state=st.sampled_from(["STANDBY", "STANDBY", "STANDBY", "ERROR", ""]))
     def connected(self, data: st.DataObject, state: str) -> None:
         if self.connecting:
             task_id = data.draw(st.sampled_from(sorted(self.connecting)))
             self.feed(PortOpened, task_id=task_id)
-            self.feed(Ready, task_id=task_id, pid=101, state=state)
+            self.feed(Unready, task_id=task_id, why="not yet")
+            self.feed(Ready, task_id=task_id, pid=101, state=state, error="" if state else "a stranger")
             self.connecting.discard(task_id)
 
     @rule(data=st.data(), exit_code=st.sampled_from([0, 1, None]))

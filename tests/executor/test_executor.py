@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
 
 from executor.api.messages import Hello, Kill, Phase, Ping, Pong, Shutdown, Target, Transition
+from executor.holder import accepts
+
+FOREIGN_TASK = Path(__file__).with_name("foreign_task.py")
 
 
 async def ends(pid: int, deadline_s: float = 5.0) -> bool:
@@ -46,6 +51,13 @@ async def becomes(pid: int, name: str, deadline_s: float = 5.0) -> None:
             pass
 
 
+async def closes(port: int, deadline_s: float = 5.0) -> None:
+    """Return when nobody listens on the port any more."""
+    async with asyncio.timeout(deadline_s):
+        while await asyncio.to_thread(accepts, port):
+            pass
+
+
 async def test_a_direct_task_goes_through_a_cycle_and_ends_clean(core, host, spec):
     host.start()
     await core.launch(spec("t1", "--metrics"))
@@ -60,18 +72,15 @@ async def test_a_direct_task_goes_through_a_cycle_and_ends_clean(core, host, spe
     ):
         reply = await core.transition(event, source, destination, "t1", arguments={"key": event})
         assert [(r.task_id, r.state, r.error) for r in reply.results] == [("t1", destination, "")]
-    assert (host.folder / "tasks/t1/stdout").read_text().split() == [
-        "key=CONFIGURE",
-        "key=START",
-        "key=STOP",
-        "key=RESET",
-    ]
     await core.until(lambda: [s for s in core.samples() if (s.name, s.value, s.unit) == ("data.rate", 12.5, "B/s")])
     await core.kill("t1")
     ended = await core.phase("t1", Phase.ENDED)
     assert (ended.final_status, ended.exit_code, ended.state) == ("TASK_FINISHED", 0, "DONE")
     # the link repeats no state that a reply told
     assert [r.phase for r in core.task_reports("t1")] == [Phase.ACTIVE, Phase.ENDED]
+    # what a task wrote is in its file when its end is told; before, it may be on its way
+    said = (host.folder / "tasks/t1/stdout").read_text().split()
+    assert said == ["key=CONFIGURE", "key=START", "key=STOP", "key=RESET"]
 
 
 async def test_sixteen_tasks_take_one_command_and_give_one_reply(core, host, spec):
@@ -149,15 +158,40 @@ async def test_a_task_that_never_opens_its_port_fails_by_name_of_the_port(core, 
     assert ended.error == f"still alive but did not open its control port {silent.control_port} within 0.5 s"
 
 
-async def test_an_answer_of_another_task_on_the_same_port_is_not_taken_for_that_of_the_new_one(core, host, spec):
+async def test_a_task_is_not_started_where_its_control_port_is_taken_already(core, host, spec):
     host.start()
     first = spec("t1")
     await core.launch(first)
     await core.phase("t1", Phase.ACTIVE)
-    await core.launch(spec("t2", control_port=first.control_port))
-    ended = await core.phase("t2", Phase.ENDED)
-    assert ended.error.startswith(f"ended before its control port {first.control_port} was ready: exit code 1")
-    assert [r.phase for r in core.task_reports("t2")] == [Phase.ENDED]
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        port = stranger.getsockname()[1]
+        await core.launch(spec("t2", control_port=first.control_port), spec("t3", control_port=port))
+        for task_id, number, who in (("t2", first.control_port, "task t1"), ("t3", port, f"process {os.getpid()} (")):
+            ended = await core.phase(task_id, Phase.ENDED)
+            assert ended.final_status == "TASK_FAILED"
+            assert ended.error.startswith(f"control port {number} is taken already by {who}")
+            assert [r.pid for r in core.task_reports(task_id)] == [0]  # there never was a process
+    reply = await core.transition("CONFIGURE", "STANDBY", "CONFIGURED", "t1")
+    assert [(r.state, r.error) for r in reply.results] == [("CONFIGURED", "")]
+
+
+async def test_a_stranger_that_answers_on_the_port_of_a_task_is_found_out_and_left_alone(core, host, spec):
+    """Between start and answer somebody else may come: a program of its own, or the task beside it."""
+    host.start()
+    silent = spec("t1", "--no-port")
+    await core.launch(silent, spec("t2", value="no-such-command"))
+    await core.phase("t2", Phase.ENDED)  # so the process of t1, which is started before, is there
+    environment = {**os.environ, "OCC_CONTROL_PORT": str(silent.control_port)}
+    stranger = await asyncio.create_subprocess_exec(sys.executable, str(FOREIGN_TASK), env=environment)
+    try:
+        ended = await core.phase("t1", Phase.ENDED)
+        assert ended.final_status == "TASK_FAILED"
+        assert ended.error.startswith(f"control port {silent.control_port} is answered by process {stranger.pid} (")
+        assert ended.error.endswith("), which is not of this task")
+        assert stranger.returncode is None
+    finally:
+        stranger.kill()
+        await stranger.wait()
 
 
 async def test_a_task_that_starts_in_a_wrong_state_fails(core, host, spec):
@@ -199,6 +233,25 @@ async def test_a_transition_that_hangs_is_answered_at_its_timeout_and_the_task_c
     reply = await core.transition("CONFIGURE", "STANDBY", "CONFIGURED", "t1", timeout_s=0.3)
     assert [(r.state, r.error) for r in reply.results] == [("STANDBY", "CONFIGURE timed out")]
     assert [r.error for r in (await core.kill("t1")).results] == [""]
+
+
+async def test_a_task_that_closes_its_port_and_lives_on_is_told_by_the_next_command_and_can_be_killed(core, host, spec):
+    host.start()
+    silent = spec("t1", "--close-after", "CONFIGURE")
+    await core.launch(silent)
+    active = await core.phase("t1", Phase.ACTIVE)
+    configured = await core.transition("CONFIGURE", "STANDBY", "CONFIGURED", "t1")
+    assert [(r.state, r.error) for r in configured.results] == [("CONFIGURED", "")]
+    await closes(silent.control_port)
+    began = time.monotonic()
+    (result,) = (await core.transition("START", "CONFIGURED", "RUNNING", "t1")).results
+    assert time.monotonic() - began < 5  # of the 10 s that it had
+    assert result.state == "CONFIGURED"
+    assert result.error.startswith(f"START failed: task at 127.0.0.1:{silent.control_port}: UNAVAILABLE: ")
+    assert psutil.pid_exists(active.pid)
+    assert [r.error for r in (await core.kill("t1")).results] == [""]
+    ended = await core.phase("t1", Phase.ENDED)
+    assert (ended.final_status, ended.signal) == ("TASK_KILLED", 15)
 
 
 async def test_a_failed_transition_tells_what_the_task_answered(core, host, spec):
@@ -366,6 +419,7 @@ async def test_a_command_that_comes_twice_is_executed_once_and_answered_alike(co
     core.send(command)
     await core.until(lambda: core.reports.count(first) >= 2)
     assert first.results[0].error == ""
+    await core.kill("t1")
     assert sorted((host.folder / "tasks/t1/stdout").read_text().split()) == ["common=2", "own=1"]
 
 

@@ -8,7 +8,8 @@ import socket
 
 import pytest
 
-from executor.readiness import Readiness, first_state
+from executor.control import Reply
+from executor.readiness import Readiness, first_answer
 
 
 @pytest.fixture
@@ -65,11 +66,30 @@ async def test_waiting_can_be_cancelled_and_closes_the_pipe(readiness, closed_po
         os.fstat(read)
 
 
-async def test_states_before_the_first_meaningful_one_are_passed_over():
-    states = iter(["", "UNKNOWN", "CONFIGURED", "STANDBY"])
+async def test_states_before_the_first_meaningful_one_are_passed_over_and_told():
+    replies = iter(
+        [
+            Reply(""),
+            Reply("", "GetState failed: no"),
+            Reply("", "GetState failed: no"),
+            Reply("UNKNOWN"),
+            Reply("STANDBY", pid=7),
+        ]
+    )
 
-    async def query() -> tuple[str, int]:
-        return next(states), 7
+    async def query() -> Reply:
+        return next(replies)
+
+    told: list[str] = []
+    async with asyncio.timeout(5):
+        assert await first_answer(query, lambda pid: "", told.append) == ("STANDBY", 7, "")
+    assert told == ["state not known", "GetState failed: no", "state UNKNOWN"]
+
+
+async def test_a_stranger_that_answers_ends_the_asking():
+    async def query() -> Reply:
+        return Reply("STANDBY", pid=8)
 
     async with asyncio.timeout(5):
-        assert await first_state(query) == ("STANDBY", 7)
+        answer = await first_answer(query, lambda pid: f"process {pid} answers", lambda why: None)
+    assert answer == ("", 0, "process 8 answers")

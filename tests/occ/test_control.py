@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from occ import CONTINUE, END, Device, DeviceEvent, Outcome, Properties, TaskState, Trigger
+from occ import CONTINUE, END, Device, DeviceEvent, Outcome, Properties, TaskEvent, TaskState, Trigger
 from occ.control import Channel, Controller, Refusal, RefusalKind
 from occ.errors import RefusedError
 
@@ -51,6 +51,12 @@ class Diary(Device):
 
     def recover(self) -> int | None:
         return self._note("recover")
+
+    def pause(self) -> int | None:
+        return self._note("pause")
+
+    def resume(self) -> int | None:
+        return self._note("resume")
 
     def exit(self) -> int | None:
         return self._note("exit")
@@ -154,6 +160,59 @@ async def test_a_failure_in_error_publishes_error_again(control, event: str, cal
     del device.failing[callback]
     (outcome,) = await go(controller, event)
     assert outcome.ok
+
+
+async def test_a_run_can_be_paused_resumed_and_stopped_while_paused_and_is_the_same_run(control) -> None:
+    device = Diary()
+    controller = control(device)
+    states = follow(controller.states)
+    await go(controller, "CONFIGURE")
+    await go(controller, "START", runNumber="7")
+    paused = await controller.request(TaskEvent.PAUSE)
+    assert paused == Outcome(TaskState.PAUSED, "PAUSE", ok=True, trigger=Trigger.EXECUTOR, native="PAUSED")
+    resumed = await controller.request(TaskEvent.RESUME)
+    assert resumed == Outcome(TaskState.RUNNING, "RESUME", ok=True, trigger=Trigger.EXECUTOR, native="RUNNING")
+    await controller.request(TaskEvent.PAUSE)
+    await go(controller, "STOP")
+    assert device.calls[1:] == ["start(7)", "pause(7)", "resume(7)", "pause(7)", "stop(7)"]
+    wanted = ["CONFIGURED", "RUNNING", "PAUSED", "RUNNING", "PAUSED", "CONFIGURED"]
+    assert await take(states, len(wanted)) == wanted
+
+
+@pytest.mark.parametrize(("callback", "events"), [("pause", ["PAUSE"]), ("resume", ["PAUSE", "RESUME"])])
+async def test_a_failing_pause_or_resume_leads_to_error_and_elsewhere_they_do_nothing(
+    control, callback: str, events: list[str]
+) -> None:
+    controller = control(Diary({callback: 1}))
+    for event in (TaskEvent.PAUSE, TaskEvent.RESUME):  # in STANDBY
+        outcome = await controller.request(event)
+        assert (outcome.ok, outcome.state, outcome.trigger) == (False, TaskState.STANDBY, Trigger.DEVICE_INTENTIONAL)
+    await go(controller, "CONFIGURE", "START")
+    outcome = [await controller.request(TaskEvent(event)) for event in events][-1]
+    assert (outcome.ok, outcome.state, outcome.trigger) == (False, TaskState.ERROR, Trigger.DEVICE_ERROR)
+
+
+async def test_a_failure_that_is_reported_in_recover_counts_and_one_before_it_does_not(control) -> None:
+    class Weak(Device):
+        is_mended = False
+
+        def recover(self) -> None:
+            if not self.is_mended:
+                self.fail("still broken")
+
+    device = Weak()
+    controller = control(device)
+    states, events = follow(controller.states), follow(controller.events)
+    await asyncio.sleep(0)
+    device.fail("broken")
+    assert await take(states, 1) == [TaskState.ERROR]
+    await go(controller, "RECOVER")
+    assert await take(states, 2) == [TaskState.STANDBY, TaskState.ERROR]
+    device.fail("broken once more, which changes nothing")
+    device.is_mended = True
+    await go(controller, "RECOVER", "CONFIGURE")
+    assert await take(states, 2) == [TaskState.STANDBY, TaskState.CONFIGURED]
+    assert await take(events, 2) == [DeviceEvent.TASK_INTERNAL_ERROR] * 2
 
 
 async def test_a_refusing_callback_leaves_everything_as_it_was(control) -> None:

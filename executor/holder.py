@@ -1,0 +1,99 @@
+"""Who has a control port: asked of the kernel, before a task is started there and when somebody answers.
+
+gRPC servers of C++ tasks share a port in silence (SO_REUSEPORT), so that an open port alone says nothing about whose it is.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+
+_LISTENING = "0A"
+_TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
+_COMMAND_CHARACTERS = 80
+
+
+def accepts(port: int) -> bool:
+    """Whether somebody listens on the loopback interface; does not block."""
+    # There the kernel answers within the call: no wait, and no loop iteration per port.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        error = probe.connect_ex(("127.0.0.1", port))
+        if error and probe.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            return False
+        return is_connected(probe)
+
+
+def is_connected(probe: socket.socket) -> bool:
+    """Whether there is another end; of a port that nobody has, a socket that happens to get its number may reach itself."""
+    try:
+        return bool(probe.getpeername() != probe.getsockname())
+    except OSError:
+        return False
+
+
+def holder_of(port: int) -> int:
+    """Return the id of a process that listens on the port; 0 if there is none, or it is of somebody whose files we may not see.
+
+    Looks at every process: some milliseconds, for when something is wrong.
+    """
+    sockets = _listening(port)
+    if not sockets:
+        return 0
+    return next((int(name) for name in os.listdir("/proc") if name.isdigit() and _has(int(name), sockets)), 0)
+
+
+def holds(pid: int, port: int) -> bool:
+    """Whether the process listens on the port, as far as may be seen."""
+    return _has(pid, _listening(port))
+
+
+def session_of(pid: int) -> int:
+    """Return the session of a process, 0 if there is no such process."""
+    try:
+        return os.getsid(pid) if pid > 0 else 0
+    except ProcessLookupError:
+        return 0
+
+
+def is_marked(pid: int, task_id: str) -> bool:
+    """Whether the process has the environment of this task, which also one in a session of its own has inherited."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return f"ALIECS_TASK_ID={task_id}".encode() in file.read().split(b"\0")
+    except OSError:
+        return False
+
+
+def describe(pid: int) -> str:
+    """Return ``process 4711 (python3 task.py)``."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            command = file.read().replace(b"\0", b" ").decode(errors="replace").strip()
+    except OSError:
+        command = ""
+    return f"process {pid} ({command[:_COMMAND_CHARACTERS]})" if command else f"process {pid}"
+
+
+def _listening(port: int) -> set[str]:
+    """Return the sockets that listen on the port, as the links of open files name them."""
+    found: set[str] = set()
+    for table in _TABLES:
+        try:
+            with open(table) as file:
+                lines = file.readlines()[1:]
+        except OSError:
+            continue  # no IPv6 here
+        for line in lines:
+            fields = line.split(maxsplit=10)
+            if fields[3] == _LISTENING and int(fields[1].rpartition(":")[2], 16) == port:
+                found.add(f"socket:[{fields[9]}]")
+    return found
+
+
+def _has(pid: int, sockets: set[str]) -> bool:
+    folder = f"/proc/{pid}/fd"
+    try:
+        return any(os.readlink(f"{folder}/{name}") in sockets for name in os.listdir(folder))
+    except OSError:
+        return False  # ended meanwhile, or of another user

@@ -1,0 +1,66 @@
+"""Whose is a port? Asked of the kernel, about this process and children of it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from executor import holder
+
+LISTENER = """
+import socket, sys
+six = ":" in sys.argv[1]
+one = socket.create_server((sys.argv[1], 0), family=socket.AF_INET6 if six else socket.AF_INET, dualstack_ipv6=six)
+print(one.getsockname()[1], flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture(params=["127.0.0.1", "0.0.0.0", "::"])
+def listener(request: pytest.FixtureRequest) -> Iterator[tuple[int, int]]:
+    """Process id and port of a child that listens, in a session of its own and with the mark of a task."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", LISTENER, request.param],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, env={**os.environ, "ALIECS_TASK_ID": "t7"},
+    )  # fmt: skip
+    with child:
+        assert child.stdout is not None
+        yield child.pid, int(child.stdout.readline() or pytest.skip(f"no {request.param} here"))
+
+
+def test_a_process_that_listens_is_found_and_described(listener: tuple[int, int]) -> None:
+    pid, port = listener
+    assert holder.accepts(port)
+    assert holder.holder_of(port) == pid
+    assert holder.holds(pid, port) and not holder.holds(os.getpid(), port)
+    assert holder.session_of(pid) == pid != holder.session_of(os.getpid())
+    assert holder.is_marked(pid, "t7") and not holder.is_marked(pid, "t")
+    assert holder.describe(pid).startswith(f"process {pid} ({sys.executable} -c ")
+
+
+def test_a_port_that_nobody_has_has_no_holder() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert holder.holds(os.getpid(), port)
+    assert not holder.accepts(port)
+    assert holder.holder_of(port) == 0
+
+
+def test_what_does_not_exist_has_no_session_no_mark_and_only_a_number() -> None:
+    child = subprocess.Popen(["true"])
+    child.wait()
+    assert holder.session_of(child.pid) == holder.session_of(0) == holder.session_of(-1) == 0
+    assert not holder.is_marked(child.pid, "t7")
+    assert holder.describe(child.pid) == f"process {child.pid}"
+
+
+def test_a_socket_that_reached_itself_is_not_taken_for_a_listener() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        probe.connect(probe.getsockname())
+        assert not holder.is_connected(probe)
