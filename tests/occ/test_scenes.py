@@ -10,14 +10,12 @@ from pathlib import Path
 
 import pytest
 from occ_player import Deviations, Player
-from occ_scenes import Scene, scenes
+from occ_scenes import Scene, is_plain, scenes
 
 pytestmark = pytest.mark.reference
 
 EXAMPLE = Path(__file__).resolve().parents[1] / "support" / "occ_example.py"
 TASK_INTERNAL_ERROR, END_OF_STREAM = "0a020803", "0a020801"
-ELSEWHERE = ("A01", "A02", "A04", "A07")
-"""Whole in test_recordings.py."""
 SKIPPED = {
     ("A05", "no flag, no env"): "the port 47100 may be taken here",
     ("A05", "no flag, env OCC_CONTROL_PORT=47301 O2_ROLE=myrole (client tries the env port)"): "ours honours it",
@@ -43,7 +41,7 @@ DECIDED = {
 
 def recorded() -> list[tuple[str, Scene | None]]:
     folder = Path(os.environ.get("ALIECS_REFERENCE", Path(__file__).resolve().parents[2].parent / "shared"))
-    paths = [path for path in sorted((folder / "golden" / "occ").glob("A*.txt")) if path.name[:3] not in ELSEWHERE]
+    paths = [path for path in sorted((folder / "golden" / "occ").glob("A*.txt")) if not is_plain(path)]
     return [(path.name[:3], scene) for path in paths for scene in scenes(path)] or [("none", None)]
 
 

@@ -27,6 +27,7 @@ _START = re.compile(r"start: +(?P<command>.*)")
 _SIGNAL = re.compile(r"(?:send|recorder kills pid \d+ with) (?P<signal>SIG\w+)")
 _ENDED = re.compile(r"pid \d+ ended: returncode (?P<code>-?\d+)")
 _INJECT = re.compile(r"inject: (?:(?P<set>\w+) = (?P<value>-?\d+)|remove (?P<unset>\w+))")
+_OF_SERVERS = ("OK", "UNKNOWN", "INVALID_ARGUMENT", "FAILED_PRECONDITION")
 
 
 @dataclass(slots=True)
@@ -59,6 +60,24 @@ class Scene:
 
     title: str
     steps: list[Step] = field(default_factory=list)
+
+
+def is_plain(path: Path) -> bool:
+    """Whether a recording is of one process that is asked one thing after the other, to its end: nothing to time, kill or inject
+    but results of callbacks. Such a one is played without a process of its own."""
+    steps = [step for scene in scenes(path) for step in scene.steps]
+    end = next((index for index, step in enumerate(steps) if step.kind == "exit"), len(steps))
+    if any(step.kind == "start" for step in steps[end:]):
+        return False
+    steps = steps[:end]
+    starts = [step for step in steps if step.kind == "start"]
+    calls = [step for step in steps if step.kind == "call"]
+    return (
+        len(starts) == 1
+        and not any(step.kind in ("signal", "alive") or step.rpc.endswith("#2") for step in steps)
+        and all(step.answer is not None and step.answer.status in _OF_SERVERS for step in calls)
+        and all(str(step.body).endswith("_fail") for step in steps if step.kind == "inject")
+    )
 
 
 def scenes(path: Path) -> list[Scene]:
