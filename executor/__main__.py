@@ -19,6 +19,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from executor.api.helpers import require_pymesos
+from executor.api.patient_loop import PatientLoop
 from executor.mesos import is_under_agent, open_sandbox, surroundings
 from executor.mesos_link import MesosLink
 from executor.recording import Recorder
@@ -60,7 +61,8 @@ def main(arguments: list[str] | None = None) -> int:
         kept_tasks=options.kept_tasks,
         kept_tasks_s=options.kept_days * 86400.0,
     )
-    return asyncio.run(_run(identity, settings, options.core, state_dir / "tasks"))
+    with asyncio.Runner(loop_factory=PatientLoop) as runner:
+        return runner.run(_run(identity, settings, options.core, state_dir / "tasks"))
 
 
 def _main_under_agent() -> int:
@@ -90,7 +92,8 @@ def _main_under_agent() -> int:
             on_command=runner.on_command, on_end=runner.terminate,
         )  # fmt: skip
 
-    return asyncio.run(_run(identity, settings, link, here.sandbox / "tasks"))
+    with asyncio.Runner(loop_factory=PatientLoop) as loop:
+        return loop.run(_run(identity, settings, link, here.sandbox / "tasks"))
 
 
 async def _run(identity: Identity, settings: Settings, target: str | LinkMaker, tasks_folder: Path) -> int:

@@ -37,6 +37,7 @@ from executor.stimuli import (
     MetricsSampled,
     OccEvent,
     OccReplied,
+    Paused,
     PortOpened,
     Ready,
     Spawned,
@@ -83,6 +84,7 @@ class Agent:
             OccEvent: life.on_occ_event,
             StateSeen: life.on_state_seen,
             TimerFired: self._on_timer,
+            Paused: self._on_paused,
             MetricsSampled: self._on_metrics,
             Terminated: self._on_terminated,
         }
@@ -173,7 +175,7 @@ class Agent:
                 return
             reply = self._orders.reply(command.command_id)
             if reply is not None:
-                self._desk.send(reply)
+                self._life.reply(reply)
                 return
         self._on_command[type(command)](command)
 
@@ -197,6 +199,9 @@ class Agent:
             self._desk.start_timer("lease", self._lease_s)
         else:
             self._desk.stop_timer("lease")
+
+    def _on_paused(self, event: Paused) -> None:
+        self._heard_ms += event.for_ms
 
     def _on_lease_timer(self) -> None:
         silent_s = (self._life.now_ms - self._heard_ms) / 1000

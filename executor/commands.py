@@ -41,7 +41,7 @@ class Commands:
             else:
                 task.state = command.destination
                 self._life.answer(command.command_id, task)
-        self._desk.send_reply(reply)
+        self._life.reply(reply)
         if self._orders.is_open(command.command_id):
             self._desk.start_timer(f"command:{command.command_id}", timeout_s)
 
@@ -60,7 +60,7 @@ class Commands:
             else:
                 task.running, task.command_id = "TRIGGER", command.command_id
                 self._life.spawn(task)
-        self._desk.send_reply(reply)
+        self._life.reply(reply)
 
     def kill(self, command: Kill) -> None:
         """End tasks; unknown and ended ones count as done."""
@@ -76,7 +76,7 @@ class Commands:
             else:
                 task.kills.append(command.command_id)
                 self._life.end(task, at_once=command.at_once)
-        self._desk.send_reply(reply)
+        self._life.reply(reply)
 
     def forget(self, command: Forget) -> None:
         """Drop the records of ended tasks."""
@@ -127,4 +127,4 @@ class Commands:
         task = self._life.tasks.get(task_id)
         error = f"task {task_id} {why}" if why else ""
         result = TaskResult(task_id=task_id, state=task.state if task else "", error=error)
-        self._desk.send_reply(self._orders.answer(command_id, result))
+        self._life.reply(self._orders.answer(command_id, result))

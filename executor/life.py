@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from signal import SIGKILL
 
+from msgspec.structs import replace
+
 from executor import ladder
-from executor.api.messages import DeviceEvent, TaskResult, TaskSpec, Termination
+from executor.api.messages import CommandReply, DeviceEvent, TaskResult, TaskSpec, Termination
 from executor.desk import Call, Desk
 from executor.orders import Orders
 from executor.stimuli import (
@@ -262,12 +264,16 @@ class Life:
         del self.desk.calls[call_id]
         task = self.tasks[call.task_id]
         task.running = ""
+        state = state or task.seen  # who gave no answer may have told its state all the same
         if state:
             if state != task.state and state != task.seen:
                 task.echoes = [*task.echoes[-ECHOES + 1 :], state]
             task.state = state
             task.done = task.done or (call.event == "EXIT" and state == TaskState.DONE.value)
-        self.answer(call.command_id, task, error)
+        if self.orders.is_open(call.command_id):
+            self.answer(call.command_id, task, error)
+        else:  # its time was up before
+            self.desk.report(task, self.now_ms)
 
     def on_state_seen(self, event: StateSeen) -> None:
         """A state of the stream is the repetition of a reply, part of what runs, or a move by the task itself."""
@@ -298,7 +304,16 @@ class Life:
     def answer(self, command_id: str, task: Task, error: str = "") -> None:
         """Answer a command for one target, with the state that is known best."""
         task_id = task.spec.task_id
-        self.desk.send_reply(self.orders.answer(command_id, TaskResult(task_id=task_id, state=task.state, error=error)))
+        self.reply(self.orders.answer(command_id, TaskResult(task_id=task_id, state=task.state, error=error)))
+
+    def reply(self, reply: CommandReply | None) -> None:
+        """Send a reply if there is one, with the states of this moment: tasks that answered first may have moved on."""
+        if reply is not None:
+            self.desk.send_reply(replace(reply, results=tuple([self._as_of_now(result) for result in reply.results])))
+
+    def _as_of_now(self, result: TaskResult) -> TaskResult:
+        task = self.tasks.get(result.task_id)
+        return result if task is None or task.state == result.state else replace(result, state=task.state)
 
     def _answer_running(self, task: Task, error: str = "") -> None:
         """Answer whoever waits for the process of a basic or hook task to come or go."""

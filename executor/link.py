@@ -1,7 +1,8 @@
 """The link to the core: dialled, kept, and dialled again for ever. What is said on it: agent.py.
 
-While there is no link, replies and device events wait for the next one; all else is dropped, because the Hello that
-opens every link tells where each task stands. When more than the limit waits, a link that is up counts as lost (the
+While there is no link, device events wait for the next one; all else is dropped, because the Hello that opens every link
+tells where each task stands, and the core asks again for replies that it still waits for: one that waited here would
+tell older states than the Hello before it. When more than the limit waits, a link that is up counts as lost (the
 core does not read) and is dialled again; without a link the oldest waiting report is dropped. Metrics are dropped
 first. A report that was under way when the link broke may be lost or come twice: a command that is sent again under
 its id is answered again.
@@ -18,7 +19,7 @@ import grpc
 
 from executor.api import executor_pb2, executor_pb2_grpc
 from executor.api.convert import command_from_pb, report_to_pb
-from executor.api.messages import Command, CommandReply, DeviceEvents, MetricSamples, Report, TaskReports
+from executor.api.messages import Command, DeviceEvents, MetricSamples, Report, TaskReports
 from executor.settings import Settings
 from occ.errors import LinkError
 
@@ -183,4 +184,4 @@ class Link:
 
 
 def _is_kept(report: Report) -> bool:
-    return isinstance(report, CommandReply | DeviceEvents)
+    return isinstance(report, DeviceEvents)

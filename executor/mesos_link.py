@@ -24,8 +24,6 @@ from executor.settings import Settings
 from occ.errors import LinkError
 
 _LOG = logging.getLogger(__name__)
-_KEPT = ("reply", "events")
-"""Kinds of reports that go over to a new conversation; the Hello that begins it tells all else."""
 _MAX_WAITING = 5
 """Metrics are dropped while more packets wait to be confirmed: there may be no core."""
 _MAX_HELPERS = 5
@@ -251,4 +249,5 @@ class MesosLink:
 
 
 def _is_kept(body: bytes) -> bool:
-    return executor_pb2.Report.FromString(body).WhichOneof("body") in _KEPT
+    """Whether a report goes over to a new conversation: the Hello that begins it tells all but events (link.py)."""
+    return executor_pb2.Report.FromString(body).WhichOneof("body") == "events"

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from executor.agent import Agent
 from executor.api.messages import Command, ControlMode, ReadOutput, Report, TaskSpec
+from executor.api.patient_loop import tell_pauses
 from executor.control import Control, OccControl, Reply, speaks_json
 from executor.fairmq import FairMqControl
 from executor.folders import TaskFolders
@@ -39,6 +40,7 @@ from executor.stimuli import (
     MetricsSampled,
     OccEvent,
     OccReplied,
+    Paused,
     PortOpened,
     QueryOcc,
     Ready,
@@ -93,7 +95,7 @@ class Runner:
         self._settings = settings
         self._recorder = recorder
         self._loop = asyncio.get_running_loop()
-        self._unix_s = time.time() - self._loop.time()
+        self._unix_s = time.time() - time.monotonic()
         self._tasks_folder = tasks_folder
         limits = OutputLimits(settings.output_file_bytes, settings.output_older_files)
         self._folders = TaskFolders(tasks_folder, settings.kept_tasks, settings.kept_tasks_s)
@@ -132,6 +134,7 @@ class Runner:
     async def run(self) -> int:
         """Serve until told to end; return the exit code. No process of a task is left then."""
         self.feed(Started(at_ms=self.now_ms()))
+        tell_pauses(lambda for_s: self.feed(Paused(for_ms=int(for_s * 1000), at_ms=self.now_ms())))
         self._plan_usage()
         self._start(self._prune(), "prune")
         link = asyncio.create_task(self._link.run(), name="link")
@@ -150,7 +153,7 @@ class Runner:
 
     def now_ms(self) -> int:
         """Return Unix milliseconds that never step: wall time at the start, monotonic since."""
-        return int((self._unix_s + self._loop.time()) * 1000)
+        return int((self._unix_s + time.monotonic()) * 1000)
 
     def feed(self, event: AnyEvent) -> None:
         """Give an event to the Agent and do what it says; events that arise meanwhile follow in order."""
@@ -288,11 +291,9 @@ class Runner:
         )
 
     def _close_occ(self, instruction: CloseOcc) -> None:
-        connecting = self._connecting.pop(instruction.task_id, None)
-        if connecting is not None:
+        if connecting := self._connecting.pop(instruction.task_id, None):
             connecting.cancel()
-        control = self._controls.pop(instruction.task_id, None)
-        if control is not None:
+        if control := self._controls.pop(instruction.task_id, None):
             self._start(control.close(), f"{instruction.task_id} close")
 
     def on_state(self, task_id: str, state: str) -> None:
@@ -339,17 +340,15 @@ class Runner:
 
     def _start_timer(self, instruction: StartTimer) -> None:
         self._stop_timer(StopTimer(instruction.timer_id))
-        self._timers[instruction.timer_id] = self._loop.call_later(
-            instruction.after_s, self._timer_fired, instruction.timer_id
-        )
+        timer_id, after_s = instruction.timer_id, instruction.after_s
+        self._timers[timer_id] = self._loop.call_later(after_s, self._timer_fired, timer_id)
 
     def _timer_fired(self, timer_id: str) -> None:
         del self._timers[timer_id]
         self.feed(TimerFired(timer_id=timer_id, at_ms=self.now_ms()))
 
     def _stop_timer(self, instruction: StopTimer) -> None:
-        timer = self._timers.pop(instruction.timer_id, None)
-        if timer is not None:
+        if timer := self._timers.pop(instruction.timer_id, None):
             timer.cancel()
 
     def on_up(self) -> None:
@@ -362,8 +361,8 @@ class Runner:
     def on_command(self, command: Command) -> None:
         if isinstance(command, ReadOutput):  # asks of a file, not of a task's state: nothing for the Agent to decide
             self._start(self._read_output(command), "read output")
-            return
-        self.feed(Commanded(command=command, at_ms=self.now_ms()))
+        else:
+            self.feed(Commanded(command=command, at_ms=self.now_ms()))
 
     async def _read_output(self, asked: ReadOutput) -> None:
         self._link.send(await asyncio.to_thread(read_output, self._tasks_folder, asked))

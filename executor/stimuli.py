@@ -119,6 +119,12 @@ class TimerFired(Event, frozen=True):
     timer_id: str
 
 
+class Paused(Event, frozen=True):
+    """The executor itself did not run for a while, so it could hear nobody."""
+
+    for_ms: int
+
+
 class MetricsSampled(Event, frozen=True):
     """Numbers of several tasks."""
 
@@ -144,6 +150,7 @@ AnyEvent = (
     | OccEvent
     | StateSeen
     | TimerFired
+    | Paused
     | MetricsSampled
     | Terminated
 )

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from executor.api.patient_loop import PatientLoop, tell_pauses
 from occ.errors import AliecsError, DeadlineError, LinkError
 from server import apricot
 from server.ids import new_id
@@ -36,7 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _drain_other(_settings_to_drain(arguments))
         settings = load_settings(arguments, os.environ)
         log_to(settings.log_file, verbose=settings.verbose)
-        return asyncio.run(_serve(settings))
+        with asyncio.Runner(loop_factory=PatientLoop) as runner:
+            return runner.run(_serve(settings))
     except AliecsError as error:
         sys.stderr.write(f"aliecs-server: {error}\n")
         return 1
@@ -58,6 +60,7 @@ async def _serve(settings: ServerSettings) -> int:
     instance = _instance(state)
     os.environ["ALIECS_INSTANCE"] = instance
     told = told_to_end()
+    tell_pauses(lambda for_s: log.warning("the core did not run for %.1f s", for_s))
     async with Core(settings, instance) as core:
         servers: list[ControlServer | ConfigurationServer] = [
             ControlServer(core, settings.bind_address, settings.control_port),

@@ -95,6 +95,7 @@ async def open_backend(settings: ServerSettings, core: Core) -> Backend:
             subscribe_s=min(30.0, settings.deploy_timeout_s / 3),
             times=MesosTimes(
                 heartbeat_s=settings.heartbeat_s,
+                silent_s=settings.silent_s,
                 reattach_s=settings.reattach_s,
                 drain_s=settings.drain_timeout_s,
             ),
@@ -116,6 +117,7 @@ def _local(settings: ServerSettings, core: Core) -> Backend:
         LocalSettings(
             lease_s=settings.lease_s,
             heartbeat_s=settings.heartbeat_s,
+            silent_s=settings.silent_s,
             reattach_s=settings.reattach_s,
             drain_s=settings.drain_timeout_s,
         ),

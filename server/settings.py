@@ -106,6 +106,9 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     heartbeat_s: Annotated[float, msgspec.Meta(gt=0, description="interval of the core's heartbeats to executors")] = (
         5.0
     )
+    silent_s: Annotated[
+        float, msgspec.Meta(gt=0, description="without a word for so long an executor counts as silent")
+    ] = 15.0
     reattach_s: Annotated[Seconds, msgspec.Meta(description="how long a new core waits for known executors")] = 30.0
 
     mesos: Annotated[

@@ -319,7 +319,7 @@ class Executors:
         host.heard_of(report.task_id for report in hello.tasks)
         for command in {command.command_id: command for command in host.launches.values()}.values():
             link.send(command)
-        host.attach(link, hello, time.monotonic())
+        host.attach(link, hello, asyncio.get_running_loop().time())
         if self._listener:
             self._listener.executor_attached(host.name, hello, host.launching())
 
@@ -327,7 +327,7 @@ class Executors:
         host = self._hosts.get(link.host)
         if host is None or host.link is not link:
             return
-        host.heard_s = time.monotonic()
+        host.heard_s = asyncio.get_running_loop().time()
         if host.state is ExecutorState.SILENT:
             host.hear_again()
             if self._listener:
@@ -356,7 +356,7 @@ class Executors:
 
     def _beat(self) -> None:
         """Ping all executors, and find those that do not answer."""
-        now_s = time.monotonic()
+        now_s = asyncio.get_running_loop().time()
         for host in self._hosts.values():
             if host.link is None:
                 continue

@@ -331,7 +331,7 @@ class MesosExecutors:
         link.send(Welcome(core_epoch=self._core_epoch, lease_s=0.0))
         host.heard_of(report.task_id for report in hello.tasks)
         self._note_ends(host, hello.tasks)
-        host.attach(link, hello, time.monotonic())
+        host.attach(link, hello, asyncio.get_running_loop().time())
         if self._listener:
             self._listener.executor_attached(host.name, hello, host.launching())
 
@@ -339,7 +339,7 @@ class MesosExecutors:
         host = self._hosts.get(link.host)
         if host is None or host.link is not link:
             return
-        host.heard_s = time.monotonic()
+        host.heard_s = asyncio.get_running_loop().time()
         if host.state is ExecutorState.SILENT:
             host.hear_again()
             if self._listener:
@@ -372,7 +372,7 @@ class MesosExecutors:
 
     def _beat(self) -> None:
         """Ping all executors, and find those that do not answer."""
-        now_s = time.monotonic()
+        now_s = asyncio.get_running_loop().time()
         for host in self._hosts.values():
             if host.link is not None:
                 if host.state is ExecutorState.ATTACHED and now_s - host.heard_s > self._times.silent_s:

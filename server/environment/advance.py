@@ -57,7 +57,7 @@ from server.environment.stimuli import (
 )
 from server.environment.teardown import run_teardown_step
 from server.environment.transition import Cancelled, close_cancelled, run_step
-from server.environment.turn import Turn
+from server.environment.turn import Turn, describe_task
 
 
 def advance(environment: Environment, stimulus: AnyStimulus) -> list[AnyInstruction]:
@@ -163,8 +163,9 @@ def _on_killed(turn: Turn, stimulus: TasksKilled) -> None:
     environment.cursor.awaited.discard(stimulus.token)
     job.killed = stimulus.killed
     if stimulus.remaining:
-        named = ", ".join(stimulus.remaining)
-        job.error = job.error or f"could not kill some tasks: {named}"
+        named = ", ".join(describe_task(environment, task_id) for task_id in stimulus.remaining)
+        waited_s = environment.created.timings.kill_s
+        job.error = job.error or f"could not kill some tasks within {waited_s:g} s: {named}"
         job.reason = job.reason or Reason.KILL_FAILED.value
 
 

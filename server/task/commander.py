@@ -226,6 +226,7 @@ class Commander:
         asked = self._asked.get(reply.command_id)
         if asked is None:
             log.info("late or repeated reply host=%s command=%s", host, reply.command_id)
+            self._roster.apply_results(reply.results)  # late as it is, it tells where the tasks are now
         elif asked.what == _KILL:
             # No error: it has ended, or the executor never had it. Its last report, if any, came before this reply.
             self._roster.apply(host, [_killed(result.task_id) for result in reply.results if not result.error])

@@ -45,6 +45,7 @@ from executor.stimuli import (
     MetricsSampled,
     OccEvent,
     OccReplied,
+    Paused,
     PortOpened,
     QueryOcc,
     Ready,
@@ -333,8 +334,8 @@ def test_a_command_is_answered_at_its_timeout_and_the_late_answer_changes_only_t
     assert results(out) == [("t1", "CONFIGURED", ""), ("t2", "STANDBY", "CONFIGURE timed out")]
     busy = agent.command(transition("CONFIGURE", "t2", command_id="c2"))
     assert results(busy) == [("t2", "STANDBY", "task t2 is busy with CONFIGURE")]
-    assert agent.replied(calls[1].call_id, "CONFIGURED", task_id="t2") == []
-    assert agent.agent.tasks["t2"].state == "CONFIGURED"
+    late = agent.replied(calls[1].call_id, "CONFIGURED", task_id="t2")
+    assert [(r.task_id, r.state) for r in reports(late)] == [("t2", "CONFIGURED")] and not replies(late)
 
 
 def test_a_command_id_that_comes_again_is_answered_alike_and_never_executed_twice(agent):
@@ -345,6 +346,31 @@ def test_a_command_id_that_comes_again_is_answered_alike_and_never_executed_twic
     first = replies(agent.replied(call.call_id, "CONFIGURED"))
     assert replies(agent.command(command)) == first
     assert agent.command(command) == [Send(first[0])]
+
+
+def test_a_reply_tells_the_states_of_the_moment_in_which_it_is_sent(agent):
+    agent.up()
+    agent.up("t2")
+    calls = [i for i in agent.command(transition("CONFIGURE", "t1", "t2")) if isinstance(i, CallOcc)]
+    agent.replied(calls[0].call_id, "CONFIGURED")
+    agent.feed(StateSeen, task_id="t1", state="CONFIGURED")
+    agent.feed(StateSeen, task_id="t1", state="ERROR")
+    out = agent.replied(calls[1].call_id, "CONFIGURED", task_id="t2")
+    assert results(out) == [("t1", "ERROR", ""), ("t2", "CONFIGURED", "")]
+    agent.feed(StateSeen, task_id="t2", state="CONFIGURED")
+    agent.feed(StateSeen, task_id="t2", state="STANDBY")
+    again = agent.command(transition("CONFIGURE", "t1", "t2"))
+    assert results(again) == [("t1", "ERROR", ""), ("t2", "STANDBY", "")]
+
+
+def test_a_task_that_moved_without_answering_in_time_is_where_its_stream_said(agent):
+    agent.up()
+    call = only(agent.command(transition("CONFIGURE")), CallOcc)
+    agent.feed(StateSeen, task_id="t1", state="CONFIGURED")
+    assert results(agent.replied(call.call_id, error="CONFIGURE timed out")) == [
+        ("t1", "CONFIGURED", "CONFIGURE timed out")
+    ]
+    assert [r.state for r in reports(agent.feed(StateSeen, task_id="t1", state="STANDBY"))] == ["STANDBY"]
 
 
 def test_only_a_bounded_number_of_replies_is_remembered():
@@ -642,6 +668,15 @@ def test_without_a_word_from_the_core_the_lease_ends_all_tasks_and_the_executor(
     assert only(out, QueryOcc).task_id == "t1"
     assert [r.task_id for r in reports(out)] == ["h1"]
     assert agent.exited(exit_code=0)[-1] == Exit(0)
+
+
+def test_time_in_which_the_executor_did_not_run_does_not_count_for_the_lease(agent):
+    agent.up()
+    agent.command(Welcome(core_epoch="1", lease_s=2.0))
+    agent.now_ms += 60_000
+    agent.feed(Paused, for_ms=59_000)
+    (again,) = agent.fire("lease")
+    assert isinstance(again, StartTimer) and 0.9 < again.after_s < 1.1
 
 
 def test_a_lease_of_zero_is_none(agent):

@@ -190,6 +190,15 @@ async def test_who_does_not_answer_in_time_is_named_and_the_others_succeed() -> 
     assert bench.roster.get("b-0").state is TaskState.STANDBY  # type: ignore[union-attr]
 
 
+async def test_an_answer_that_comes_too_late_still_tells_where_the_task_is() -> None:
+    bench = Bench(mute, a=1)
+    assert (await bench.transition(timeout_s=0.05))["a-0"].error.startswith("START timed out")
+    late = obedient("a", bench.backend.sent[0][1])
+    assert late is not None
+    bench.reception.reported("a", late)
+    assert bench.roster.get("a-0").state is TaskState.RUNNING  # type: ignore[union-attr]
+
+
 async def test_a_lost_executor_fails_its_targets_at_once() -> None:
     bench = Bench(lambda host, command: obedient(host, command) if host == "a" else None, a=1, b=2)
     asking = asyncio.ensure_future(bench.transition(timeout_s=60))
