@@ -1,20 +1,17 @@
-"""The live picture: what clients of aliecs.live.v1 are shown, as one serialised form for all of them.
+"""The live picture: what clients of aliecs.live.v1 are shown, the same for all of them.
 
 A change of a thing replaces the one that waits for it; what changed in one turn of the event loop leaves as one
-batch, at once. Batches stay in a ring, so a watcher that comes back goes on where it was. Who serves it: live.py.
+batch, at once. Batches stay a while, so a watcher that comes back goes on where it was: batches.py. Who serves it: live.py.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable
+from typing import Any
 
-from server.api.convert import to_batch, to_change
 from server.api.model import (
-    Batch,
-    Change,
     Core,
     Environment,
     Event,
@@ -30,11 +27,7 @@ from server.api.model import (
     Thing,
     Variables,
 )
-
-CHUNK_BYTES = 900_000
-"""Of a message; gRPC takes 4 MiB at most, and the design promises less than 1 MiB."""
-RING_BYTES = 32 * 1024 * 1024
-"""Batches kept for watchers that were away; older ones cost them a snapshot."""
+from server.batches import Batches, Entry, chunks, frame, now_ms
 
 EVENTS_KEPT = 200
 """Events that a snapshot ends with, so that a log is not empty at first."""
@@ -46,34 +39,38 @@ class Picture:
     """The things of one core, and the batches in which they changed.
 
     Args:
-        epoch: names this life of the core; sequence numbers of another life mean nothing.
+        epoch: names this life of the core.
     """
 
     def __init__(self, epoch: str) -> None:
-        self.epoch = epoch
-        self.seq = 0
-        self._things: dict[Key, bytes] = {}
-        self._known: dict[Key, Thing] = {}
-        self._pending: dict[Key, Change] = {}
-        self._events: list[Change] = []
-        self._last_events: deque[bytes] = deque(maxlen=EVENTS_KEPT)
-        self._ring: deque[tuple[int, bytes]] = deque()
-        self._ring_bytes = 0
-        self._dropped_seq = 0
+        self._batches = Batches(epoch)
+        self._things: dict[Key, Entry] = {}
+        self._pending: dict[Key, Entry] = {}
+        self._events: list[Entry] = []
+        self._last_events: deque[Entry] = deque(maxlen=EVENTS_KEPT)
         self._revision = 0
         self._flushing = False
         self._grown = asyncio.Event()
+
+    @property
+    def epoch(self) -> str:
+        return self._batches.epoch
+
+    @property
+    def seq(self) -> int:
+        """Sequence number of the last batch."""
+        return self._batches.seq
 
     # ---- in ----------------------------------------------------------------------------------
 
     def update(self, thing: Thing) -> None:
         """Show a thing as it is now; nothing happens if it is shown so already."""
         key = key_of(thing)
-        if self._known.get(key) == thing:
+        shown = self._things.get(key)
+        if shown is not None and shown.value == thing:
             return
-        self._known[key] = thing
         self._revision += 1
-        self._pending[key] = Change(thing, self._revision)
+        self._things[key] = self._pending[key] = Entry(thing, self._revision)
         self._flush_soon()
 
     def remove(self, kind: Kind, name: str) -> None:
@@ -81,22 +78,21 @@ class Picture:
         key = (kind, name)
         gone = [key]
         if kind is Kind.ENVIRONMENT:
-            gone += [one for one in self._known if one[0] is Kind.ROLE and one[1].startswith(f"{name}/")]
+            gone += [one for one in self._things if one[0] is Kind.ROLE and one[1].startswith(f"{name}/")]
             gone += [(goes_too, name) for goes_too in (Kind.FAULT, Kind.VARIABLES, Kind.HISTORY)]
-        if not any(one in self._known for one in gone):
+        if not any(one in self._things for one in gone):
             return
         for one in gone:
-            self._known.pop(one, None)
             self._things.pop(one, None)
             self._pending.pop(one, None)
         self._revision += 1
-        self._pending[key] = Change(Removal(kind, name), self._revision)
+        self._pending[key] = Entry(Removal(kind, name), self._revision)
         self._flush_soon()
 
     def log(self, event: Event) -> None:
         """Add an event to the stream; the last ones are sent with every snapshot."""
         self._revision += 1
-        self._events.append(Change(event, self._revision))
+        self._events.append(Entry(event, self._revision))
         self._flush_soon()
 
     def _flush_soon(self) -> None:
@@ -108,58 +104,28 @@ class Picture:
         self._flushing = False
         events, self._events = self._events, []
         changes, self._pending = self._pending, {}
-        parts: list[bytes] = [_serialise(change) for change in events]
-        self._last_events += parts
-        for key, change in changes.items():
-            data = _serialise(change)
-            if not isinstance(change.value, Removal):
-                self._things[key] = data
-            parts.append(data)
-        for chunk in _chunks(parts):
-            self.seq += 1
-            self._push(self._frame(Part.NONE) + chunk)
+        self._last_events += events
+        self._batches.add([*events, *changes.values()])
         self._grown.set()
         self._grown = asyncio.Event()
-
-    def _push(self, batch: bytes) -> None:
-        self._ring.append((self.seq, batch))
-        self._ring_bytes += len(batch)
-        while self._ring_bytes > RING_BYTES:
-            self._dropped_seq, dropped = self._ring.popleft()
-            self._ring_bytes -= len(dropped)
 
     # ---- out ---------------------------------------------------------------------------------
 
     def can_resume(self, epoch: str, since: int) -> bool:
         """Tell whether everything after that batch is still here."""
-        return epoch == self.epoch and self._dropped_seq <= since <= self.seq
+        return self._batches.can_resume(epoch, since)
 
     def snapshot(self) -> list[bytes]:
-        """Return the whole picture and the last events as serialised batches: BEGIN, MORE ..., END."""
-        chunks = list(_chunks([*self._things.values(), *self._last_events])) or [b""]
-        messages = [self._frame(Part.BEGIN) + chunks[0]]
-        messages += [self._frame(Part.MORE) + chunk for chunk in chunks[1:]]
+        """Return the picture of the last batch and the last events as serialised batches: BEGIN, MORE ..., END."""
+        entries = [*self._things.values(), *self._last_events]
+        parts = [b"".join([entry.wire for entry in chunk]) for chunk, _ in chunks(entries)] or [b""]
+        messages = [self._frame(Part.BEGIN) + parts[0]]
+        messages += [self._frame(Part.MORE) + part for part in parts[1:]]
         return [*messages, self._frame(Part.END)]
 
     def after(self, seq: int) -> tuple[int, bytes] | None:
-        """Return (last sequence number, serialised batch) of what came after, None if that is no longer here.
-
-        Several batches become one: protobuf messages joined end to end are one message with all their changes.
-        """
-        if seq < self._dropped_seq:
-            return None
-        joined, last, size = [], seq, 0
-        for at, batch in self._later(seq):
-            if size and size + len(batch) > CHUNK_BYTES:
-                break
-            joined.append(batch)
-            last, size = at, size + len(batch)
-        return last, b"".join(joined)
-
-    def _later(self, seq: int) -> Iterator[tuple[int, bytes]]:
-        first = self._ring[0][0] if self._ring else 0
-        for index in range(max(0, seq + 1 - first), len(self._ring)):
-            yield self._ring[index]
+        """Return (last sequence number, serialised batch) of what came after, None if that is no longer here."""
+        return self._batches.after(seq)
 
     async def grown(self, seq: int, timeout_s: float | None = None) -> bool:
         """Wait until there is something after that batch; False when the time is over (None: wait for ever)."""
@@ -176,55 +142,22 @@ class Picture:
         return self._frame(Part.NONE)
 
     def _frame(self, part: Part) -> bytes:
-        head = Batch(self.epoch, self.seq, part, (), timestamp_ms=time.time_ns() // 1_000_000)
-        return to_batch(head).SerializeToString()
+        return frame(self.epoch, self.seq, part, now_ms())
 
 
 def key_of(thing: Thing) -> Key:
     """Return what identifies a thing."""
-    match thing:
-        case Environment():
-            return Kind.ENVIRONMENT, thing.id
-        case Role():
-            return Kind.ROLE, f"{thing.environment_id}/{thing.order}"
-        case Task():
-            return Kind.TASK, thing.task_id
-        case Host():
-            return Kind.HOST, thing.name
-        case Service():
-            return Kind.SERVICE, thing.id
-        case Fault():
-            return Kind.FAULT, thing.environment_id
-        case Variables():
-            return Kind.VARIABLES, thing.environment_id
-        case History():
-            return Kind.HISTORY, thing.environment_id
-        case Core():
-            return Kind.UNSPECIFIED, ""
+    return _KEYS[type(thing)](thing)
 
 
-_CHANGES_FIELD = b"\x22"
-"""Tag of ``Batch.changes``: field 4, length-delimited."""
-
-
-def _serialise(change: Change) -> bytes:
-    data = to_change(change).SerializeToString()
-    size, prefix = len(data), bytearray()
-    while size > 0x7F:
-        prefix.append(size & 0x7F | 0x80)
-        size >>= 7
-    prefix.append(size)
-    return _CHANGES_FIELD + bytes(prefix) + data
-
-
-def _chunks(parts: list[bytes]) -> Iterator[bytes]:
-    chunk: list[bytes] = []
-    size = 0
-    for part in parts:
-        if chunk and size + len(part) > CHUNK_BYTES:
-            yield b"".join(chunk)
-            chunk, size = [], 0
-        chunk.append(part)
-        size += len(part)
-    if chunk:
-        yield b"".join(chunk)
+_KEYS: dict[type, Callable[[Any], Key]] = {
+    Environment: lambda environment: (Kind.ENVIRONMENT, environment.id),
+    Role: lambda role: (Kind.ROLE, f"{role.environment_id}/{role.order}"),
+    Task: lambda task: (Kind.TASK, task.task_id),
+    Host: lambda host: (Kind.HOST, host.name),
+    Service: lambda service: (Kind.SERVICE, service.id),
+    Fault: lambda fault: (Kind.FAULT, fault.environment_id),
+    Variables: lambda variables: (Kind.VARIABLES, variables.environment_id),
+    History: lambda history: (Kind.HISTORY, history.environment_id),
+    Core: lambda core: (Kind.UNSPECIFIED, ""),
+}

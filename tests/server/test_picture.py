@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from server import batches
 from server import picture as room
 from server.api import live_pb2
-from server.api.convert import from_batch
+from server.api.convert import from_batch, to_change
 from server.api.model import (
     Batch,
+    Change,
     Environment,
     EnvironmentEvent,
     Fault,
@@ -21,7 +23,9 @@ from server.api.model import (
     Part,
     Removal,
     Role,
+    RoleEvent,
     Task,
+    TaskEvent,
     Variables,
 )
 from server.live import LiveService
@@ -128,8 +132,8 @@ async def test_batches_that_piled_up_reach_a_watcher_as_one() -> None:
 
 
 async def test_messages_stay_small_and_the_ring_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "CHUNK_BYTES", 1000)
-    monkeypatch.setattr(room, "RING_BYTES", 5000)
+    monkeypatch.setattr(batches, "CHUNK_BYTES", 1000)
+    monkeypatch.setattr(batches, "RING_BYTES", 5000)
     picture = Picture("e1")
     for number in range(100):
         picture.update(Task(task_id=f"t{number}", error="x" * 200))
@@ -141,6 +145,41 @@ async def test_messages_stay_small_and_the_ring_bounded(monkeypatch: pytest.Monk
     assert not picture.can_resume("e1", 0)
     assert picture.can_resume("e1", picture.seq)
     assert not picture.can_resume("e2", picture.seq)
+
+
+async def test_what_nobody_reads_is_not_serialised_and_what_many_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Change] = []
+
+    def counted(change: Change) -> live_pb2.Change:
+        made.append(change)
+        return to_change(change)
+
+    monkeypatch.setattr(batches, "to_change", counted)
+    picture = Picture("e1")
+    for number in range(3):
+        picture.update(Task(task_id="t", pid=number))
+        await settle()
+    assert not made
+    assert picture.after(2) == picture.after(2)
+    assert len(picture.snapshot()) == 2
+    assert [change.value for change in made] == [Task(task_id="t", pid=2)]
+
+
+def test_what_comes_by_the_ten_thousand_is_estimated_well() -> None:
+    path = "readout-dataflow.host-flp001.readout"
+    class_name = "github.com/AliceO2Group/ControlWorkflows/tasks/readout@4f5e4bd2ea3b3bd9b3d44bf7e1c2ba1d1e6d0b7a"
+    for thing in (
+        Task(task_id="2oDvieFrVTi", name="readout", class_name=class_name, environment_id="2oDvieFrVTi", path=path,
+             host="flp001", state="RUNNING", status="ACTIVE", pid=1234, state_since_ms=1_795_000_000_000,
+             sandbox_stdout="http://127.0.0.1:39999/files/download?path=2oDvieFrVTi/stdout", mode="direct"),
+        Role(environment_id="2oDvieFrVTi", path=path, parent="readout-dataflow.host-flp001", name="readout", kind="task",
+             state="RUNNING", status="ACTIVE", task_id="2oDvieFrVTi", order=17, parent_order=16),
+        TaskEvent(at_ms=1_795_000_000_000, name=f"{class_name}#2oDvieFrVTi", task_id="2oDvieFrVTi", state="RUNNING",
+                  status="ACTIVE", host="flp001", class_name=class_name, environment_id="2oDvieFrVTi", path=path),
+        RoleEvent(at_ms=1_795_000_000_000, name="readout", path=path, environment_id="2oDvieFrVTi", state="RUNNING"),
+    ):  # fmt: skip
+        entry = batches.Entry(thing, 100_000)
+        assert 0.7 < entry.size_bytes / len(entry.wire) < 1.4, (type(thing), entry.size_bytes, len(entry.wire))
 
 
 async def test_a_watcher_that_asks_for_heartbeats_hears_that_nothing_changed() -> None:
