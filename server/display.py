@@ -5,10 +5,12 @@ How a single thing is shown: views.py. Who calls: core.py, whenever something ch
 
 from __future__ import annotations
 
+import asyncio
 from importlib.metadata import version
 
 from server import views
 from server.api import model
+from server.api.quick import quickly
 from server.api.states import EnvironmentState
 from server.bus import EventBus
 from server.deploy.backend import Backend
@@ -20,6 +22,8 @@ from server.integration.registry import PluginRegistry
 from server.picture import Picture
 from server.task.roster import Roster
 from server.task.task import Task
+
+_role_event, _task_event_of = quickly(model.RoleEvent), quickly(model.TaskEvent)
 
 
 class Display:
@@ -49,6 +53,8 @@ class Display:
         self._plugins = plugins
         self._drains = drains
         self._shown_roles: dict[str, dict[int, tuple[str, str]]] = {}
+        self._flows: dict[str, tuple[float, float]] = {}
+        self._hosts_due = False
 
     def publish(self, event: model.Event) -> None:
         """Tell every subscriber: AliECS's stream, the feeds of automatic environments, the live picture."""
@@ -63,6 +69,7 @@ class Display:
         if environment.state is EnvironmentState.DONE:
             self.picture.remove(model.Kind.ENVIRONMENT, environment.id)
             self._shown_roles.pop(environment.id, None)
+            self._flows.pop(environment.id, None)
             self.show_core()
             return
         shown = self._shown_roles.get(environment.id)
@@ -73,23 +80,28 @@ class Display:
         for view in views.role_views(runner, roles):
             self.picture.update(view)
             self._publish_role(view, shown)
-        self.picture.update(views.environment_view(runner, self._roster))
+        self.picture.update(views.environment_view(runner, self._flows.get(environment.id, (0.0, 0.0))))
         self.picture.update(views.variables_view(environment))
         self.picture.update(views.history_view(environment))
         if environment.fault:
             self.picture.update(environment.fault)
 
+    def metrics_changed(self, runner: EnvironmentRunner) -> None:
+        """Show an environment some of whose tasks told new metrics."""
+        environment = runner.environment
+        if environment.state is EnvironmentState.DONE:
+            return
+        self._flows[environment.id] = flow = views.data_flow(environment, self._roster)
+        self.picture.update(views.environment_view(runner, flow))
+
     def _publish_role(self, view: model.Role, shown: dict[int, tuple[str, str]]) -> None:
         state, status = shown.get(view.order, ("", ""))
         shown[view.order] = view.state, view.status
-        for kind, before, now in (("state", state, view.state), ("status", status, view.status)):
-            if before and now != before:
-                self.publish(
-                    model.RoleEvent(
-                        at_ms=now_ms(), name=view.name, path=view.path, environment_id=view.environment_id,
-                        **{kind: "UNKNOWN" if now == "INVARIANT" and kind == "state" else now},
-                    )
-                )  # fmt: skip
+        where = view.name, view.path, view.environment_id
+        if state and view.state != state:
+            self.publish(_role_event(now_ms(), *where, "UNKNOWN" if view.state == "INVARIANT" else view.state, ""))
+        if status and view.status != status:
+            self.publish(_role_event(now_ms(), *where, "", view.status))
 
     def task_changed(self, task: Task) -> None:
         """Show a task as it is now."""
@@ -123,15 +135,19 @@ class Display:
         )
 
     def show_hosts(self) -> None:
-        counts: dict[str, int] = {}
-        for task in self._roster.all():
-            counts[task.host] = counts.get(task.host, 0) + (not task.ended)
+        """Show all hosts, once for all that changed about them in this turn of the loop."""
+        if not self._hosts_due:
+            self._hosts_due = True
+            asyncio.get_running_loop().call_soon(self._show_hosts)
+
+    def _show_hosts(self) -> None:
+        self._hosts_due = False
         for host in self._backend.hosts():
-            self.picture.update(views.host_view(host, counts.get(host.name, 0), self._drains.of(host.name)))
+            self.picture.update(views.host_view(host, self._roster.count_alive(host.name), self._drains.of(host.name)))
 
 
 def _task_event(task: Task) -> model.TaskEvent:
-    return model.TaskEvent(
+    return _task_event_of(
         at_ms=now_ms(),
         name=task.name,
         task_id=task.task_id,
@@ -139,6 +155,7 @@ def _task_event(task: Task) -> model.TaskEvent:
         status=task.status.value,
         host=task.host,
         class_name=task.class_id,
+        traits=None,
         environment_id=task.environment_id,
         path=task.role_path,
     )

@@ -11,6 +11,7 @@ from server.api.quick import quickly
 from server.api.states import OPERATOR_EVENTS, EnvironmentEvent, EnvironmentState, Status, refusal
 from server.deploy.backend import HostInfo
 from server.environment import instructions as do
+from server.environment.deployment import deployed_tasks
 from server.environment.detectors import json_strings
 from server.environment.environment import Environment
 from server.environment.runner import EnvironmentRunner
@@ -32,22 +33,18 @@ _WANTED = {
 }
 
 
-def environment_view(runner: EnvironmentRunner, roster: Roster) -> model.Environment:
-    """Return an environment as clients see it."""
+def environment_view(runner: EnvironmentRunner, flow: tuple[float, float]) -> model.Environment:
+    """Return an environment as clients see it; costs the same however many tasks it has.
+
+    Args:
+        flow: what ``data_flow`` said last.
+    """
     environment = runner.environment
     tree = environment.tree
     template = environment.created.workflow.template
     stack = tree.stack(tree.root)
     wanted = _WANTED.get(environment.state)
-    roles = [tree[entry.role] for entry in environment.tasks.values()]
-    states = [role.state for role in roles]
-    active = [role.status for role in roles].count(Status.ACTIVE)
-    moved = rate = 0.0
-    for task_id in environment.tasks:
-        task = roster.get(task_id)
-        if task is not None and task.metrics:
-            moved += task.metrics[SINK_BYTES].value if SINK_BYTES in task.metrics else 0.0
-            rate += task.metrics[SINK_RATE].value if SINK_RATE in task.metrics else 0.0
+    moved, rate = flow
     started = stack.get("run_start_time_ms", "")
     return model.Environment(
         id=environment.id,
@@ -58,14 +55,14 @@ def environment_view(runner: EnvironmentRunner, roster: Roster) -> model.Environ
         state_since_ms=environment.state_since_ms,
         run_number=environment.run_number,
         run_start_ms=int(started) if environment.run_number and started.isdecimal() else 0,
-        transition=_progress(runner, active),
+        transition=_progress(runner),
         detectors=environment.created.detectors,
-        hosts=len({entry.host for entry in environment.tasks.values()}),
+        hosts=len(environment.hosts),
         flps=len(json_strings(stack.get("hosts", ""))),
         tasks_total=len(environment.tasks),
-        tasks_active=active,
-        tasks_ok=states.count(wanted) if wanted else 0,
-        tasks_error=states.count(TaskState.ERROR),
+        tasks_active=tree.task_statuses[Status.ACTIVE],
+        tasks_ok=tree.task_states[wanted] if wanted else 0,
+        tasks_error=tree.task_states[TaskState.ERROR],
         bytes_moved=moved,
         bytes_per_s=rate if environment.state is EnvironmentState.RUNNING else 0.0,
         owner=to_user(environment.created.requester),
@@ -78,20 +75,31 @@ def environment_view(runner: EnvironmentRunner, roster: Roster) -> model.Environ
     )
 
 
+def data_flow(environment: Environment, roster: Roster) -> tuple[float, float]:
+    """Return how many bytes the tasks of an environment have moved, and how many they move per second now."""
+    moved = rate = 0.0
+    for task_id in environment.tasks:
+        task = roster.get(task_id)
+        if task is not None and task.metrics:
+            moved += task.metrics[SINK_BYTES].value if SINK_BYTES in task.metrics else 0.0
+            rate += task.metrics[SINK_RATE].value if SINK_RATE in task.metrics else 0.0
+    return moved, rate
+
+
 @lru_cache
 def _moves(state: EnvironmentState, busy_with: str) -> tuple[model.Move, ...]:
     asked = (*OPERATOR_EVENTS, EnvironmentEvent.DESTROY)
     return tuple([model.Move(event.value, refusal(event, state, busy_with)) for event in asked])
 
 
-def _progress(runner: EnvironmentRunner, active: int) -> model.TransitionProgress | None:
+def _progress(runner: EnvironmentRunner) -> model.TransitionProgress | None:
     environment = runner.environment
     progress = environment.progress
     if progress is None:
         return None
     tasks = (0, 0)
     if environment.cursor and environment.cursor.is_deploying:
-        tasks = (active, sum(1 for _ in environment.tree.task_roles()))
+        tasks = deployed_tasks(environment)
     elif any(isinstance(asked, do.Command) for asked in environment.outstanding.values()):
         tasks = runner.progress
     return model.TransitionProgress(
@@ -136,8 +144,8 @@ def _waiting_for(runner: EnvironmentRunner) -> str:
             case do.TriggerHooks():
                 return f"{len(asked.task_ids)} hook tasks"
     if environment.cursor and environment.cursor.is_deploying:
-        missing = sum(role.status is not Status.ACTIVE for role in environment.tree.task_roles())
-        return f"{missing} tasks to come up"
+        up, wanted = deployed_tasks(environment)
+        return f"{wanted - up} tasks to come up"
     return ""
 
 

@@ -47,6 +47,8 @@ def on_acquired(turn: Turn, stimulus: Acquired) -> None:
             assignment.task_id, assignment.role, assignment.host, assignment.class_name, assignment.mode
         )
         environment.task_of_role[assignment.role] = assignment.task_id
+        environment.hosts.add(assignment.host)
+        environment.tree.attach_task(environment.tree[assignment.role])
     for order, reason in stimulus.undeployable.items():
         role = environment.tree[order]
         environment.tree.update(role, status=Status.UNDEPLOYABLE)
@@ -77,6 +79,8 @@ def deployment_outcome(turn: Turn, cursor: Cursor) -> str | None:
         return "critical calls without trigger can never become active: " + ", ".join(role.path for role in silent)
     if cursor.awaited or root.status not in (Status.ACTIVE, Status.INVARIANT):
         return None
+    if not environment.tree.task_statuses[Status.INACTIVE]:
+        return ""
     return None if any(_is_coming_up(turn, role) for role in environment.tree.task_roles()) else ""
 
 
@@ -99,8 +103,8 @@ def deployment_timed_out(turn: Turn) -> str:
 
 def deployed_tasks(environment: Environment) -> tuple[int, int]:
     """Return how many tasks have come up, and how many there are to be."""
-    roles = list(environment.tree.task_roles())
-    return sum(role.status is Status.ACTIVE for role in roles), len(roles)
+    tree = environment.tree
+    return tree.task_statuses[Status.ACTIVE], tree.task_count
 
 
 def _never_acts(role: Role) -> bool:

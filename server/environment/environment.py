@@ -63,6 +63,8 @@ class Environment:
     state_since_ms: int
     tasks: dict[str, TaskEntry] = field(default_factory=dict)
     task_of_role: dict[int, str] = field(default_factory=dict)
+    hosts: set[str] = field(default_factory=set)
+    """Where its tasks are or were."""
     transition: EnvironmentEvent | None = None
     """In progress now; DESTROY during teardown."""
     step: str = ""

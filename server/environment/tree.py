@@ -5,6 +5,7 @@ Which task stands behind a role is known to environment.py; how the tree was loa
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import NamedTuple, TypeVar
@@ -21,11 +22,12 @@ class Role:
         defaults, vars, user_vars: the role's own layers; parents are looked up by ``RoleTree.stack``.
         state, status: reported for a leaf, aggregated for an aggregator (core.md 3.4 to 3.6).
         critical: of a leaf its trait; of an aggregator whether any child is.
+        has_task: a task stands behind it.
     """
 
     __slots__ = (
-        "children", "constraints", "critical", "defaults", "loaded", "name", "order", "parent", "path", "state",
-        "state_counts", "status", "status_counts", "user_vars", "vars",
+        "children", "constraints", "critical", "defaults", "has_task", "loaded", "name", "order", "parent", "path",
+        "state", "state_counts", "status", "status_counts", "user_vars", "vars",
     )  # fmt: skip
 
     def __init__(self, loaded: LoadedRole, parent: Role | None, order: int) -> None:
@@ -40,6 +42,7 @@ class Role:
         self.user_vars: dict[str, str] = {}
         self.constraints: tuple[Constraint, ...] = loaded.constraints
         self.critical = loaded.traits.critical if loaded.traits else False
+        self.has_task = False
         # A call has no process: it says nothing about the state and only takes part in the status.
         self.state = TaskState.INVARIANT if loaded.kind is RoleKind.CALL else TaskState.STANDBY
         self.status = Status.INACTIVE
@@ -97,6 +100,10 @@ class RoleTree:
         self.changed: dict[int, Role] = {}
         """Roles whose state or status changed since ``take_changed``, by order."""
         self.root = self._build(root, None)
+        self.task_count = sum(role.kind is RoleKind.TASK for role in self.ordered)
+        self.task_states: Counter[TaskState] = Counter()
+        self.task_statuses: Counter[Status] = Counter()
+        """How many of the roles that have a task are in each."""
         self.hooks = tuple([Hook(role, *parse_moment(role.traits.trigger)) for role in self.ordered if role.is_hook])
         """In pre-order."""
         self._count()
@@ -168,6 +175,13 @@ class RoleTree:
 
     # ---- states ------------------------------------------------------------------------------
 
+    def attach_task(self, role: Role) -> None:
+        """Note that a role has a task from now on."""
+        if not role.has_task:
+            role.has_task = True
+            self.task_states[role.state] += 1
+            self.task_statuses[role.status] += 1
+
     def update(self, role: Role, *, state: TaskState | None = None, status: Status | None = None) -> None:
         """Set what a leaf reports and carry the change upwards; constant work per level.
 
@@ -177,11 +191,17 @@ class RoleTree:
         if state is not None and state is not role.state:
             before, role.state = role.state, state
             self.changed[role.order] = role
+            if role.has_task:
+                self.task_states[before] -= 1
+                self.task_states[state] += 1
             if role.critical:
                 self._carry_state(role.parent, before, state)
         if status is not None and status is not role.status:
             old, role.status = role.status, status
             self.changed[role.order] = role
+            if role.has_task:
+                self.task_statuses[old] -= 1
+                self.task_statuses[status] += 1
             if role.critical:
                 self._carry_status(role.parent, old, status)
 

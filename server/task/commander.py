@@ -263,7 +263,7 @@ class _Asked:
         done: set when there are none.
     """
 
-    __slots__ = ("_progress", "_total", "command", "done", "results", "waiting", "what")
+    __slots__ = ("_answered", "_progress", "_total", "command", "done", "results", "waiting", "what")
 
     def __init__(self, what: str, command: Callable[[Sequence[str]], Command], progress: Progress | None) -> None:
         self.what = what
@@ -272,7 +272,7 @@ class _Asked:
         self.results: dict[str, TaskResult] = {}
         self.done = asyncio.Event()
         self._progress = progress
-        self._total = 0
+        self._total = self._answered = 0
 
     def add(self, host: str, task_id: str) -> None:
         self.waiting.setdefault(host, {})[task_id] = None
@@ -293,10 +293,11 @@ class _Asked:
             if result.task_id in missing:
                 del missing[result.task_id]
                 self.results[result.task_id] = result
+                self._answered += 1
         if not missing:
             del self.waiting[host]
         if self._progress:
-            self._progress(self._total - sum(map(len, self.waiting.values())), self._total)
+            self._progress(self._answered, self._total)
         if not self.waiting:
             self.done.set()
 

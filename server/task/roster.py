@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -31,6 +32,12 @@ class TaskChange(NamedTuple):
     cause: str
     """added, restored, report, result, executor, metrics, released, killing or removed."""
 
+    @property
+    def is_of_life(self) -> bool:
+        """Whether there is a living task more or less."""
+        before, after = self.before, self.after
+        return before is None or after is None or before.final_status != after.final_status
+
 
 TaskListener = Callable[[Sequence[TaskChange]], None]
 """Called at once with what one cause changed, at least one change; must neither block nor raise."""
@@ -46,6 +53,8 @@ class Roster:
     def __init__(self, now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> None:
         self._now_ms = now_ms
         self._tasks: dict[str, Task] = {}
+        self._living: Counter[str] = Counter()
+        """By host."""
         self._listeners: list[TaskListener] = []
 
     # ---- reading -----------------------------------------------------------------------------
@@ -59,6 +68,10 @@ class Roster:
     def of_environment(self, environment_id: str) -> list[Task]:
         """Return the tasks that this environment has locked."""
         return [task for task in self._tasks.values() if task.environment_id == environment_id]
+
+    def count_alive(self, host: str) -> int:
+        """Return how many tasks of a host have not ended."""
+        return self._living[host]
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -238,8 +251,16 @@ class Roster:
 
     def _tell(self, changes: list[TaskChange]) -> None:
         if changes:
+            for change in changes:
+                if change.is_of_life:
+                    self._count(change)
             for listener in self._listeners:
                 listener(changes)
+
+    def _count(self, change: TaskChange) -> None:
+        for task, step in ((change.before, -1), (change.after, 1)):
+            if task is not None and not task.ended:
+                self._living[task.host] += step
 
 
 def _is_alive_under(task: Task, host: str, executor_id: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from environment_world import call, group, task
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,6 +40,21 @@ def test_incremental_aggregation_equals_the_full_merge(root: LoadedRole, data: s
         tree.update(leaf, state=data.draw(st.none() | STATES), status=data.draw(st.none() | STATUSES))
         for role in tree.ordered:
             assert (role.state, role.status) == full_merge(role)
+
+
+@given(TREES, st.data())
+def test_what_stands_behind_roles_with_a_task_is_counted_as_it_changes(root: LoadedRole, data: st.DataObject) -> None:
+    tree = RoleTree(group("root", root), {}, {}, {})
+    roles = list(tree.task_roles())
+    assert tree.task_count == len(roles)
+    for _ in range(data.draw(st.integers(0, 12))):
+        role = data.draw(st.sampled_from(roles))
+        if data.draw(st.booleans()):
+            tree.attach_task(role)
+        tree.update(role, state=data.draw(st.none() | STATES), status=data.draw(st.none() | STATUSES))
+        behind = [role for role in roles if role.has_task]
+        assert +tree.task_states == Counter(role.state for role in behind)
+        assert +tree.task_statuses == Counter(role.status for role in behind)
 
 
 def test_user_variables_beat_vars_and_vars_beat_defaults_at_any_depth() -> None:

@@ -161,6 +161,24 @@ def test_metrics_keep_the_last_value_of_each_name(table: Table) -> None:
     assert [changes[0].cause for changes in table.told] == ["metrics", "metrics"]
 
 
+def test_living_tasks_are_counted_by_host_however_they_come_and_go() -> None:
+    table = Table(make("t1"), make("t2"), make("t3", host="flp002", executor_id="x2"))
+    roster = table.roster
+
+    def counted() -> tuple[int, int]:
+        return roster.count_alive("flp001"), roster.count_alive("flp002")
+
+    assert counted() == (2, 1)
+    roster.apply_results([TaskResult(task_id="t1", state="CONFIGURED")])
+    roster.apply("flp001", [report("t1", Phase.ENDED, final_status="TASK_FINISHED")])
+    assert counted() == (1, 1)
+    roster.remove(["t1", "t2"])
+    roster.executor_lost("flp002", "x2", "it is gone")
+    assert counted() == (0, 0)
+    roster.restore([make("t4")])
+    assert counted() == (1, 0)
+
+
 def test_tasks_are_listed_in_the_order_they_came_and_removal_is_told(table: Table) -> None:
     table.roster.add([make("t0")])
     assert [task.task_id for task in table.roster.all()] == ["t1", "t0"]
