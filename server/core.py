@@ -238,15 +238,16 @@ class Core:
     async def _restore(self) -> None:
         """Take up what an earlier life of the core left: tasks, executors, environments (design 1b)."""
         journal = self.journal
-        tasks = [from_record(record) for record in (await journal.load(Table.TASKS)).values()]
-        self.roster.restore(tasks)
         await self.drains.restore()
         self.durations.restore(await journal.load(Table.DURATIONS))
         stories = {one: await journal.stimuli(one) for one in await journal.environments()}
         self.environments.restore(stories)
+        records = (await journal.load(Table.TASKS)).values()
+        tasks = [self.environments.as_last_seen(from_record(record)) for record in records]
+        self.roster.restore(tasks)
         self.roster.listen(self._tasks_changed)
-        records = (await journal.load(Table.EXECUTORS)).values()
-        known = [msgspec.json.decode(record, type=KnownExecutor) for record in records]
+        executors = (await journal.load(Table.EXECUTORS)).values()
+        known = [msgspec.json.decode(record, type=KnownExecutor) for record in executors]
         reception = Reception(
             self.backend,
             self.roster,
@@ -299,9 +300,11 @@ class Core:
     def _tasks_changed(self, changes: Sequence[RosterChange]) -> None:
         """Journal, show and hand on what changed about tasks."""
         touched: set[str] = set()
+        hosts_changed = False
         records: list[Record] = []
         for change in changes:
             task, before = change.after, change.before
+            hosts_changed = hosts_changed or change.is_of_life
             if task is None:
                 assert before is not None
                 records.append(Delete(Table.TASKS, before.task_id))
@@ -311,17 +314,20 @@ class Core:
             if change.cause == "metrics":
                 touched.add(task.environment_id)
                 continue
-            if change.cause != "added":  # the acquirer has recorded it before it was launched
-                records.append(Put(Table.TASKS, task.task_id, task.to_record()))
             self.display.publish_task(task)
-            if task.environment_id and (before is None or before.environment_id):
+            is_told = bool(task.environment_id and (before is None or before.environment_id))
+            if is_told:
                 self.environments.catch_up(_change_of(before, task), task.environment_id)
+            if not (change.cause == "added" or (change.cause == "result" and is_told)):
+                # The acquirer has recorded it before it was launched; results are in the history of its environment.
+                records.append(Put(Table.TASKS, task.task_id, task.to_record()))
         if records:
             self.journal.append_nowait(records)
         for environment_id in touched:
             if runner := self.environments.of_task(environment_id):
-                self.display.environment_changed(runner)
-        self.display.show_hosts()
+                self.display.metrics_changed(runner)
+        if hosts_changed:
+            self.display.show_hosts()
 
     def _device_events(self, events: Sequence[DeviceEvent]) -> None:
         for event in events:

@@ -6,7 +6,10 @@ import asyncio
 import logging
 from collections.abc import Mapping
 
+from msgspec.structs import replace
+
 from occ.errors import AliecsError
+from occ.states import TaskState
 from server.api.errors import CoreError, Reason
 from server.api.model import EnvironmentEvent as Published
 from server.api.model import OpStatus, TemplateReference
@@ -22,6 +25,7 @@ from server.environment.turn import to_user
 from server.ids import is_valid_id
 from server.task.commander import Commander
 from server.task.roster import Roster
+from server.task.task import Task
 from server.workflow.loader import WorkflowLoader
 from server.workflow.register import Repositories
 
@@ -286,6 +290,19 @@ class EnvironmentManager:
                 environment.state.value,
                 environment.run_number,
             )
+
+    def as_last_seen(self, task: Task) -> Task:
+        """Return a restored task in the state that the history of its environment knows.
+
+        What a task answers to a command is recorded there and not with the task itself.
+        """
+        runner = self._runners.get(task.environment_id)
+        entry = runner.environment.tasks.get(task.task_id) if runner else None
+        if runner is None or entry is None or task.ended:
+            return task
+        state = runner.environment.tree[entry.role].state
+        error = entry.error if state is TaskState.ERROR else ""
+        return task if state is task.state else replace(task, state=state, error=error)
 
     def catch_up(self, change: TaskChange, environment_id: str) -> None:
         """Hand a change of a task to its environment."""

@@ -80,6 +80,27 @@ async def test_a_core_killed_in_a_run_comes_back_and_the_run_goes_on(facility: F
     assert len((await facility.destroy(environment.id)).cleanupTasksReply.killedTasks) == 7
 
 
+async def test_states_are_known_after_a_restart_before_executors_are_back(facility: Facility) -> None:
+    environment = (await facility.create("flow", ["flp001"])).id
+    await facility.ask(environment, "START_ACTIVITY")
+    before = {task.taskId: (task.pid, task.state, task.status) for task in await facility.tasks()}
+    executors = [pid for pid in facility.processes() if "executor" in psutil.Process(pid).cmdline()]
+    assert executors
+    for pid in executors:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        await facility.kill()
+        await facility.start()
+        assert {task.taskId: (task.pid, task.state, task.status) for task in await facility.tasks()} == before
+        store = await facility.shows(lambda store: store.environment(environment) is not None)
+        assert store.counts(environment).states == {"RUNNING": len(before)}
+    finally:
+        for pid in executors:
+            os.kill(pid, signal.SIGCONT)
+    await facility.shows(lambda store: all(host.executor_state != "SILENT" for host in store.hosts.values()))
+    assert (await facility.ask(environment, "STOP_ACTIVITY")).state == "CONFIGURED"
+
+
 async def test_history_variables_and_usual_durations_survive_a_core_that_is_killed(facility: Facility) -> None:
     environment = (await facility.create("flow", HOSTS, rate_hz="20")).id
     await facility.ask(environment, "START_ACTIVITY")
