@@ -14,7 +14,7 @@ from occ.errors import ConfigError
 from server.config.configuration import Configuration
 from server.config.runtime import FRAMEWORK_ID
 from server.deploy.backend import Backend, KnownExecutor
-from server.deploy.executors import LocalParts, LocalSettings
+from server.deploy.executors import OUR_EXECUTOR, LocalParts, LocalSettings
 from server.deploy.local import LocalBackend
 from server.deploy.mesos import MesosBackend, MesosParts, MesosSettings
 from server.deploy.mesos_executors import MesosTimes
@@ -113,6 +113,7 @@ def _local(settings: ServerSettings, core: Core) -> Backend:
             new_id=new_id,
             record_executor=core.record_executor,
             forget_executor=core.forget_executor,
+            command=(settings.executor,) if settings.executor else OUR_EXECUTOR,
         ),
         LocalSettings(
             lease_s=settings.lease_s,

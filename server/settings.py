@@ -134,7 +134,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
         str, msgspec.Meta(description="file with the secret of the principal, and nothing else")
     ] = ""
     executor: Annotated[
-        str, msgspec.Meta(description="path of aliecs-executor on the agents; empty = where ours is")
+        str, msgspec.Meta(description="path of aliecs-executor, here or on the agents; empty = where ours is")
     ] = ""
     executor_cpu: Annotated[
         float, msgspec.Meta(ge=0, description="cores of an executor, and its share in each task")

@@ -33,6 +33,9 @@ from server.deploy.processes import (
 
 log = logging.getLogger(__name__)
 
+OUR_EXECUTOR = (sys.executable, "-P", "-m", "executor")
+"""The program of the executor that belongs to this core."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalSettings:
@@ -78,7 +81,7 @@ class LocalParts:
     """Returns when the record is durable; an executor is started only then."""
     forget_executor: Callable[[str], None]
     """Takes the executor id."""
-    command: Sequence[str] = (sys.executable, "-P", "-m", "executor")
+    command: Sequence[str] = OUR_EXECUTOR
     environment: Mapping[str, str] | None = None
     """Of executors; None: our own."""
 
