@@ -27,6 +27,8 @@ def explanations(text: str) -> list[Explanation]:
             found.append(Explanation(f"aliecs ended with {match[1]}", *one))
         found += _exit_code(int(match[1]))
         return found
+    if match := re.search(r"killed by its memory limit of \S+ MB", text):
+        found.append(Explanation(match[0], *_MEMORY_LIMIT))
     for match in re.finditer(r"exit(?:ed with)?(?: code| status)?\s+(\d+)", text):
         found += _exit_code(int(match[1]))
     for match in re.finditer(r"\bsignal (\d+)\b|\b(SIG[A-Z]+)\b", text):
@@ -67,6 +69,10 @@ _TASK_EXITS = {
     ),
 }
 
+_MEMORY_LIMIT = (
+    "the task wanted more memory than limits.memory of its class allows",
+    "does it grow without end? process.memory of task show ID; otherwise the class needs a higher limit",
+)
 _SIGNALS = {
     "SIGKILL": ("it was killed at once: by the executor when its time was over, by the kernel for lack of memory, or by hand",
                 "look for an out-of-memory message in the host's kernel log"),

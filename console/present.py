@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from console.glyphs import glyph
+from server.api.states import Status
 
 if TYPE_CHECKING:
     from server.api.model import Drain, Environment, Fault, Metric, Task, TransitionProgress
@@ -93,6 +94,8 @@ def task_problem(task: Task) -> str:
     """Return why a task is in trouble, "" if it is not."""
     if task.error:
         return task.error
+    if task.status == Status.ACTIVE.value:
+        return ""  # how the last process of a hook or basic task ended says nothing of the task
     if task.signal:
         return f"killed by signal {task.signal}"
     return f"exit code {task.exit_code}" if task.exit_code else ""

@@ -12,13 +12,16 @@ import asyncio
 import logging
 import os
 import resource
+import shlex
 import signal
 import sys
 import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any, get_args
 
 from executor.api.helpers import require_pymesos
+from executor.api.options import OPTIONS, LimitsMode
 from executor.api.patient_loop import PatientLoop
 from executor.mesos import is_under_agent, open_sandbox, surroundings
 from executor.mesos_link import MesosLink
@@ -55,11 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
         lease_s=options.lease,
         port_open_s=options.port_open_s,
         standby_s=options.standby_s,
-        usage_interval_s=options.usage_interval,
-        output_file_bytes=options.output_file_bytes,
-        output_older_files=options.output_older_files,
-        kept_tasks=options.kept_tasks,
-        kept_tasks_s=options.kept_days * 86400.0,
+        **_asked(options),
     )
     with asyncio.Runner(loop_factory=PatientLoop) as runner:
         return runner.run(_run(identity, settings, options.core, state_dir / "tasks"))
@@ -84,7 +83,7 @@ def _main_under_agent() -> int:
         instance=here.instance,
         version=_version(),
     )
-    settings = Settings()
+    settings = settings_in(os.environ.pop(OPTIONS, ""))
 
     def link(runner: Runner) -> MesosLink:
         return MesosLink(
@@ -139,6 +138,15 @@ def _parser() -> argparse.ArgumentParser:
         "--standby-s", type=float, default=defaults.standby_s, metavar="S",
         help="time from the open control port to STANDBY (default: %(default)g)",
     )  # fmt: skip
+    _add_options(parser)
+    parser.add_argument("--log-file", default="", metavar="FILE", help="default: stderr")
+    parser.add_argument("--log-level", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+    return parser
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what a core may ask for, by command line or by variable (api/options.py)."""
+    defaults = Settings()
     parser.add_argument(
         "--usage-interval", type=float, default=defaults.usage_interval_s, metavar="S",
         help="between two looks at the CPU, memory and threads of tasks; 0 is never (default: %(default)g)",
@@ -159,9 +167,32 @@ def _parser() -> argparse.ArgumentParser:
         "--kept-days", type=float, default=defaults.kept_tasks_s / 86400.0, metavar="D",
         help="how long they are kept after the last output; 0 is for ever (default: %(default)g)",
     )  # fmt: skip
-    parser.add_argument("--log-file", default="", metavar="FILE", help="default: stderr")
-    parser.add_argument("--log-level", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
-    return parser
+    parser.add_argument(
+        "--task-limits", choices=get_args(LimitsMode), default=defaults.task_limits,
+        help="enforce the limits of tasks by control groups where that may be, or not at all (default: %(default)s)",
+    )  # fmt: skip
+
+
+def settings_in(variable: str) -> Settings:
+    """Return the settings that a core asks for by the text of its variable; what it means by others is passed over."""
+    parser = argparse.ArgumentParser(OPTIONS, add_help=False)
+    _add_options(parser)
+    options, unknown = parser.parse_known_args(shlex.split(variable))
+    if unknown:  # of a newer core
+        _LOG.warning("%s: not understood: %s", OPTIONS, shlex.join(unknown))
+    return Settings(**_asked(options))
+
+
+def _asked(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the settings that these options are."""
+    return {
+        "usage_interval_s": options.usage_interval,
+        "output_file_bytes": options.output_file_bytes,
+        "output_older_files": options.output_older_files,
+        "kept_tasks": options.kept_tasks,
+        "kept_tasks_s": options.kept_days * 86400.0,
+        "task_limits": options.task_limits,
+    }
 
 
 def _log_to(file: str, level: str) -> None:

@@ -71,7 +71,8 @@ class Life:
     def on_spawned(self, event: Spawned) -> None:
         task = self.tasks[event.task_id]
         spec, desk = task.spec, self.desk
-        task.pid = event.pid
+        task.pid, task.limits = event.pid, event.limits
+        task.exit_code = task.signal = None
         task.stage = Stage.PORT if task.is_remote else Stage.UP
         if not task.is_remote:
             if task.running == "START":
@@ -176,7 +177,7 @@ class Life:
             self._local_exited(task, event)
 
     def _remote_exited(self, task: Task, event: Exited) -> None:
-        how = describe_exit(event.exit_code, event.signal, event.stderr)
+        how = describe_exit(event.exit_code, event.signal, event.stderr, event.out_of_memory)
         clean = event.exit_code == 0
         if task.failure:
             status, error = "TASK_FAILED", task.failure
@@ -202,6 +203,8 @@ class Life:
         stderr = event.stderr
         if task.timed_out:
             stderr += f"\n[executor] killed after its timeout of {task.spec.timeout_s:g} s\n"
+        if event.out_of_memory:
+            stderr += f"\n[executor] {describe_exit(event.exit_code, event.signal, '', event.out_of_memory)}\n"
         end = Termination(
             exit_code=-1 if event.exit_code is None else event.exit_code,
             stdout=event.stdout,
@@ -214,6 +217,8 @@ class Life:
         if task.running == "STOP":
             task.state = TaskState.CONFIGURED.value
         self._answer_running(task)
+        if not was_ended:
+            self.desk.report(task, self.now_ms)
         self.desk.send_event(
             DeviceEvent(
                 task_id=task.spec.task_id,

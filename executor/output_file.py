@@ -38,6 +38,8 @@ class OutputFile:
         self._size = 0
         self._dropped = 0
         self._was_noticed = False
+        self.lost_bytes = 0
+        """All that the disk did not take."""
 
     def write(self, data: bytes) -> None:
         """Append; at the limit the file is turned, at the end of a line if there is one."""
@@ -55,8 +57,12 @@ class OutputFile:
                 _LOG.warning("output=%s is dropped error=%r", self._path, error.strerror or str(error))
             self._was_noticed = True
             self._dropped += len(left)
+            self.lost_bytes += len(left)
 
     def close(self) -> None:
+        """Write no more; what was lost is told once more, with how much it was."""
+        if self.lost_bytes:
+            _LOG.warning("output=%s lost_bytes=%d", self._path, self.lost_bytes)
         if self._file >= 0:
             os.close(self._file)
             self._file = -1

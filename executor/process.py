@@ -8,30 +8,32 @@ to the thread that started it.
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import logging
 import os
 import pwd
 import shutil
 import signal as signals
 import subprocess
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from executor import holder
 from executor.api.messages import TaskSpec
 from executor.folders import TaskFolders
+from executor.limits import Confinement, TaskLimits
 from executor.output_file import OutputFile, OutputLimits
 from executor.pump import Pump, Stream
 from occ.errors import TaskError
 
 _LOG = logging.getLogger(__name__)
-_PR_SET_PDEATHSIG = 1
 _LAST_LINE_BYTES = 2048
 """Kept from the end of stderr to find its last line."""
 _OUTPUT_S = 2.0
 """For the last output of an ended process to get to its file; after that the end is told without waiting for the disk."""
+_OUR_SETPRIV = (sys.executable, "-I", "-S", str(Path(__file__).with_name("become.py")))
+"""Takes some 10 ms longer."""
 _PROBE_S = 5.0
 """For the one call that finds out whether setpriv knows --pdeathsig."""
 
@@ -45,6 +47,10 @@ class Ending:
     signal: int | None
     stdout: str
     stderr: str
+    out_of_memory: str = ""
+    """Which memory it or a process of it was killed for, "" if none was."""
+    lost_bytes: int = 0
+    """Of its output: no disk took them."""
 
 
 @dataclass(slots=True)
@@ -57,10 +63,15 @@ class Child:
     ready_fd: int
     stdout: Stream
     stderr: Stream
+    confinement: Confinement
 
     @property
     def pid(self) -> int:
         return self.popen.pid
+
+    @property
+    def lost_bytes(self) -> int:
+        return self.stdout.file.lost_bytes + self.stderr.file.lost_bytes
 
     def take_ready_fd(self) -> int:
         """Return the read end of the readiness pipe; whoever takes it closes it. -1 if there is none."""
@@ -77,6 +88,7 @@ class Processes:
         output_bytes: kept of each stream of a hook or basic task, from its end.
         on_exit: called on the loop, once per child, after it was reaped, its group killed and its output kept.
         limits: of the files.
+        task_limits: what limits tasks; None: nothing does.
     """
 
     def __init__(
@@ -86,6 +98,7 @@ class Processes:
         output_bytes: int,
         on_exit: Callable[[Ending], None],
         limits: OutputLimits = OutputLimits(),  # noqa: B008
+        task_limits: TaskLimits | None = None,
     ) -> None:
         self._folders = folders
         self._instance = instance
@@ -93,9 +106,10 @@ class Processes:
         self._on_exit = on_exit
         self._children: dict[str, Child] = {}
         self._limits = limits
+        self._task_limits = task_limits or TaskLimits("", off="switched off")
         self._pump = Pump()
         self._is_closed = False
-        self._setpriv = find_setpriv()
+        self._setpriv: Sequence[str] = find_setpriv() or _OUR_SETPRIV
 
     def get(self, task_id: str) -> Child | None:
         return self._children.get(task_id)
@@ -103,6 +117,10 @@ class Processes:
     def pids(self) -> dict[str, int]:
         """Return the leader of each task that has a process; it is also the number of its session and group."""
         return {task_id: child.pid for task_id, child in self._children.items()}
+
+    def losses(self) -> dict[str, int]:
+        """Return how much of its output each process has lost so far."""
+        return {task_id: child.lost_bytes for task_id, child in self._children.items()}
 
     def spawn(self, spec: TaskSpec) -> Child:
         """Start the process of a task; blocks for about half a millisecond.
@@ -117,8 +135,8 @@ class Processes:
         try:
             folder = self._folders.hold(spec.task_id)
             environment = self._environment(spec)
-            argv = _argv(spec, environment, folder)
             switch = _credentials(spec.user, folder)
+            argv = _argv(spec, environment, folder)
             for _ in range(3 if spec.mode.is_controlled else 2):
                 for end, ends in zip(os.pipe(), (ours, childs), strict=True):
                     ends.append(end)
@@ -128,13 +146,14 @@ class Processes:
                     os.fchown(end, switch.uid, switch.gid)  # so that the task can open /dev/stdout
             if childs[2:]:
                 environment["OCC_READY_FD"] = str(childs[2])
-            popen = self._popen(argv, switch, environment, folder, *childs)
+            popen, pidfd, confinement = self._confined(spec, argv, switch, environment, folder, childs)
             stdout, stderr = self._streams(spec, folder, ours)
-            child = Child(spec, popen, os.pidfd_open(popen.pid), ours[2] if ours[2:] else -1, stdout, stderr)
-        except OSError as error:
+            child = Child(spec, popen, pidfd, ours[2] if ours[2:] else -1, stdout, stderr, confinement)
+        except (OSError, ValueError) as error:  # ValueError: a character that no argument can have
             for end in ours:
                 os.close(end)
-            raise TaskError(f"cannot start {spec.value!r}: {error.strerror or error}") from error
+            why = error.strerror if isinstance(error, OSError) else None
+            raise TaskError(f"cannot start {spec.value!r}: {why or error}") from error
         finally:
             for end in childs:
                 os.close(end)
@@ -142,6 +161,19 @@ class Processes:
         self._children[spec.task_id] = child
         asyncio.get_running_loop().add_reader(child.pidfd, self._exited, child)
         return child
+
+    def _confined(
+        self, spec: TaskSpec, argv: Sequence[str], switch: _Switch | None, environment: Mapping[str, str], folder: Path,
+        ends: Sequence[int],
+    ) -> tuple[subprocess.Popen[bytes], int, Confinement]:  # fmt: skip
+        """Start a process within the limits of its task; return it with a pidfd."""
+        confinement = self._task_limits.confine(spec)
+        try:
+            popen = self._popen(argv, switch, environment, folder, ends, confinement)
+            return popen, _watch(popen), confinement
+        except (OSError, ValueError):
+            self._task_limits.end(confinement)
+            raise
 
     def find_stranger(self, task_id: str, port: int, pid: int) -> str:
         """Return who answered on the control port of a task if that is not the task itself; "" if it is, or nobody can tell.
@@ -193,8 +225,10 @@ class Processes:
         for child in self._children.values():
             _reap(child)
             self._pump.finish((child.stdout, child.stderr), lambda: None)
+            self._task_limits.end(child.confinement)
         self._children.clear()
         self._is_closed = True
+        self._task_limits.close()
         self._pump.close(deadline_s=_OUTPUT_S)
 
     def _exited(self, child: Child) -> None:
@@ -203,15 +237,17 @@ class Processes:
         _kill_group(child, signals.SIGKILL)
         exit_code, signal = _reap(child)
         del self._children[child.spec.task_id]
-        _Keeping(self._pump, child, lambda: self._tell(child, exit_code, signal))
+        out_of_memory = child.confinement.memory_end()
+        self._task_limits.end(child.confinement)
+        _Keeping(self._pump, child, lambda: self._tell(child, exit_code, signal, out_of_memory))
 
-    def _tell(self, child: Child, exit_code: int | None, signal: int | None) -> None:
+    def _tell(self, child: Child, exit_code: int | None, signal: int | None, out_of_memory: str) -> None:
         if self._is_closed:
             return
         stdout, stderr = child.stdout.tail, child.stderr.tail
         if child.spec.mode.is_controlled:
             stdout, stderr = "", _last_line(stderr)
-        self._on_exit(Ending(child.spec.task_id, exit_code, signal, stdout, stderr))
+        self._on_exit(Ending(child.spec.task_id, exit_code, signal, stdout, stderr, out_of_memory, child.lost_bytes))
 
     def _streams(self, spec: TaskSpec, folder: Path, pipes: list[int]) -> tuple[Stream, Stream]:
         kept = (0, _LAST_LINE_BYTES) if spec.mode.is_controlled else (self._output_bytes, self._output_bytes)
@@ -230,24 +266,17 @@ class Processes:
         return environment
 
     def _popen(
-        self, argv: list[str], switch: _Switch | None, environment: dict[str, str], folder: Path, out: int, err: int,
-        ready_fd: int = -1,
+        self, argv: Sequence[str], switch: _Switch | None, environment: Mapping[str, str], folder: Path,
+        ends: Sequence[int], confinement: Confinement,
     ) -> subprocess.Popen[bytes]:  # fmt: skip
-        pass_fds = (ready_fd,) if ready_fd >= 0 else ()
-        if self._setpriv:
-            # A program that sets the parent-death signal and becomes the task: unlike preexec_fn it lets Python use
-            # vfork (0.6 instead of 1.8 ms each) and runs no Python between fork and exec beside gRPC's threads.
-            credentials = switch.setpriv_options() if switch else []
-            argv = [self._setpriv, "--pdeathsig", "KILL", *credentials, "--", *argv]
-            return subprocess.Popen(
-                argv, env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                start_new_session=True, pass_fds=pass_fds,
-            )  # fmt: skip
+        out, err, *pass_fds = ends
+        # A program that becomes the task, no preexec_fn: Python can use vfork (0.6 instead of 1.8 ms each), and a child
+        # that runs Python between fork and exec beside gRPC's threads dies of it now and then.
+        credentials = switch.setpriv_options() if switch else []
+        argv = [*self._setpriv, "--pdeathsig", "KILL", *credentials, "--", *argv]
         return subprocess.Popen(
-            argv, env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-            start_new_session=True, pass_fds=pass_fds, preexec_fn=_die_with_parent,
-            user=switch.uid if switch else None, group=switch.gid if switch else None,
-            extra_groups=switch.groups if switch else None,
+            confinement.entered(argv, environment), env=environment, cwd=folder, stdin=subprocess.DEVNULL,
+            stdout=out, stderr=err, start_new_session=True, pass_fds=pass_fds,
         )  # fmt: skip
 
 
@@ -282,13 +311,13 @@ class _Keeping:
             tell()
 
 
-def find_setpriv() -> str:
-    """Return the path of a setpriv that can set the parent-death signal, "" if there is none. Blocks for some ms."""
+def find_setpriv() -> tuple[str, ...]:
+    """Return the command of a setpriv that can set the parent-death signal, () if there is none. Blocks for some ms."""
     path = shutil.which("setpriv")
     if path is None:
-        return ""
+        return ()
     probe = subprocess.run([path, "--pdeathsig", "KILL", "true"], capture_output=True, timeout=_PROBE_S, check=False)
-    return path if probe.returncode == 0 else ""
+    return (path,) if probe.returncode == 0 else ()
 
 
 def _argv(spec: TaskSpec, environment: Mapping[str, str], folder: Path) -> list[str]:
@@ -313,17 +342,28 @@ def _credentials(user: str, folder: Path) -> _Switch | None:
     if entry.pw_uid == os.geteuid():
         return None
     if os.geteuid() != 0:
-        own = pwd.getpwuid(os.geteuid()).pw_name
-        raise TaskError(f"cannot build the command: only root can switch to user {user!r}, this executor is {own!r}")
+        raise TaskError(
+            f"cannot build the command: only root can switch to user {user!r}, this executor is {_own_name()!r}"
+        )
     os.chown(folder, entry.pw_uid, entry.pw_gid)
     return _Switch(entry.pw_uid, entry.pw_gid, tuple(os.getgrouplist(user, entry.pw_gid)))
 
 
-_LIBC = ctypes.CDLL(None, use_errno=True)
+def _own_name() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:  # in a container, perhaps
+        return f"uid {os.geteuid()}"
 
 
-def _die_with_parent() -> None:
-    _LIBC.prctl(_PR_SET_PDEATHSIG, int(signals.SIGKILL))
+def _watch(popen: subprocess.Popen[bytes]) -> int:
+    """Return a pidfd of a new process; without one it does not live on."""
+    try:
+        return os.pidfd_open(popen.pid)
+    except OSError:
+        os.killpg(popen.pid, signals.SIGKILL)
+        popen.wait()
+        raise
 
 
 def _kill_group(child: Child, signal: int) -> None:

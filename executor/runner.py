@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from executor.agent import Agent
-from executor.api.messages import Command, ControlMode, ReadOutput, Report, TaskSpec
+from executor.api.messages import Command, ControlMode, MetricSample, ReadOutput, Report, TaskSpec
 from executor.api.patient_loop import tell_pauses
 from executor.control import Control, OccControl, Reply, speaks_json
 from executor.fairmq import FairMqControl
 from executor.folders import TaskFolders
+from executor.limits import TaskLimits
 from executor.link import Link
 from executor.metrics import MetricBatch
 from executor.output import read_output
@@ -26,6 +27,7 @@ from executor.output_file import OutputLimits
 from executor.process import Ending, Processes
 from executor.readiness import Readiness, first_answer
 from executor.recording import Recorder
+from executor.rounds import Rounds
 from executor.settings import Identity, Settings
 from executor.stimuli import (
     AnyEvent,
@@ -57,7 +59,6 @@ from executor.stimuli import (
     TimerFired,
     Unready,
 )
-from executor.usage import UsageNews, read_usage, uptime_s
 from occ.errors import TaskError
 
 _LOG = logging.getLogger(__name__)
@@ -99,8 +100,15 @@ class Runner:
         self._tasks_folder = tasks_folder
         limits = OutputLimits(settings.output_file_bytes, settings.output_older_files)
         self._folders = TaskFolders(tasks_folder, settings.kept_tasks, settings.kept_tasks_s)
-        self._prune_timer: asyncio.TimerHandle | None = None
-        self._processes = Processes(self._folders, identity.instance, settings.output_bytes, self._on_exit, limits)
+        off = "switched off" if settings.task_limits == "off" else ""
+        task_limits = TaskLimits(identity.executor_id, off=off)
+        self._processes = Processes(
+            self._folders, identity.instance, settings.output_bytes, self._on_exit, limits, task_limits
+        )
+        self._rounds = Rounds(
+            settings, self._processes, self._folders, task_limits, living=self._agent.living, tell=self._sampled,
+            start=self._start,
+        )  # fmt: skip
         self._readiness = Readiness()
         self._controls: dict[str, Control] = {}
         self._connecting: dict[str, asyncio.Task[None]] = {}
@@ -109,8 +117,6 @@ class Runner:
         self._to_spawn: deque[TaskSpec] = deque()
         self._metrics = MetricBatch(settings.metrics_interval_s, settings.rate_stale_s)
         self._metrics_timer: asyncio.TimerHandle | None = None
-        self._usage = UsageNews()
-        self._usage_timer: asyncio.TimerHandle | None = None
         self._events: deque[AnyEvent] = deque()
         self._is_feeding = False
         self._exit: asyncio.Future[int] = self._loop.create_future()
@@ -135,8 +141,7 @@ class Runner:
         """Serve until told to end; return the exit code. No process of a task is left then."""
         self.feed(Started(at_ms=self.now_ms()))
         tell_pauses(lambda for_s: self.feed(Paused(for_ms=int(for_s * 1000), at_ms=self.now_ms())))
-        self._plan_usage()
-        self._start(self._prune(), "prune")
+        self._rounds.begin()
         link = asyncio.create_task(self._link.run(), name="link")
         try:
             code = await self._exit
@@ -193,9 +198,14 @@ class Runner:
         except TaskError as error:
             _LOG.warning("task=%s env=%s error=%r", spec.task_id, spec.environment_id, error.message)
             self.feed(SpawnFailed(task_id=spec.task_id, error=error.message, at_ms=self.now_ms()))
+        except Exception as error:
+            # A fault of ours: whoever waits for the task is answered all the same.
+            _LOG.exception("task=%s was not started", spec.task_id)
+            self.feed(SpawnFailed(task_id=spec.task_id, error=f"cannot start it: {error!r}", at_ms=self.now_ms()))
         else:
             _LOG.info("task=%s env=%s pid=%d class=%s", spec.task_id, spec.environment_id, child.pid, spec.class_name)
-            self.feed(Spawned(task_id=spec.task_id, pid=child.pid, at_ms=self.now_ms()))
+            told = child.confinement.told
+            self.feed(Spawned(task_id=spec.task_id, pid=child.pid, limits=told, at_ms=self.now_ms()))
         finally:
             self._to_spawn.popleft()
             if self._to_spawn:
@@ -204,6 +214,7 @@ class Runner:
     def _on_exit(self, end: Ending) -> None:
         _LOG.info("task=%s exit_code=%s signal=%s", end.task_id, end.exit_code, end.signal)
         self._metrics.drop(end.task_id)
+        self._rounds.ended(end.task_id, end.lost_bytes)
         self.feed(
             Exited(
                 task_id=end.task_id,
@@ -211,22 +222,12 @@ class Runner:
                 signal=end.signal,
                 stdout=end.stdout,
                 stderr=end.stderr,
+                out_of_memory=end.out_of_memory,
                 at_ms=self.now_ms(),
             )
         )
         if not self._agent.is_living(end.task_id):
             self._folders.let_go(end.task_id)
-
-    async def _prune(self) -> None:
-        """Delete folders of ended tasks now and then."""
-        try:
-            self._folders.let_go_but(self._agent.living())
-            deleted = await asyncio.to_thread(self._folders.prune, time.time())
-            if deleted:
-                _LOG.info("folders_deleted=%d", deleted)
-        finally:
-            interval_s = self._settings.prune_interval_s
-            self._prune_timer = self._loop.call_later(interval_s, lambda: self._start(self._prune(), "prune"))
 
     # ---- OCC ---------------------------------------------------------------------------------
 
@@ -317,24 +318,11 @@ class Runner:
     def _send_metrics(self) -> None:
         samples = self._metrics.take(self._loop.time())
         if samples:
-            self.feed(MetricsSampled(samples=samples, at_ms=self.now_ms()))
+            self._sampled(samples)
         self._plan_metrics()
 
-    def _plan_usage(self) -> None:
-        if self._settings.usage_interval_s > 0:
-            self._usage_timer = self._loop.call_later(
-                self._settings.usage_interval_s, lambda: self._start(self._sample_usage(), "usage")
-            )
-
-    async def _sample_usage(self) -> None:
-        try:
-            tasks = self._processes.pids()
-            found = await asyncio.to_thread(read_usage, frozenset(tasks.values())) if tasks else {}
-            usages = {task_id: found[pid] for task_id, pid in tasks.items() if pid in found}
-            if samples := self._usage.take(usages, uptime_s()):
-                self.feed(MetricsSampled(samples=samples, at_ms=self.now_ms()))
-        finally:
-            self._plan_usage()
+    def _sampled(self, samples: tuple[MetricSample, ...]) -> None:
+        self.feed(MetricsSampled(samples=samples, at_ms=self.now_ms()))
 
     # ---- timers, link, end -------------------------------------------------------------------
 
@@ -352,7 +340,7 @@ class Runner:
             timer.cancel()
 
     def on_up(self) -> None:
-        self._usage.tell_all()
+        self._rounds.tell_all()
         self.feed(LinkUp(at_ms=self.now_ms()))
 
     def on_down(self) -> None:
@@ -389,7 +377,8 @@ class Runner:
         for task in tuple(self._background):
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
-        for timer in (*self._timers.values(), self._metrics_timer, self._usage_timer, self._prune_timer):
+        self._rounds.close()
+        for timer in (*self._timers.values(), self._metrics_timer):
             if timer is not None:
                 timer.cancel()
         await asyncio.gather(*(control.close() for control in self._controls.values()), return_exceptions=True)

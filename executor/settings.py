@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from executor.api.options import LimitsMode
+
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
     """What an executor says of itself in its Hello."""
@@ -51,6 +53,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How long they are kept; 0: for ever."""
     prune_interval_s: float = 600.0
     """Between two looks at what is kept; the first is at the start."""
+    task_limits: LimitsMode = "auto"
+    """Enforce the limits of tasks where that may be, or not at all."""
     redial_min_s: float = 0.05
     redial_max_s: float = 0.5
     agent_pause_s: float = 2.0

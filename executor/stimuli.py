@@ -40,6 +40,8 @@ class Spawned(Event, frozen=True):
 
     task_id: str
     pid: int
+    limits: str = ""
+    """See TaskReport."""
 
 
 class SpawnFailed(Event, frozen=True):
@@ -83,6 +85,8 @@ class Exited(Event, frozen=True):
     """Captured output of this process, bounded; "" for direct tasks."""
     stderr: str
     """Captured output of this process, bounded; for direct tasks only its last line."""
+    out_of_memory: str = ""
+    """Which memory it or a process of it was killed for, "" if none was."""
 
 
 class OccReplied(Event, frozen=True):

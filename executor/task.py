@@ -74,6 +74,7 @@ class Task:
     """Why the start failed, while its process still has to end."""
     exit_code: int | None = None
     signal: int | None = None
+    limits: str = ""
     final_status: str = ""
     error: str = ""
 
@@ -104,14 +105,23 @@ class Task:
             signal=self.signal,
             error=self.error,
             timestamp_ms=at_ms,
+            limits=self.limits,
         )
 
 
-def describe_exit(exit_code: int | None, signal: int | None, last_line: str = "") -> str:
-    """Return ``exit code 3`` or ``killed by signal 9 (SIGKILL)``, with the last words if there are any."""
+def describe_exit(exit_code: int | None, signal: int | None, last_line: str = "", out_of_memory: str = "") -> str:
+    """Return ``exit code 3`` or ``killed by signal 9 (SIGKILL)``, with the last words if there are any.
+
+    Args:
+        out_of_memory: which memory a process was killed for: the task's own if it is SIGKILL that ended it.
+    """
     if signal is not None:
         names = {member.value: member.name for member in signals.Signals}
         how = f"killed by signal {signal} ({names.get(signal, 'unnamed')})"
     else:
         how = f"exit code {exit_code}"
+    if out_of_memory and signal == signals.SIGKILL:
+        how = f"killed by {out_of_memory} (signal 9)"
+    elif out_of_memory:
+        how += f"; a process of it was killed by {out_of_memory}"
     return f"{how}; last line on stderr: {last_line}" if last_line else how

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from executor.api.helpers import require_pymesos
+from executor.api.options import ExecutorOptions
 from occ.errors import ConfigError
 from server.config.configuration import Configuration
 from server.config.runtime import FRAMEWORK_ID
@@ -91,6 +92,7 @@ async def open_backend(settings: ServerSettings, core: Core) -> Backend:
                 path=settings.executor or str(Path(sys.executable).with_name("aliecs-executor")),
                 cpus=settings.executor_cpu,
                 memory_mb=settings.executor_memory,
+                options=_options(settings),
             ),
             subscribe_s=min(30.0, settings.deploy_timeout_s / 3),
             times=MesosTimes(
@@ -121,7 +123,18 @@ def _local(settings: ServerSettings, core: Core) -> Backend:
             silent_s=settings.silent_s,
             reattach_s=settings.reattach_s,
             drain_s=settings.drain_timeout_s,
+            options=_options(settings),
         ),
+    )
+
+
+def _options(settings: ServerSettings) -> ExecutorOptions:
+    return ExecutorOptions(
+        output_file_bytes=settings.output_file_bytes,
+        output_older_files=settings.output_older_files,
+        kept_tasks=settings.kept_tasks,
+        kept_days=settings.kept_days,
+        task_limits=settings.task_limits,
     )
 
 

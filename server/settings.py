@@ -111,6 +111,21 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 15.0
     reattach_s: Annotated[Seconds, msgspec.Meta(description="how long a new core waits for known executors")] = 30.0
 
+    output_file_bytes: Annotated[
+        int, msgspec.Meta(ge=0, description="size at which a file of a task's output is begun anew; 0 = never")
+    ] = 32 * 1024 * 1024
+    output_older_files: Annotated[
+        int, msgspec.Meta(ge=0, description="how many older files are kept of each output of a task")
+    ] = 3
+    kept_tasks: Annotated[
+        int, msgspec.Meta(ge=0, description="of how many ended tasks each host keeps the output; 0 = all")
+    ] = 1000
+    kept_days: Annotated[float, msgspec.Meta(ge=0, description="how many days it keeps it; 0 = for ever")] = 14.0
+    task_limits: Annotated[
+        Literal["auto", "off"],
+        msgspec.Meta(description="enforce limits of task classes by control groups where executors may, or not at all"),
+    ] = "auto"
+
     mesos: Annotated[
         str,
         msgspec.Meta(

@@ -192,6 +192,7 @@ def task_view(task: Task, stdout_url: str) -> model.Task:
         metrics=tuple([_metric(name, metric.value, metric.unit) for name, metric in task.metrics.items()]),
         sandbox_stdout=stdout_url,
         mode=task.mode.value,
+        limits=task.limits,
     )
 
 

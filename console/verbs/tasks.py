@@ -55,6 +55,7 @@ async def show(context: Context) -> Result:
     live = await _live(context, task_id)
     if live is not None:
         facts |= {"mode": live.mode, "problem": task_problem(live)}
+        facts |= {"exit_code": live.exit_code, "signal": live.signal, "limits": live.limits}
         facts |= {metric.name: measured(metric) for metric in live.metrics}
     text = "".join(f"\n{label}:\n{lines}" for label, lines in (
         ("inbound channels", "".join(f"  {one.name} ({one.type})\n" for one in info.inbound)),

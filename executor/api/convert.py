@@ -95,6 +95,8 @@ def _spec_to_pb(spec: TaskSpec) -> pb.TaskSpec:
         timeout_s=spec.timeout_s,
         role_path=spec.role_path,
         detector=spec.detector,
+        cpu_limit=spec.cpu_limit,
+        memory_limit_mb=spec.memory_limit_mb,
     )
 
 
@@ -115,6 +117,8 @@ def _spec_from_pb(spec: pb.TaskSpec) -> TaskSpec:
         timeout_s=spec.timeout_s,
         role_path=spec.role_path,
         detector=spec.detector,
+        cpu_limit=spec.cpu_limit,
+        memory_limit_mb=spec.memory_limit_mb,
     )
 
 
@@ -130,6 +134,7 @@ def _task_report_to_pb(report: TaskReport) -> pb.TaskReport:
         error=report.error,
         timestamp_ms=report.timestamp_ms,
         environment_id=report.environment_id,
+        limits=report.limits,
     )
 
 
@@ -145,6 +150,7 @@ def _task_report_from_pb(report: pb.TaskReport) -> TaskReport:
         signal=report.signal if report.HasField("signal") else None,
         error=report.error,
         timestamp_ms=report.timestamp_ms,
+        limits=report.limits,
     )
 
 

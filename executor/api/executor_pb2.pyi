@@ -136,6 +136,8 @@ class TaskSpec(_message.Message):
     TIMEOUT_S_FIELD_NUMBER: _builtins.int
     ROLE_PATH_FIELD_NUMBER: _builtins.int
     DETECTOR_FIELD_NUMBER: _builtins.int
+    CPU_LIMIT_FIELD_NUMBER: _builtins.int
+    MEMORY_LIMIT_MB_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     environment_id: _builtins.str
     class_name: _builtins.str
@@ -152,6 +154,10 @@ class TaskSpec(_message.Message):
     """0: none"""
     role_path: _builtins.str
     detector: _builtins.str
+    cpu_limit: _builtins.float
+    """cores; 0: none"""
+    memory_limit_mb: _builtins.float
+    """1024 * 1024 bytes; 0: none"""
     @_builtins.property
     def arguments(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -176,10 +182,12 @@ class TaskSpec(_message.Message):
         timeout_s: _builtins.float = ...,
         role_path: _builtins.str = ...,
         detector: _builtins.str = ...,
+        cpu_limit: _builtins.float = ...,
+        memory_limit_mb: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments", b"arguments", "class_name", b"class_name", "control_port", b"control_port", "detector", b"detector", "environment", b"environment", "environment_id", b"environment_id", "mode", b"mode", "role_path", b"role_path", "shell", b"shell", "stderr", b"stderr", "stdout", b"stdout", "task_id", b"task_id", "timeout_s", b"timeout_s", "user", b"user", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments", b"arguments", "class_name", b"class_name", "control_port", b"control_port", "cpu_limit", b"cpu_limit", "detector", b"detector", "environment", b"environment", "environment_id", b"environment_id", "memory_limit_mb", b"memory_limit_mb", "mode", b"mode", "role_path", b"role_path", "shell", b"shell", "stderr", b"stderr", "stdout", b"stdout", "task_id", b"task_id", "timeout_s", b"timeout_s", "user", b"user", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -572,6 +580,7 @@ class TaskReport(_message.Message):
     ERROR_FIELD_NUMBER: _builtins.int
     TIMESTAMP_MS_FIELD_NUMBER: _builtins.int
     ENVIRONMENT_ID_FIELD_NUMBER: _builtins.int
+    LIMITS_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     phase: Global___Phase.ValueType
     state: _builtins.str
@@ -585,6 +594,8 @@ class TaskReport(_message.Message):
     """why it failed, in words"""
     timestamp_ms: _builtins.int
     environment_id: _builtins.str
+    limits: _builtins.str
+    """which are enforced and which are not, and why; "": none"""
     def __init__(
         self,
         *,
@@ -598,10 +609,11 @@ class TaskReport(_message.Message):
         error: _builtins.str = ...,
         timestamp_ms: _builtins.int = ...,
         environment_id: _builtins.str = ...,
+        limits: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "_signal", b"_signal", "exit_code", b"exit_code", "signal", b"signal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "_signal", b"_signal", "environment_id", b"environment_id", "error", b"error", "exit_code", b"exit_code", "final_status", b"final_status", "phase", b"phase", "pid", b"pid", "signal", b"signal", "state", b"state", "task_id", b"task_id", "timestamp_ms", b"timestamp_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "_signal", b"_signal", "environment_id", b"environment_id", "error", b"error", "exit_code", b"exit_code", "final_status", b"final_status", "limits", b"limits", "phase", b"phase", "pid", b"pid", "signal", b"signal", "state", b"state", "task_id", b"task_id", "timestamp_ms", b"timestamp_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__exit_code: _TypeAlias = _typing.Literal["exit_code"]  # noqa: Y015
     _WhichOneofArgType__exit_code: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code"]  # noqa: Y015

@@ -69,6 +69,10 @@ class TaskSpec(Message, frozen=True):
     """Kill the process after so long; 0: never. Hook and basic tasks only."""
     role_path: str = ""
     detector: str = ""
+    cpu_limit: float = 0.0
+    """Cores that it may use at most; 0: all."""
+    memory_limit_mb: float = 0.0
+    """Memory that it may use at most, in MB of 1024 * 1024 bytes; 0: all."""
 
 
 class Launch(Message, frozen=True):
@@ -169,6 +173,8 @@ class TaskReport(Message, frozen=True):
     error: str = ""
     """Why it failed, in words for an operator."""
     timestamp_ms: int = 0
+    limits: str = ""
+    """Which of its limits are enforced and which are not, and why; "" if it has none, or no process yet."""
 
 
 class Hello(Message, frozen=True):

@@ -222,6 +222,7 @@ def _to_task(value: m.Task) -> live_pb2.Task:
         metrics=[live_pb2.Metric(name=metric.name, value=metric.value, unit=metric.unit) for metric in value.metrics],
         sandbox_stdout=value.sandbox_stdout,
         mode=value.mode,
+        limits=value.limits,
     )
 
 
@@ -246,6 +247,7 @@ def _from_task(message: live_pb2.Task) -> m.Task:
         tuple([_metric(metric.name, metric.value, metric.unit) for metric in message.metrics[:]]),
         message.sandbox_stdout,
         message.mode,
+        message.limits,
     )
 
 

@@ -864,6 +864,7 @@ class Task(_message.Message):
     METRICS_FIELD_NUMBER: _builtins.int
     SANDBOX_STDOUT_FIELD_NUMBER: _builtins.int
     MODE_FIELD_NUMBER: _builtins.int
+    LIMITS_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     name: _builtins.str
     """short class name"""
@@ -884,6 +885,8 @@ class Task(_message.Message):
     state_since_ms: _builtins.int
     sandbox_stdout: _builtins.str
     mode: _builtins.str
+    limits: _builtins.str
+    """which are enforced and which are not, and why; "": none"""
     @_builtins.property
     def metrics(self) -> _containers.RepeatedCompositeFieldContainer[Global___Metric]: ...
     def __init__(
@@ -908,10 +911,11 @@ class Task(_message.Message):
         metrics: _abc.Iterable[Global___Metric] | None = ...,
         sandbox_stdout: _builtins.str = ...,
         mode: _builtins.str = ...,
+        limits: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "_signal", b"_signal", "exit_code", b"exit_code", "signal", b"signal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "_signal", b"_signal", "claimable", b"claimable", "class_name", b"class_name", "critical", b"critical", "environment_id", b"environment_id", "error", b"error", "exit_code", b"exit_code", "host", b"host", "locked", b"locked", "metrics", b"metrics", "mode", b"mode", "name", b"name", "path", b"path", "pid", b"pid", "sandbox_stdout", b"sandbox_stdout", "signal", b"signal", "state", b"state", "state_since_ms", b"state_since_ms", "status", b"status", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "_signal", b"_signal", "claimable", b"claimable", "class_name", b"class_name", "critical", b"critical", "environment_id", b"environment_id", "error", b"error", "exit_code", b"exit_code", "host", b"host", "limits", b"limits", "locked", b"locked", "metrics", b"metrics", "mode", b"mode", "name", b"name", "path", b"path", "pid", b"pid", "sandbox_stdout", b"sandbox_stdout", "signal", b"signal", "state", b"state", "state_since_ms", b"state_since_ms", "status", b"status", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__exit_code: _TypeAlias = _typing.Literal["exit_code"]  # noqa: Y015
     _WhichOneofArgType__exit_code: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code"]  # noqa: Y015

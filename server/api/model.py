@@ -217,6 +217,8 @@ class Task:
     metrics: tuple[Metric, ...] = ()
     sandbox_stdout: str = ""
     mode: str = ""
+    limits: str = ""
+    """Which of its limits are enforced and which are not, and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,11 +12,12 @@ import os
 import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from executor.api.messages import Hello, Ping, Pong, Report, Shutdown, TaskReports, Welcome
+from executor.api.options import ExecutorOptions
 from occ.errors import DeadlineError, LinkError
 from server.deploy.backend import ExecutorState, KnownExecutor, Listener
 from server.deploy.host import CommandLink, Host, HostEntry
@@ -64,6 +65,7 @@ class LocalSettings:
     log_address: str = "127.0.0.1"
     log_port: int = 0
     """Where outputs of tasks are served; 0: any free port."""
+    options: ExecutorOptions = field(default_factory=ExecutorOptions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,6 +232,7 @@ class Executors:
             "--agent-id", host.agent_id, "--instance", self._parts.instance,
             "--state-dir", str(self._parts.state_directory), "--lease", f"{self._settings.lease_s:g}",
             "--port-open-s", f"{self._settings.port_open_s:g}", "--standby-s", f"{self._settings.standby_s:g}",
+            *self._settings.options.arguments(),
         ]  # fmt: skip
 
     def _log_path(self, host: Host) -> Path:

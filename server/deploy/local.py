@@ -22,6 +22,7 @@ class LocalBackend:
     def __init__(self, parts: LocalParts, settings: LocalSettings) -> None:
         self.framework_id = f"local-{parts.instance}"
         self.tasks_directory = parts.state_directory / "tasks"
+        self.settings = settings
         self._parts = parts
         self._hosts: dict[str, Host] = {}
         self._where: dict[str, str] = {}

@@ -17,6 +17,7 @@ from google.protobuf.message import DecodeError
 from executor.api import executor_pb2
 from executor.api.convert import command_to_pb, report_from_pb
 from executor.api.messages import Launch, TaskReport, TaskReports, TaskSpec
+from executor.api.options import ExecutorOptions
 from occ.errors import LinkError
 from server.deploy.host import Held
 from server.deploy.ranges import Ranges, normalise
@@ -40,6 +41,7 @@ class ExecutorSettings:
     path: str
     cpus: float = 0.01
     memory_mb: float = 64.0
+    options: ExecutorOptions = field(default_factory=ExecutorOptions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +86,7 @@ def executor_info(
     executor_id: str, settings: ExecutorSettings, *, host: str, instance: str, attributes: Mapping[str, str]
 ) -> dict[str, Any]:
     """Return the ExecutorInfo of an agent. It must not change while the executor lives: it is made once."""
-    environment = {"ALIECS_HOST": host, "ALIECS_INSTANCE": instance}
+    environment = {"ALIECS_HOST": host, "ALIECS_INSTANCE": instance, **settings.options.variables()}
     if libraries := attributes.get("executor_env_LD_LIBRARY_PATH"):
         environment["LD_LIBRARY_PATH"] = libraries
     command: dict[str, Any] = {

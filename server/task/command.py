@@ -33,6 +33,9 @@ class ResolvedCommand:
     stderr: str
     mode: ControlMode
     timeout_s: float = 0.0
+    cpu_limit: float = 0.0
+    """Cores; 0: none."""
+    memory_limit_mb: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,8 @@ def resolve_command(
         ),
         mode=mode,
         timeout_s=_timeout(task_class, timeout) if mode in (ControlMode.BASIC, ControlMode.HOOK) else 0.0,
+        cpu_limit=_limit(task_class.cpu_limit),
+        memory_limit_mb=_limit(task_class.memory_limit),
     )
 
 
@@ -183,6 +188,11 @@ def _timeout(task_class: TaskClass, timeout: str) -> float:
             f"task class {task_class.name}: timeout {timeout!r} is no duration", hint="write it like 30s or 1m30s"
         )
     return seconds
+
+
+def _limit(limit: float | None) -> float:
+    """Return a limit as executors take it: what is not above 0 is none (occ-executor-mesos.md 4.5)."""
+    return max(0.0, limit or 0.0)
 
 
 def _output(task_class: TaskClass, key: str, text: str) -> str:

@@ -238,6 +238,8 @@ def _make_task(place: _Place, objects: Mapping[str, object], plugin: FmqPlugin) 
         timeout_s=command.timeout_s,
         role_path=descriptor.role_path,
         detector=descriptor.detector,
+        cpu_limit=command.cpu_limit,
+        memory_limit_mb=command.memory_limit_mb,
     )
     static = tuple(place.demand.static_ports)
     control = (reservation.control_port,) if reservation.control_port else ()

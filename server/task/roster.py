@@ -201,11 +201,17 @@ class Roster:
         state = TaskState.parse(report.state) if report.state else task.state
         pid = report.pid or task.pid
         error = report.error or (task.error if state is task.state else "")
-        if (state, Status.ACTIVE, pid, error) == (task.state, task.status, task.pid, task.error):
+        ended = (report.exit_code, report.signal)
+        limits = report.limits or task.limits
+        known = (task.state, task.status, task.pid, task.error, (task.exit_code, task.signal), task.limits)
+        if (state, Status.ACTIVE, pid, error, ended, limits) == known:
             return task
         is_new = state is not task.state or task.status is not Status.ACTIVE
         since_ms = (report.timestamp_ms or self._now_ms()) if is_new else task.state_since_ms
-        return replace(task, status=Status.ACTIVE, state=state, pid=pid, error=error, state_since_ms=since_ms)
+        return replace(
+            task, status=Status.ACTIVE, state=state, pid=pid, error=error, state_since_ms=since_ms,
+            exit_code=report.exit_code, signal=report.signal, limits=limits,
+        )  # fmt: skip
 
     def _ended(self, task: Task, report: TaskReport) -> Task:
         if report.final_status == "TASK_FINISHED":
@@ -222,6 +228,7 @@ class Roster:
             final_status=report.final_status or LOST,
             exit_code=report.exit_code,
             signal=report.signal,
+            limits=report.limits or task.limits,
             state_since_ms=report.timestamp_ms or self._now_ms(),
         )
 

@@ -75,7 +75,10 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     final_status: str = ""
     """TASK_FINISHED, TASK_FAILED, TASK_KILLED or TASK_LOST once it has ended."""
     exit_code: int | None = None
+    """Of its last process; a hook or basic task that is alive may have had some."""
     signal: int | None = None
+    limits: str = ""
+    """Which of its limits are enforced and which are not, and why; "" if it has none or they are not known yet."""
     killing: bool = False
     """It was told to end."""
     metrics: Mapping[str, Metric] = _NO_METRICS

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -172,9 +172,12 @@ class Host:
     instance: str
     executors: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
-    def start(self, *options: str, environment: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+    def start(
+        self, *options: str, environment: dict[str, str] | None = None, through: Sequence[str] = ()
+    ) -> subprocess.Popen[bytes]:
+        """Start an executor; ``through`` is a program that becomes it."""
         command = [
-            sys.executable, "-m", "executor", "--core", self.target, "--host", "flp001",
+            *through, sys.executable, "-m", "executor", "--core", self.target, "--host", "flp001",
             "--executor-id", "x1", "--agent-id", "a1", "--state-dir", str(self.folder), "--instance", self.instance, *options,
         ]  # fmt: skip
         with (self.folder / "executor.log").open("ab") as log:

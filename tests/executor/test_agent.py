@@ -28,6 +28,7 @@ from executor.api.messages import (
     TaskReports,
     TaskResult,
     TaskSpec,
+    Termination,
     Transition,
     TriggerHooks,
     Welcome,
@@ -133,6 +134,14 @@ def replies(out: list[Any]) -> list[CommandReply]:
 
 def results(out: list[Any]) -> list[tuple[str, str, str]]:
     return [(r.task_id, r.state, r.error) for reply in replies(out) for r in reply.results]
+
+
+def termination(out: list[Any]) -> Termination:
+    """Return what the one event of the end of a hook or basic process tells."""
+    events = [e for i in out if isinstance(i, Send) and isinstance(i.report, DeviceEvents) for e in i.report.events]
+    assert [event.type for event in events] == [2]
+    assert events[0].termination
+    return events[0].termination
 
 
 def only(out: list[Any], kind: type) -> Any:
@@ -554,9 +563,9 @@ def test_a_basic_task_starts_at_start_and_is_killed_at_stop(agent):
     assert stop == [Signal("t1", SIGKILL), StartTimer("command:c3", 9.0)]
     out = agent.exited(exit_code=None, signal=9)
     assert results(out) == [("t1", "CONFIGURED", "")]
-    end = next(i.report for i in out if isinstance(i, Send) and isinstance(i.report, DeviceEvents)).events[0]
-    assert (end.type, end.termination.voluntary, end.termination.final_status) == (2, False, "TASK_KILLED")
-    assert reports(out) == []
+    end = termination(out)
+    assert (end.voluntary, end.final_status) == (False, "TASK_KILLED")
+    assert [(one.state, one.signal, one.final_status) for one in reports(out)] == [("CONFIGURED", 9, "")]
 
 
 def test_a_basic_task_whose_process_does_not_start_stays_configured(agent):
@@ -572,7 +581,8 @@ def test_a_basic_process_that_ends_by_itself_leaves_the_task_active(agent):
     agent.command(transition("START", source="CONFIGURED", destination="RUNNING"))
     agent.feed(Spawned, task_id="t1", pid=100)
     out = agent.exited(exit_code=3, stdout="o", stderr="e")
-    end = only(out, Send).report.events[0].termination
+    end = termination(out)
+    assert [(one.phase, one.exit_code) for one in reports(out)] == [(Phase.ACTIVE, 3)]
     assert (end.exit_code, end.stdout, end.stderr, end.voluntary, end.final_status) == (
         3,
         "o",
@@ -593,7 +603,7 @@ def test_a_hook_is_answered_as_it_has_started_and_told_as_it_has_ended(agent):
     assert StartTimer("run:t1", 5) in out
     out = agent.fire("run:t1")
     assert out == [Signal("t1", SIGKILL)]
-    end = only(agent.exited(exit_code=None, signal=9), Send).report.events[0].termination
+    end = termination(agent.exited(exit_code=None, signal=9))
     assert (end.exit_code, end.voluntary, end.final_status) == (-1, True, "TASK_FAILED")
 
 

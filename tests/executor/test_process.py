@@ -13,7 +13,7 @@ from executor.api.messages import ControlMode, TaskSpec
 from executor.api.output import KeptOutput
 from executor.folders import TaskFolders
 from executor.output_file import OutputLimits
-from executor.process import Ending, Processes
+from executor.process import _OUR_SETPRIV, Ending, Processes
 from occ.errors import TaskError
 
 
@@ -35,15 +35,15 @@ class Children:
         return self.processes.spawn(spec).pid
 
 
-@pytest.fixture(params=["setpriv", "preexec_fn"])
+@pytest.fixture(params=["setpriv", "become"])
 async def children(request, tmp_path):
     made: list[Children] = []
 
     def make(**options: Any) -> Children:
         children = Children(tmp_path, **options)
-        if request.param == "preexec_fn":
-            children.processes._setpriv = ""
-        elif not children.processes._setpriv:
+        if request.param == "become":
+            children.processes._setpriv = _OUR_SETPRIV
+        elif children.processes._setpriv == _OUR_SETPRIV:
             pytest.skip("no setpriv with --pdeathsig on this machine")
         made.append(children)
         return children

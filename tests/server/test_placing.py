@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from executor.api.options import ExecutorOptions
 from occ.errors import ConfigError
 from server.config.configuration import Configuration
 from server.config.open import open_configuration
 from server.deploy.backend import KnownExecutor
+from server.deploy.local import LocalBackend
 from server.deploy.mesos import MesosBackend
 from server.placing import Core, master_of, open_backend
 from server.settings import load_settings
@@ -62,6 +64,22 @@ def test_settings_of_mesos_have_their_own_names_and_units(tmp_path: Path) -> Non
     with pytest.raises(ConfigError, match="executorCPU") as refused:
         load_settings(["--executorCPU=many", f"--coreWorkingDir={tmp_path}"], {})
     assert refused.value.hint == "expected a number, 0 or more"
+
+
+async def test_what_executors_are_asked_for_reaches_either_backend(tmp_path: Path) -> None:
+    configuration = await open_configuration("mock://", deadline_s=5.0)
+    flags = [f"--coreWorkingDir={tmp_path}", "--outputFileBytes=1000", "--outputOlderFiles=1", "--keptTasks=7",
+             "--keptDays=0.5", "--taskLimits=off"]  # fmt: skip
+    options = ExecutorOptions(
+        output_file_bytes=1000, output_older_files=1, kept_tasks=7, kept_days=0.5, task_limits="off"
+    )  # fmt: skip
+    local = await open_backend(load_settings(flags, {}), of(configuration))
+    assert isinstance(local, LocalBackend)
+    assert local.settings.options == options
+    mesos = await open_backend(load_settings([*flags, "--mesos=head"], {}), of(configuration))
+    assert isinstance(mesos, MesosBackend)
+    assert mesos.settings.executor.options == options
+    await configuration.close()
 
 
 async def test_a_cluster_needs_what_talks_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

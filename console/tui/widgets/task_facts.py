@@ -60,7 +60,8 @@ class TaskFacts(Lines):
         """Return the lines that everything takes."""
         task = self.shown
         above = bool(task and (task_problem(task) or task.exit_code is not None or task.signal))
-        facts, metrics = 5, len(task.metrics) if task else 0
+        facts = 5 + bool(task and task.limits)
+        metrics = len(task.metrics) if task else 0
         return above + (max(facts, metrics) if width >= SIDE_BY_SIDE else facts + metrics)
 
     def lines(self, looks: Styles, width: int, height: int) -> Sequence[Parts]:
@@ -100,6 +101,7 @@ class TaskFacts(Lines):
             ("role", [(task.path or "-", looks.text), (f"   {task.environment_id or 'no environment'}", looks.dim)]),
             ("class", [(task.class_name or short_class(task.name), looks.dim)]),
             ("command", [(self.command or "-", looks.text)]),
+            *([("limits", [(task.limits, looks.warn if "not enforced" in task.limits else looks.text)])] if task.limits else []),
         ]  # fmt: skip
         return [[(f" {label:{LABEL}}", looks.dim), *texts] for label, texts in parts]
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import msgspec
@@ -23,6 +24,7 @@ from executor.api.messages import (
     Transition,
     TriggerHooks,
 )
+from executor.api.options import ExecutorOptions
 from occ.errors import LinkError, RefusedError
 from server.deploy.backend import Demand, ExecutorState, HostInfo, KnownExecutor
 from server.deploy.executors import LocalParts, LocalSettings
@@ -54,7 +56,7 @@ class Facility:
         self.device = folder / "device.py"
         self.device.write_text(DEVICE)
 
-    async def start(self, *, command: Sequence[str] = (), **settings: float) -> tuple[LocalBackend, Ear]:
+    async def start(self, *, command: Sequence[str] = (), **settings: Any) -> tuple[LocalBackend, Ear]:
         parts = LocalParts(
             instance=self.instance,
             state_directory=self.folder,
@@ -66,7 +68,7 @@ class Facility:
         )
         if command:
             parts = LocalParts(**{name: getattr(parts, name) for name in parts.__slots__} | {"command": command})
-        backend, ear = LocalBackend(parts, LocalSettings(**settings)), Ear()  # type: ignore[arg-type]
+        backend, ear = LocalBackend(parts, LocalSettings(**settings)), Ear()
         self.backends.append(backend)
         await backend.start(ear, list(self.known.values()))
         return backend, ear
@@ -148,6 +150,20 @@ async def test_what_a_task_writes_can_be_read_at_its_url(facility: Facility) -> 
     await facility.launch(backend, ear)
     async with aiohttp.ClientSession() as session, session.get(backend.stdout_url("t1")) as answer:
         assert (answer.status, await answer.text()) == (200, "here\n")
+
+
+async def test_executors_are_started_with_what_is_asked_of_them(facility: Facility) -> None:
+    backend, ear = await facility.start(options=ExecutorOptions(output_file_bytes=100, output_older_files=1))
+    hook = TaskSpec(
+        task_id="h1", environment_id="2env", class_name="c", mode=ControlMode.HOOK, value="seq 300", shell=True
+    )  # fmt: skip
+    backend.reserve("flp001", "h1", Demand(control=False))
+    await backend.launch("flp001", "o1", [hook], new_id(), timeout_s=DEADLINE_S)
+    await ear.until(lambda: ear.is_active("h1"))
+    backend.send("flp001", TriggerHooks(command_id="c1", environment_id="2env", task_ids=("h1",)))
+    await ear.until(lambda: ear.tasks["h1"].exit_code == 0)
+    kept = sorted(path.name for path in (facility.folder / "tasks/h1").glob("stdout*"))
+    assert kept == ["stdout", "stdout.1", "stdout.turns"]
 
 
 async def test_executors_of_several_hosts_start_at_the_same_time_and_each_once(facility: Facility) -> None:

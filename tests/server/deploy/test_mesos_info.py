@@ -5,13 +5,17 @@ from __future__ import annotations
 import base64
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from executor.__main__ import settings_in
 from executor.api import executor_pb2
 from executor.api.convert import command_from_pb, report_to_pb
 from executor.api.messages import ControlMode, Launch, Phase, TaskReport, TaskReports, TaskSpec
+from executor.api.options import OPTIONS, ExecutorOptions
+from executor.settings import Settings
 from server.deploy.host import Held
 from server.deploy.mesos_info import (
     ExecutorSettings,
@@ -81,6 +85,19 @@ def test_an_executor_is_started_by_its_absolute_path_and_knows_its_host() -> Non
     assert variables == {"ALIECS_HOST": "flp001", "ALIECS_INSTANCE": "i1", "LD_LIBRARY_PATH": "/opt/lib"}
     assert info["resources"] == [scalar("cpus", 0.01), scalar("mem", 64.0)]
     assert info == executor_info("x1", SETTINGS, host="flp001", instance="i1", attributes=libraries)
+
+
+def test_what_an_executor_is_asked_for_goes_with_its_environment_and_comes_out_as_its_settings() -> None:
+    options = ExecutorOptions(
+        output_file_bytes=1000, output_older_files=1, kept_tasks=7, kept_days=0.5, task_limits="off"
+    )
+    info = executor_info("x1", replace(SETTINGS, options=options), host="flp001", instance="i1", attributes={})
+    variables = {one["name"]: one["value"] for one in info["command"]["environment"]["variables"]}
+    found = settings_in(variables[OPTIONS] + " --of-a-newer-core 1")
+    assert found == Settings(
+        output_file_bytes=1000, output_older_files=1, kept_tasks=7, kept_tasks_s=43200.0, task_limits="off"
+    )  # fmt: skip
+    assert settings_in("") == Settings()
 
 
 def test_a_task_carries_our_own_launch_and_all_that_it_takes() -> None:

@@ -44,6 +44,20 @@ def test_role_variables_beat_class_defaults_and_those_beat_class_vars() -> None:
     assert found.value == "role default var"
 
 
+@pytest.mark.parametrize(
+    ("text", "limits"),
+    [("limits: {cpu: 1.5, memory: 200}", (1.5, 200.0)), ("limits: {memory: 64}", (0.0, 64.0)), ("{}", (0.0, 0.0)),
+     ("limits: {cpu: 0, memory: -1}", (0.0, 0.0))],
+)  # fmt: skip
+def test_limits_of_the_class_go_with_the_command_and_none_is_none(text: str, limits: tuple[float, float]) -> None:
+    document = f"name: t\n{text if text != '{}' else ''}\ncommand:\n  value: x\n"
+    task_class = read_task_class(parse(document, "tasks/t.yaml"), "t", "repo/tasks/t@h")
+    found = resolve_command(
+        task_class, {}, task_id="T", task_name="t", hostname="h", environment_id="E", role_path="w.t"
+    )  # fmt: skip
+    assert (found.cpu_limit, found.memory_limit_mb) == limits
+
+
 def test_class_vars_see_class_defaults_but_defaults_do_not_see_each_other() -> None:
     assert resolve(Command(value="{{ v }}"), defaults={"d": "1"}, vars={"v": "<{{ d }}>"}).value == "<1>"
     with pytest.raises(ConfigError, match=r"task class t, defaults.e: unknown name d"):
