@@ -7,13 +7,29 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from server.template.containers import AnyMap, Pair, Pairs, entries, entry, has, hashed
+from server.template import dates
+from server.template.arrays import concat, flatten, from_pairs, items_of, sort, uniq
+from server.template.containers import AnyMap, Pair, Pairs, entries, entry, has
 from server.template.errors import ExpressionError
-from server.template.gojson import NilArray
-from server.template.numbers import absolute, bits, extreme, floating, integer, mean, median, rounded, shift, whole
+from server.template.methods import Bound, member
+from server.template.moments import Duration, Moment, Month, Weekday
+from server.template.numbers import (
+    absolute,
+    bits,
+    counted,
+    extreme,
+    floating,
+    integer,
+    mean,
+    median,
+    rounded,
+    shift,
+    whole,
+)
+from server.template.sized import Uint8, wrap
 from server.template.texts import (
     from_base64,
     from_json,
@@ -31,16 +47,12 @@ from server.template.texts import (
 )
 from server.template.types import ANY, NAMED, UNKNOWN, Type, assignable
 from server.template.values import (
-    BUDGET,
-    TOO_MUCH,
     cut,
-    equal_within,
     fetch,
-    is_number,
     to_index,
     type_name,
-    wrap,
 )
+from server.template.zones import Zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +76,19 @@ class BuiltinFunction:
         return self.least <= count and (self.variadic or count <= len(self.parameters))
 
 
+_COUNTED = frozenset({"int", "int64", "uint8", "duration", "month", "weekday"})
+"""Types that are integers underneath."""
+
 ACCEPTS: dict[str, frozenset[str]] = {
     "s": frozenset({"string"}),
-    "i": frozenset({"int"}),
-    "n": frozenset({"int", "float"}),
-    "v": frozenset({"int", "float", "string"}),
+    "i": frozenset({"int", "int64", "uint8"}),
+    "k": _COUNTED,
+    "n": _COUNTED | {"float"},
+    "v": _COUNTED | {"float", "string"},
     "a": frozenset({"array"}),
     "m": frozenset({"map"}),
     "c": frozenset({"string", "array", "map"}),
-    "x": frozenset({"string", "int", "float", "bool", "nil", "array", "map", "object", "func", "role"}),
+    "x": _COUNTED | {"string", "float", "bool", "nil", "array", "map", "object", "func", "role", "time", "location"},
 }
 """Types by letter of a parameter, static ones and those of values."""
 
@@ -86,7 +102,12 @@ def kind_of(value: object) -> str:
     for kind, name in ((int, "int"), (float, "float"), (str, "string"), (list, "array"), (range, "array")):
         if isinstance(value, kind):
             return name
-    return "map" if isinstance(value, (dict, AnyMap)) else "object"
+    return "map" if isinstance(value, (dict, AnyMap)) else _CLASSES.get(type(value), "object")
+
+
+_CLASSES: dict[type, str] = {
+    Moment: "time", Duration: "duration", Zone: "location", Month: "month", Weekday: "weekday",
+}  # fmt: skip
 
 
 def static_result(name: str, given: Sequence[Type]) -> Type | None:
@@ -96,11 +117,15 @@ def static_result(name: str, given: Sequence[Type]) -> Type | None:
         for kind in given:
             if kind.is_any or kind.kind == "array":
                 return ANY
-            if not kind.is_number:
+            if kind.kind not in ACCEPTS["n"]:
                 return None
         return given[0]
     if name == "get":
         return _static_get(*given)
+    if name == "now":
+        return NAMED["time"] if all(kind.kind == "location" for kind in given) else None
+    if name == "date" and len(given) > 3 + (given[0].kind == "location"):
+        return None
     for index, kind in enumerate(given):
         if not kind.is_any and kind.kind not in ACCEPTS[function.parameter(index).lower()]:
             return None
@@ -117,17 +142,16 @@ AGGREGATES = frozenset({"max", "min", "mean", "median"})
 def _static_get(base: Type, key: Type) -> Type | None:
     if base.is_any:
         return UNKNOWN
-    fits = key.is_any or (key.kind == "int" if base.kind == "array" else assignable(key, base.key))
+    fits = key.is_any or (key.is_integer if base.kind == "array" else assignable(key, base.key))
     return base.item if base.kind in ("array", "map") and fits else None
 
 
-def call_builtin(name: str, arguments: Sequence[object]) -> object:
+def call_builtin(name: str, function: BuiltinFunction, arguments: Sequence[object]) -> object:
     """Call a function, after checking what it is given.
 
     Raises:
         ExpressionError: number or types of the arguments are wrong, or the function failed.
     """
-    function = FUNCTIONS[name]
     if not function.takes(len(arguments)):
         raise ExpressionError(f"wrong number of arguments for {name}: {len(arguments)}")
     for index, value in enumerate(arguments):
@@ -150,15 +174,25 @@ def _len(value: object) -> int:
 
 def _type(value: object) -> str:
     kind = kind_of(value)
+    if kind in _GO_TYPES:
+        return _GO_TYPES[kind]
+    if isinstance(value, Uint8):
+        return "uint"
     if kind == "object":
-        return "func" if callable(value) or hasattr(value, "work") else "map"
+        return "func" if callable(value) or isinstance(value, Bound) or hasattr(value, "work") else "map"
     return kind
 
 
+_GO_TYPES = {
+    "time": "time.Time", "duration": "time.Duration", "location": "time.Location", "month": "time.Month",
+    "weekday": "time.Weekday",
+}  # fmt: skip
+
+
 def _take(arguments: Sequence[object]) -> object:
-    count = to_index(arguments[1])
-    if count < 0:
-        raise ExpressionError(f"cannot take {count} elements")
+    count = counted(arguments[1])
+    if count < 0 or isinstance(arguments[1], Uint8):
+        raise ExpressionError(f"cannot take {count} elements (type {type_name(arguments[1])})")
     return cut(arguments[0], 0, count)
 
 
@@ -177,94 +211,15 @@ def _get(arguments: Sequence[object]) -> object:
     if isinstance(base, (list, range, str)):
         index = to_index(key)
         return fetch(base, index) if -len(_bytes(base)) <= index < len(_bytes(base)) else None
+    if isinstance(base, (Moment, Zone)) and not isinstance(key, str):
+        raise ExpressionError(f"cannot get {type_name(key)} from {type_name(base)}")
+    if isinstance(key, str) and not isinstance(base, Zone) and (method := member(base, key)) is not None:
+        return method
     return entry(base, key) if isinstance(base, (Mapping, AnyMap)) and has(base, key) else None
 
 
 def _bytes(value: str | list[object] | range) -> bytes | list[object] | range:
     return value.encode("utf-8", "replace") if isinstance(value, str) else value
-
-
-def _from_pairs(arguments: Sequence[object]) -> object:
-    result = AnyMap()
-    for pair in _items(arguments[0]):
-        if not isinstance(pair, (list, range)) or len(pair) != 2:
-            raise ExpressionError(f"invalid pair {type_name(pair)}: expected an array of two")
-        result.items[hashed(pair[0])] = pair[1]
-    return result
-
-
-def _uniq(arguments: Sequence[object]) -> object:
-    items = arguments[0]
-    assert isinstance(items, (list, range))
-    found: list[object] = []
-    seen: set[object] = set()
-    room = [BUDGET]
-    for item in items:
-        if isinstance(item, str) or is_number(item):
-            if item in seen:
-                continue
-            seen.add(item)
-        elif any(equal_within(item, other, room) for other in found):
-            continue
-        found.append(item)
-    return found
-
-
-def _concat(arguments: Sequence[object]) -> object:
-    found: list[object] = []
-    for items in map(_items, arguments):
-        if len(found) + len(items) > BUDGET:
-            raise ExpressionError(TOO_MUCH)
-        found.extend(items)
-    return found or NilArray()
-
-
-def _flatten(items: object) -> list[object]:
-    assert isinstance(items, (list, range))
-    found: list[object] = []
-    pending: list[Iterator[object]] = [iter(items)]
-    steps = 0
-    while pending:
-        for item in pending[-1]:
-            steps += 1
-            if steps > BUDGET:
-                raise ExpressionError(TOO_MUCH)
-            if isinstance(item, (list, range)):
-                pending.append(iter(item))
-                break
-            found.append(item)
-        else:
-            pending.pop()
-    return found
-
-
-def sort_values(items: Iterable[object], *, descending: bool = False) -> list[object]:
-    """Return numbers or strings in order; a mixture is an error, and so is anything else if there are several."""
-    found = list(items)
-    if len(found) < _SEVERAL:
-        return found
-    if not all(isinstance(item, str) for item in found) and not all(is_number(item) for item in found):
-        wrong = next((item for item in found if not isinstance(item, str) and not is_number(item)), found[0])
-        raise ExpressionError(f"cannot sort: expected only numbers or only strings, found {type_name(wrong)}")
-    found.sort(reverse=descending)
-    return found
-
-
-_SEVERAL = 2
-
-
-def is_descending(order: object) -> bool:
-    """Read the order argument of sort and sortBy."""
-    if order not in ("asc", "desc"):
-        raise ExpressionError(f"invalid order {type_name(order)}: expected asc or desc")
-    return order == "desc"
-
-
-def _sort(arguments: Sequence[object]) -> object:
-    descending = len(arguments) > 1 and is_descending(arguments[1])
-    if isinstance(arguments[0], (Pair, Pairs)) or not isinstance(arguments[0], (list, range)):
-        return NilArray()
-    return sort_values(arguments[0], descending=descending)
 
 
 def _keys(arguments: Sequence[object]) -> object:
@@ -279,10 +234,6 @@ def _to_pairs(arguments: Sequence[object]) -> object:
     return Pairs(Pair((key, value)) for key, value in entries(_mapping(arguments[0])))
 
 
-def _no_dates(arguments: Sequence[object]) -> object:
-    raise ExpressionError("dates and durations are not supported in expressions")
-
-
 def _one(
     parameters: str, result: str, work: Callable[[Sequence[object]], object], *, least: int = -1, variadic: bool = False
 ) -> BuiltinFunction:
@@ -292,12 +243,12 @@ def _one(
 FUNCTIONS: dict[str, BuiltinFunction] = {
     "len": _one("c", "int", lambda a: _len(a[0])),
     "type": _one("x", "string", lambda a: _type(a[0])),
-    "abs": _one("n", "any", absolute),
-    "ceil": _one("n", "float", whole(math.ceil)),
-    "floor": _one("n", "float", whole(math.floor)),
-    "round": _one("n", "float", whole(rounded)),
+    "abs": _one("N", "any", absolute),
+    "ceil": _one("N", "float", whole(math.ceil)),
+    "floor": _one("N", "float", whole(math.floor)),
+    "round": _one("N", "float", whole(rounded)),
     "int": _one("v", "int", lambda a: integer(a[0])),
-    "float": _one("v", "float", lambda a: floating(a[0])),
+    "float": _one("V", "float", lambda a: floating(a[0])),
     "string": _one("x", "string", lambda a: go_text(a[0])),
     "trim": _one("ss", "string", trim, least=1),
     "trimPrefix": _one(
@@ -328,16 +279,16 @@ FUNCTIONS: dict[str, BuiltinFunction] = {
     "first": _one("A", "any", _end(0)),
     "last": _one("A", "any", _end(-1)),
     "get": _one("xx", "any", _get),
-    "take": _one("ai", "array", _take),
+    "take": _one("ak", "array", _take),
     "keys": _one("m", "array", _keys),
     "values": _one("m", "array", _values),
     "toPairs": _one("m", "array", _to_pairs),
-    "fromPairs": _one("a", "pairs", _from_pairs),
-    "reverse": _one("a", "array", lambda a: list(reversed(_items(a[0])))),
-    "uniq": _one("a", "array", _uniq),
-    "concat": _one("a", "array", _concat, variadic=True),
-    "flatten": _one("a", "array", lambda a: _flatten(a[0])),
-    "sort": _one("As", "array", _sort, least=1),
+    "fromPairs": _one("a", "pairs", from_pairs),
+    "reverse": _one("a", "array", lambda a: list(reversed(items_of(a[0])))),
+    "uniq": _one("a", "array", uniq),
+    "concat": _one("a", "array", concat, variadic=True),
+    "flatten": _one("a", "array", lambda a: flatten(a[0])),
+    "sort": _one("As", "array", sort, least=1),
     "bitand": _one("ii", "int", bits(lambda a, b: a & b)),
     "bitor": _one("ii", "int", bits(lambda a, b: a | b)),
     "bitxor": _one("ii", "int", bits(lambda a, b: a ^ b)),
@@ -346,19 +297,16 @@ FUNCTIONS: dict[str, BuiltinFunction] = {
     "bitshl": _one("ii", "int", shift(lambda a, b: a << b)),
     "bitshr": _one("ii", "int", shift(lambda a, b: a >> b)),
     "bitushr": _one("ii", "int", shift(lambda a, b: (a % (1 << 64)) >> b)),
-    "now": _one("x", "any", _no_dates, least=0),
-    "duration": _one("s", "any", _no_dates),
-    "date": _one("x", "any", _no_dates, variadic=True),
-    "timezone": _one("s", "any", _no_dates),
+    "now": _one("x", "time", dates.current, least=0),
+    "duration": _one("s", "duration", dates.duration),
+    "date": _one("x", "time", dates.date, variadic=True),
+    "timezone": _one("s", "location", dates.time_zone),
 }
 """All of them, by name."""
+DATE_IN_ZONE = _one("x", "time", dates.date_in_zone, variadic=True)
+"""Stands in for ``date`` where it is known in advance that its first argument is a time zone; else none may come first."""
 
 
 def _mapping(value: object) -> dict[str, object] | AnyMap:
     assert isinstance(value, (dict, AnyMap))
-    return value
-
-
-def _items(value: object) -> list[object] | range:
-    assert isinstance(value, (list, range))
     return value

@@ -8,11 +8,12 @@ from typing import NamedTuple
 from server.template import nodes as n
 from server.template.containers import is_nil
 from server.template.errors import ExpressionError
+from server.template.methods import METHODS, Bound, Method
 from server.template.operators import OPERATORS, Operator, among, condition, equal_of
 from server.template.predicates import Run
-from server.template.scope import Frame
-from server.template.types import BOOL, Type
-from server.template.values import add
+from server.template.scope import Frame, call_member
+from server.template.types import BOOL, ROLE_FIELDS, STRING, UNKNOWN, Type, assignable
+from server.template.values import add, fetch, type_name
 
 
 class Checks(Enum):
@@ -76,6 +77,68 @@ def row(first: Run, steps: list[Step]) -> Run:
         return value
 
     return run_row
+
+
+def mapped(pairs: list[tuple[Run, Run]]) -> Run:
+    """Make a map of keys and values."""
+
+    def run_mapped(frame: Frame) -> object:
+        found: dict[str, object] = {}
+        for key, value in pairs:
+            name = key(frame)
+            if not isinstance(name, str):
+                raise ExpressionError(f"a key of a map is a string, not {type_name(name)}")
+            item = value(frame)
+            found.setdefault(name, item)  # of a key written twice the first one counts
+        return found
+
+    return run_mapped
+
+
+def fetching(base: Run, key: Run, optional: bool) -> Run:
+    """Get a member or an element; ``?.`` of nil ends the whole run of members."""
+
+    def run_fetching(frame: Frame) -> object:
+        value = base(frame)
+        if optional and is_nil(value):
+            raise NilBaseError
+        frame.weigh(value)
+        return fetch(value, key(frame))
+
+    return run_fetching
+
+
+def ending_at_nil(body: Run) -> Run:
+    """Carry out a run of members with ``?.`` in it."""
+
+    def run_ending(frame: Frame) -> object:
+        try:
+            value = body(frame)
+        except NilBaseError:
+            return None
+        return None if is_nil(value) else value
+
+    return run_ending
+
+
+def calling(callee: Run, arguments: list[Run], method: Method | None = None) -> Run:
+    """Call what stands for a function; ``method`` if that is known in advance."""
+
+    def run_calling(frame: Frame) -> object:
+        function = callee(frame)
+        given = weighed(arguments, frame)
+        if method is not None and method.strict and None in given:
+            raise ExpressionError(f"cannot use nil as type {method.parameters[given.index(None)]}")
+        if isinstance(function, Bound):
+            spend_on_times(given, frame, 20)
+        return call_member(function, given, frame.scope)
+
+    return run_calling
+
+
+def spend_on_times(given: list[object], frame: Frame, least: int) -> None:
+    """Count what it takes to read or write a time, which is more the longer the texts are."""
+    frame.spend(least + sum(len(value) for value in given if isinstance(value, str)))
 
 
 def coalescing(first: Run, second: Run) -> Run:
@@ -182,6 +245,29 @@ def function_name(callee: n.Node) -> str:
     if isinstance(callee, n.Member) and is_env(callee.base) and isinstance(callee.key, n.Literal):
         return str(callee.key.value)
     return ""
+
+
+def method_of(kind: Type) -> Method | None:
+    """Return the method that a type is the type of, None if of no known one."""
+    owner, _, name = kind.variant.partition(".") if kind.kind == "func" else ("", "", "")
+    return METHODS.get(owner, {}).get(name)
+
+
+def member_type(base: Type, key: Type, name: str | None) -> Type | None:
+    """Return the type of a member or an element, None if there is none such.
+
+    Args:
+        name: the key, if it is written there.
+    """
+    if base.is_any:
+        return UNKNOWN
+    if name is not None and name in METHODS.get(base.kind, {}):
+        return Type("func", variant=f"{base.kind}.{name}")
+    if base.kind == "map":
+        return base.item if key.is_any or assignable(key, base.key) else None
+    if base.kind == "array":
+        return base.item if key.is_any or key.is_integer else None
+    return STRING if base.kind == "role" and name in ROLE_FIELDS else None
 
 
 def weighed(arguments: list[Run], frame: Frame, shift: int = 4) -> list[object]:

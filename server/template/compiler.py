@@ -10,31 +10,37 @@ from collections.abc import Callable, Iterable
 
 from server.template import nodes as n
 from server.template import types as t
-from server.template.builtins import FUNCTIONS, call_builtin, static_result
+from server.template.builtins import DATE_IN_ZONE, FUNCTIONS, call_builtin, static_result
 from server.template.code import (
     Checks,
     Code,
-    NilBaseError,
     Step,
+    calling,
     coalescing,
+    ending_at_nil,
+    fetching,
     folded,
     function_name,
     is_env,
     logical,
+    mapped,
+    member_type,
+    method_of,
     placed,
     row,
+    spend_on_times,
     sum_of,
     weighed,
     work_of,
 )
-from server.template.containers import is_nil
 from server.template.errors import ExpressionError
+from server.template.methods import Method
 from server.template.operators import check_pattern, condition
 from server.template.predicates import BOOLEAN, POINTERS, Run, call_predicate, result_type
-from server.template.scope import Frame, Function, Scope, call_flat, call_member
+from server.template.scope import Frame, Function, Scope, call_flat
 from server.template.syntax import PREDICATES
 from server.template.types import Type
-from server.template.values import cut, fetch, negative, type_name
+from server.template.values import cut, negative
 
 
 def compile_node(node: n.Node, scope: Scope) -> Run:
@@ -143,18 +149,7 @@ class _Compiler:
 
     def _map(self, node: n.Map) -> Code:
         pairs = [(self.compile(key).run, self.compile(value).run) for key, value in node.pairs]
-
-        def run(frame: Frame) -> object:
-            found: dict[str, object] = {}
-            for key, value in pairs:
-                name = key(frame)
-                if not isinstance(name, str):
-                    raise ExpressionError(f"a key of a map is a string, not {type_name(name)}")
-                item = value(frame)
-                found.setdefault(name, item)  # of a key written twice the first one counts
-            return found
-
-        return Code(t.MAP, placed(node.at, run))
+        return Code(t.MAP, placed(node.at, mapped(pairs)))
 
     # ---- operators ---------------------------------------------------------------------------
 
@@ -208,17 +203,7 @@ class _Compiler:
         base = self.compile(node.base)
         (key,) = self._with(Checks.NONE if is_env(node.base) else self._checks, [node.key])
         kind = self._member_type(node, base.type, key.type)
-        get, at, optional = base.run, node.at, node.optional
-        look = key.run
-
-        def run(frame: Frame) -> object:
-            value = get(frame)
-            if optional and is_nil(value):
-                raise NilBaseError
-            frame.weigh(value)
-            return fetch(value, look(frame))
-
-        return Code(kind, placed(at, run))
+        return Code(kind, placed(node.at, fetching(base.run, key.run, node.optional)))
 
     def _member_type(self, node: n.Member, base: Type, key: Type) -> Type:
         name = node.key.value if isinstance(node.key, n.Literal) and isinstance(node.key.value, str) else None
@@ -226,32 +211,15 @@ class _Compiler:
             if name is None or (node.optional and self._scope.kind(name) is None):
                 return t.UNKNOWN
             return self._type_of_name(name, node.at)
-        if base.is_any:
-            return t.UNKNOWN
-        if base.kind == "map":
-            if not key.is_any and not t.assignable(key, base.key):
-                self._refuse(f"cannot use {key} to get an element from a map", node.at)
-            return base.item
-        if base.kind == "array":
-            if key.kind != "int" and not key.is_any:
-                self._refuse(f"array elements can only be selected using an integer (got {key})", node.at)
-            return base.item
-        if base.kind == "role" and name in t.ROLE_FIELDS:
-            return t.STRING
-        self._refuse(f"type {base} has no field {name}" if name else f"type {base}[{key}] is undefined", node.at)
-        return t.UNKNOWN
+        kind = member_type(base, key, name)
+        if kind is None:
+            field = f"type {base} has no field {name}" if name else f"type {base}[{key}] is undefined"
+            self._refuse(field if base.kind not in ("map", "array") else f"{key} is no key of {base}", node.at)
+        return kind or t.UNKNOWN
 
     def _optional(self, node: n.Optional) -> Code:
         body = self.compile(node.body)
-
-        def run(frame: Frame) -> object:
-            try:
-                value = body.run(frame)
-            except NilBaseError:
-                return None
-            return None if is_nil(value) else value
-
-        return Code(body.type, run)
+        return Code(body.type, ending_at_nil(body.run))
 
     def _slice(self, node: n.Slice) -> Code:
         base = self.compile(node.base)
@@ -261,7 +229,7 @@ class _Compiler:
         checks = Checks.NONE if base.type.is_any else self._checks
         for bound, default in ((node.start, 0), (node.stop, sys.maxsize)):
             (code,) = self._with(checks, [bound or n.Literal(node.at, default)])
-            if code.type.kind != "int" and not code.type.is_any:
+            if not code.type.is_integer and not code.type.is_any:
                 self._refuse(f"non-integer slice index {code.type}", node.at)
             bounds.append(code.run)
         start, stop = bounds
@@ -272,15 +240,34 @@ class _Compiler:
         name = function_name(node.callee)
         if name and name not in self._lets and self._checks is not Checks.NONE:
             return self._call_name(node, name)
-        callee = self.compile(node.callee)
+        callee = self._callee(node.callee)
+        method = method_of(callee.type)
+        if method is not None:
+            return self._call_method(node, callee.run, method)
         if not callee.type.is_any and callee.type.kind != "func":
             self._refuse(f"{callee.type} is not callable", node.at)
         arguments = [code.run for code in self._with(Checks.NONE, node.arguments)]
+        return Code(t.UNKNOWN, placed(node.at, calling(callee.run, arguments)))
 
-        def run(frame: Frame) -> object:
-            return call_member(callee.run(frame), weighed(arguments, frame), frame.scope)
+    def _callee(self, node: n.Node) -> Code:
+        """Compile what is called; AliECS passes over what is wrong inside of it if it is a method all the same."""
+        doubtful = self._doubtful
+        try:
+            return self.compile(node)
+        except ExpressionError:
+            self._doubtful = doubtful
+            if self._checks is Checks.ALL:
+                (code,) = self._with(Checks.TYPES, [node])
+                if method_of(code.type) is not None:
+                    return code
+            raise
 
-        return Code(t.UNKNOWN, placed(node.at, run))
+    def _call_method(self, node: n.Call, callee: Run, method: Method) -> Code:
+        """Compile the call of a method that is known in advance, on a time or the like."""
+        if method.results > 2:
+            self._refuse("a function with more than two results is none to call", node.at)
+        arguments = self._given(method.parameters, Checks.TYPES, node)
+        return Code(t.NAMED[method.result], placed(node.at, calling(callee, arguments, method)))
 
     def _call_name(self, node: n.Call, name: str) -> Code:
         kind = self._type_of_name(name, node.callee.at)
@@ -304,12 +291,16 @@ class _Compiler:
         AliECS checks twice and passes over a call whose type it knows already: what is wrong inside the arguments
         shows only if the function gives anything at all, or in the evaluation.
         """
-        codes = self._with(self._checks if function.result == "any" else Checks.TYPES, node.arguments)
-        if len(codes) != len(function.parameters):
-            few = len(codes) < len(function.parameters)
+        checks = self._checks if function.result == "any" else Checks.TYPES
+        return self._given(function.parameters, checks, node)
+
+    def _given(self, parameters: tuple[str, ...], checks: Checks, node: n.Call) -> list[Run]:
+        codes = self._with(checks, node.arguments)
+        if len(codes) != len(parameters):
+            few = len(codes) < len(parameters)
             self._refuse(f"{'not enough' if few else 'too many'} arguments to call a function", node.at)
-        for code, wanted, argument in zip(codes, function.parameters, node.arguments, strict=False):
-            if wanted != "any" and not code.type.is_any and code.type.kind != wanted:
+        for code, wanted, argument in zip(codes, parameters, node.arguments, strict=False):
+            if wanted != "any" and not code.type.is_any and not t.given_as(code.type, wanted):
                 self._refuse(f"cannot use {code.type} as argument (type {wanted})", argument.at)
         return [code.run for code in codes]
 
@@ -319,9 +310,11 @@ class _Compiler:
         name, function = node.name, FUNCTIONS[node.name]
         codes = [self.compile(argument) for argument in node.arguments]
         runs = [code.run for code in codes]
+        if name == "date" and codes and codes[0].type.kind == "location":
+            function = DATE_IN_ZONE
         if not function.takes(len(codes)):
             self._refuse(f"wrong number of arguments for {name}: {len(codes)}", node.at)
-            return Code(t.UNKNOWN, placed(node.at, lambda frame: call_builtin(name, weighed(runs, frame, 8))))
+            return Code(t.UNKNOWN, placed(node.at, lambda frame: call_builtin(name, function, weighed(runs, frame, 8))))
         kind = static_result(name, [code.type for code in codes])
         if kind is None:
             shown = ", ".join(str(code.type) for code in codes)
@@ -332,7 +325,10 @@ class _Compiler:
             kind = self._type_of_name(str(key), node.at) if known else t.UNKNOWN
 
         def run_builtin(frame: Frame) -> object:
-            result = call_builtin(name, weighed(runs, frame, 8))
+            given = weighed(runs, frame, 8)
+            if name == "date":
+                spend_on_times(given, frame, 200)
+            result = call_builtin(name, function, given)
             frame.weigh(result)
             return result
 

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from server.template.errors import ExpressionError
 from server.template.gojson import NilArray
+from server.template.moments import Duration, Moment, Month, Weekday
+from server.template.sized import Int64, Uint8
+from server.template.zones import Zone
 
 
 class Pair(list[object]):
@@ -44,9 +47,16 @@ def hashed(key: object) -> tuple[str, object]:
     Raises:
         ExpressionError: what Go cannot hash.
     """
-    if isinstance(key, (bool, int, float, str)) or key is None:
-        return type(key).__name__, key
+    if isinstance(key, (bool, int, float, str, Moment, Duration, Month, Weekday, Zone)) or key is None:
+        return _KINDS.get(type(key)) or type(key).__name__, key
     raise ExpressionError("an array, a map or a function is no key of a map")
+
+
+_KINDS: dict[type, str] = {
+    Int64: "int64", Uint8: "uint8", Moment: "time.Time", Duration: "time.Duration", Month: "time.Month",
+    Weekday: "time.Weekday", Zone: "*time.Location",
+}  # fmt: skip
+"""Names that put keys of different types in the order of Go's."""
 
 
 def entries(value: AnyMapping) -> list[tuple[object, object]]:
@@ -91,7 +101,7 @@ def _name(key: object) -> str:
 def elements(value: object) -> Sequence[object] | None:
     """Return what a predicate goes over, None if there is nothing to go over: an array, or a text by its bytes."""
     if isinstance(value, str):
-        return list(value.encode("utf-8", "replace"))
+        return list(map(Uint8, value.encode("utf-8", "replace")))
     if isinstance(value, (list, range)):
         return value
     return [] if isinstance(value, (Mapping, AnyMap)) and not value else None

@@ -145,6 +145,11 @@ def _write(value: object, parts: list[str], style: _Style, room: list[int], dept
         parts.append(str(value))
     elif isinstance(value, float):
         parts.append(format_float(value))
+    elif (form := getattr(value, "json_form", None)) is not None:
+        try:
+            _write(form(), parts, style, room, depth)
+        except ValueError as error:
+            raise JsonError(f"json: {error}") from error
     elif isinstance(value, Mapping):
         parts.append("{")
         for number, key in enumerate(sorted(value)):

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 
 from server.template.errors import ExpressionError
 from server.template.gojson import to_integer
+from server.template.moments import Duration, Month, Weekday
+from server.template.sized import Uint8, wrap
 from server.template.texts import parse_float
-from server.template.values import compare, is_number, to_index, type_name, wrap
+from server.template.values import compare, is_number, to_index, type_name
 
 
 def integer(value: object) -> int:
@@ -17,19 +19,29 @@ def integer(value: object) -> int:
         if found is None:
             raise ExpressionError(f"invalid operation: int({value})")
         return found
-    return to_index(value)
+    return counted(value)
+
+
+def counted(value: object) -> int:
+    """Return the integer of a number, or of what is one underneath."""
+    return value.number if isinstance(value, (Duration, Month, Weekday)) else to_index(value)
 
 
 def floating(value: object) -> float:
     if isinstance(value, str):
         return parse_float(value)
-    assert isinstance(value, (int, float))
-    return float(value)
+    return float(_number(value))
+
+
+def _number(value: object) -> int | float:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return value
+    raise ExpressionError(f"expected a number, found {type_name(value)}")
 
 
 def whole(work: Callable[[float], float]) -> Callable[[Sequence[object]], object]:
     def run(arguments: Sequence[object]) -> object:
-        value = floating(arguments[0])
+        value = float(_number(arguments[0]))
         return math.copysign(work(value), value) if math.isfinite(value) else value
 
     return run
@@ -41,10 +53,11 @@ def rounded(value: float) -> float:
 
 
 def absolute(arguments: Sequence[object]) -> object:
-    value = arguments[0]
-    assert isinstance(value, (int, float))
+    value = _number(arguments[0])
+    if isinstance(value, Uint8):
+        return value
     if isinstance(value, int):
-        return wrap(abs(value))
+        return type(value)(wrap(abs(value)))
     return -value if value < 0 else value
 
 
@@ -54,17 +67,16 @@ def extreme(operator: str) -> Callable[[Sequence[object]], object]:
     def work(arguments: Iterable[object], alone: bool) -> object:
         best: object = None
         for value in arguments:
+            found = [value]
             if isinstance(value, (list, range)):
                 found = [work((item,), True) for item in value]
-            elif is_number(value):
-                found = [value]
-            elif alone:
-                return value
-            else:
-                found = [None]
+                for item in found:
+                    _number(item)
+            elif not is_number(value) and not isinstance(value, (Duration, Month, Weekday)):
+                if alone:
+                    return value
+                raise ExpressionError(f"expected numbers, found {type_name(value)}")
             for item in found:
-                if not is_number(item):
-                    raise ExpressionError(f"expected numbers, found {type_name(item)}")
                 if best is None or compare(operator, best, item):
                     best = item
         return best
@@ -77,12 +89,13 @@ def _numbers(arguments: Iterable[object]) -> list[float]:
     for value in arguments:
         if isinstance(value, (list, range)):
             found.extend(_numbers(value))
-        elif is_number(value):
-            assert isinstance(value, (int, float))
-            found.append(float(value))
         else:
-            raise ExpressionError(f"expected numbers, found {type_name(value)}")
+            found.append(_float(value))
     return found
+
+
+def _float(value: object) -> float:
+    return float(_number(value.number if isinstance(value, (Duration, Month, Weekday)) else value))
 
 
 def mean(arguments: Sequence[object]) -> object:
@@ -91,7 +104,7 @@ def mean(arguments: Sequence[object]) -> object:
         result = 0.0
         for value in values:
             for item in value if isinstance(value, (list, range)) else (value,):
-                result += total(item) if isinstance(item, (list, range)) else floating(item)
+                result += total(item) if isinstance(item, (list, range)) else _float(item)
         return result
 
     count = len(_numbers(arguments))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from server.template.containers import is_nil
 from server.template.errors import ExpressionError
 from server.template.patterns import compiled, search
+from server.template.sized import Bytes
 from server.template.values import (
     BUDGET,
     TOO_MUCH,
@@ -53,6 +54,8 @@ def _strings(name: str, left: object, right: object) -> tuple[str, str]:
 def _matches(left: object, right: object) -> object:
     if is_nil(left) or is_nil(right):
         return False
+    if isinstance(left, Bytes):
+        left = left.joined().decode("utf-8", "replace")
     text, pattern = _strings("matches", left, right)
     return search(pattern, text)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from server.template.builtins import is_descending, sort_values
+from server.template.arrays import is_descending, sort_values
 from server.template.containers import AnyMap, elements, hashed
 from server.template.errors import ExpressionError
 from server.template.gojson import NilArray

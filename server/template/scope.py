@@ -6,9 +6,14 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 
 from server.template.errors import ExpressionError
-from server.template.values import BUDGET, TOO_MUCH, is_integer, type_name
+from server.template.methods import Bound, zero
+from server.template.moments import Duration, Moment
+from server.template.sized import Bytes
+from server.template.values import BUDGET, TOO_MUCH, type_name
+from server.template.zones import Zone
 
 
 class NilArgument(Enum):
@@ -140,9 +145,11 @@ def call_flat(function: object, arguments: Sequence[object], scope: Scope) -> ob
 
 
 def _as_function(function: object) -> Function:
-    """Take a plain callable for a function of as many texts as it has parameters."""
+    """Take a method as the function that it is, a plain callable for one of as many texts as it has parameters."""
     if isinstance(function, Function):
         return function
+    if isinstance(function, Bound):
+        return Function(function.method.parameters, partial(function.method.work, function.owner), "any")
     if not callable(function):
         raise ExpressionError(f"{type_name(function)} is not callable")
     return Function(("string",) * len(inspect.signature(function).parameters), function)
@@ -162,7 +169,14 @@ def _zero(kind: str, value: object) -> object:
     if kind == "any":
         return value
     if value is None:
-        return 0 if kind == "int" else ""
-    if (kind == "string" and isinstance(value, str)) or (kind == "int" and is_integer(value)):
+        return zero(kind) if kind in _CLASSES else ""
+    wanted = _CLASSES.get(kind)
+    if wanted is not None and (isinstance(value, wanted) if wanted is not int else type(value) is int):
         return value
     raise ExpressionError(f"cannot use {type_name(value)} as type {kind}")
+
+
+_CLASSES: dict[str, type] = {
+    "string": str, "int": int, "bytes": Bytes, "time": Moment, "duration": Duration, "location": Zone,
+}  # fmt: skip
+"""Classes of values by the kinds of parameters."""

@@ -11,6 +11,7 @@ from server.template import gojson
 from server.template.containers import Pair, Pairs
 from server.template.errors import ExpressionError
 from server.template.values import BUDGET, TOO_MUCH, to_go, to_index, type_name
+from server.template.zones import Zone
 
 
 def strings_of(value: object) -> list[str]:
@@ -145,5 +146,13 @@ _HEXADECIMAL = re.compile(r"[+-]?0[xX](_?N\.?(?:N)?|\.N)[pP][+-]?[0-9]+".replace
 
 
 def go_text(value: object) -> str:
-    """Return Go's ``%v`` of anything: an array in Go style, unlike in a rendered field."""
+    """Return Go's ``%v`` of anything: an array in Go style, unlike in a rendered field.
+
+    Raises:
+        ExpressionError: of a time zone but UTC Go shows all its rules, and where they are in memory.
+    """
+    if isinstance(value, Zone):
+        if value.name == "UTC" and not value.transitions:
+            return "{UTC [] []  0 0 <nil>}"
+        raise ExpressionError(f"string of the time zone {value.name} is none that stays the same: use String()")
     return to_go(value)

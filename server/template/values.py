@@ -1,6 +1,7 @@
 """Values inside expressions and what operators do with them, as Go and expr-lang do it (workflows-config.md 6.2, 6.7).
 
 None, bool, int (64 bits), float, str, list, dict; a range of integers stays a ``range``, because it renders differently.
+Times and durations: moments.py.
 """
 
 from __future__ import annotations
@@ -12,7 +13,11 @@ from decimal import Decimal
 from server.template.containers import AnyMap, Pair, Pairs, entries, entry, has, is_nil
 from server.template.errors import ExpressionError
 from server.template.gojson import JsonError, NilArray, dumps
+from server.template.methods import Bound, member
+from server.template.moments import Duration, Moment, Month, Weekday
 from server.template.powers import raised
+from server.template.sized import Bytes, Int64, Uint8, wrap
+from server.template.zones import Zone
 
 BUDGET = 1_000_000
 """Elements or characters that one value may have: an expression must not take the machine's memory."""
@@ -26,18 +31,26 @@ def type_name(value: object) -> str:
     for kind, name in _NAMES:
         if isinstance(value, kind):
             return name
-    return "func" if callable(value) else "object"
+    return "func" if callable(value) or isinstance(value, Bound) else "object"
 
 
 _NAMES: tuple[tuple[type, str], ...] = (
     (bool, "bool"),
+    (Int64, "int64"),
+    (Uint8, "uint8"),
     (int, "int"),
     (float, "float64"),
     (str, "string"),
+    (Bytes, "[]uint8"),
     (list, "[]interface {}"),
     (range, "[]int"),
     (dict, "map[string]interface {}"),
     (AnyMap, "map[interface {}]interface {}"),
+    (Moment, "time.Time"),
+    (Duration, "time.Duration"),
+    (Month, "time.Month"),
+    (Weekday, "time.Weekday"),
+    (Zone, "*time.Location"),
 )
 
 
@@ -49,11 +62,6 @@ def is_integer(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def wrap(value: int) -> int:
-    """Return the value as a signed integer of 64 bits, overflowing as Go does."""
-    return (value + (1 << 63)) % (1 << 64) - (1 << 63)
-
-
 def render(value: object) -> str:
     """Return the text that stands for a value in a field (workflows-config.md 6.7).
 
@@ -62,7 +70,7 @@ def render(value: object) -> str:
     """
     if isinstance(value, str):
         return value
-    if isinstance(value, list) and not isinstance(value, (Pair, Pairs)):
+    if isinstance(value, list) and not isinstance(value, (Pair, Pairs, Bytes)):
         try:
             return dumps(value)
         except JsonError as error:
@@ -101,6 +109,8 @@ def _scalar(value: object) -> str:
         return str(value)
     if isinstance(value, float):
         return format_float(value)
+    if isinstance(value, (Moment, Duration, Month, Weekday, Zone)):
+        return str(value)
     raise ExpressionError("a function or an object is not a value: expected a text, a number, a bool or a list")
 
 
@@ -141,6 +151,8 @@ def equal_within(left: object, right: object, room: list[int]) -> bool:
         return len(left) == len(right) and all(equal_within(a, b, room) for a, b in zip(left, right, strict=True))
     if is_number(left) and is_number(right):
         return _order(left, right) == 0
+    if isinstance(left, Moment) and isinstance(right, Moment):
+        return left.order(right) == 0
     return (is_nil(left) and is_nil(right)) or _same(left, right, room)
 
 
@@ -155,6 +167,10 @@ def _same(left: object, right: object, room: list[int]) -> bool:
         return left.keys() == right.keys() and all(_same(left[key], right[key], room) for key in left)
     if isinstance(left, list) and isinstance(right, list):
         return len(left) == len(right) and all(_same(a, b, room) for a, b in zip(left, right, strict=True))
+    if isinstance(left, Bound):
+        return False
+    if isinstance(left, (Moment, Zone)) and isinstance(right, (Moment, Zone)):
+        return left.says_the_same(right)  # type: ignore[arg-type]
     return left == right
 
 
@@ -181,14 +197,32 @@ def add(left: object, right: object) -> object:
         if len(left) + len(right) > BUDGET:
             raise ExpressionError(TOO_MUCH)
         return left + right
+    if isinstance(right, Duration):
+        if isinstance(left, Moment):
+            return left.plus(right.number)
+        if isinstance(left, Duration):
+            return Duration(wrap(left.number + right.number))
+    if isinstance(left, Duration) and isinstance(right, Moment):
+        return right.plus(left.number)
     return _arithmetic("+", left, right, lambda a, b: a + b)
 
 
 def subtract(left: object, right: object) -> object:
+    if isinstance(left, Moment):
+        if isinstance(right, Moment):
+            return left.minus(right)
+        if isinstance(right, Duration):
+            return left.plus(wrap(-right.number))
+    if isinstance(left, Duration) and isinstance(right, Duration):
+        return Duration(wrap(left.number - right.number))
     return _arithmetic("-", left, right, lambda a, b: a - b)
 
 
 def multiply(left: object, right: object) -> object:
+    if isinstance(left, Duration) or isinstance(right, Duration):
+        one, other = (value.number if isinstance(value, Duration) else value for value in (left, right))
+        product = _arithmetic("*", one, other, lambda a, b: a * b)
+        return Duration(product) if isinstance(product, int) else product
     return _arithmetic("*", left, right, lambda a, b: a * b)
 
 
@@ -204,7 +238,11 @@ def negative(value: object) -> int | float:
     if not is_number(value):
         raise ExpressionError(f"invalid operation: - {type_name(value)}")
     assert isinstance(value, (int, float))
-    return wrap(-value) if isinstance(value, int) else -value
+    if isinstance(value, Uint8):
+        return Uint8(-value % 256)
+    if isinstance(value, int):
+        return type(value)(wrap(-value))
+    return -value
 
 
 def divide(left: object, right: object) -> object:
@@ -236,13 +274,17 @@ def power(left: object, right: object) -> object:
 
 
 def compare(operator: str, left: object, right: object) -> bool:
-    """Return ``left operator right`` of two numbers or two strings."""
+    """Return ``left operator right`` of two numbers, strings, times or durations."""
     if isinstance(left, str) and isinstance(right, str):
         # Go compares bytes, Python characters: in UTF-8 these have the same order.
         return _COMPARISONS[operator]((left > right) - (left < right))
     if is_number(left) and is_number(right):
         order = _order(left, right)
         return order is not None and _COMPARISONS[operator](order)
+    if isinstance(left, Duration) and isinstance(right, Duration):
+        return _COMPARISONS[operator]((left > right) - (left < right))
+    if isinstance(left, Moment) and isinstance(right, Moment):
+        return _COMPARISONS[operator](left.order(right))
     raise _no_operator(operator, left, right)
 
 
@@ -264,9 +306,13 @@ def contains(needle: object, container: object) -> bool:
         return needle == int(needle) and int(needle) in container
     if isinstance(container, list):
         room = [BUDGET]
+        if isinstance(needle, Zone):
+            return False  # the original looks for the zone itself among pointers to zones
         return any(equal_within(needle, item, room) for item in container)
     if isinstance(container, (dict, AnyMap)):
         return has(container, needle)
+    if isinstance(container, (Moment, Zone)) and isinstance(needle, str):
+        return False  # they have no public fields
     raise ExpressionError(f'operator "in" not defined on {type_name(container)}')
 
 
@@ -295,9 +341,12 @@ def fetch(container: object, key: object) -> object:
         index = index + length if index < 0 else index
         if not 0 <= index < length:
             raise ExpressionError(f"index out of range: {index} (array length is {length})")
-        return sequence[index]
+        return Uint8(sequence[index]) if isinstance(sequence, bytes) else sequence[index]
     if isinstance(container, (Mapping, AnyMap)):
         return entry(container, key)
+    method = member(container, key) if isinstance(key, str) else None
+    if method is not None:
+        return method
     fields: Mapping[str, object] | None = getattr(container, "expression_fields", None)
     if fields is not None and isinstance(key, str) and key in fields:
         return fields[key]
@@ -317,4 +366,4 @@ def cut(container: object, start: object, stop: object) -> object:
     part = sequence[min(first, last) : last]
     if isinstance(part, bytes):
         return part.decode("utf-8", "replace")
-    return type(container)(part) if isinstance(container, (Pairs, NilArray)) else part
+    return type(container)(part) if isinstance(container, (Pairs, NilArray, Bytes)) else part

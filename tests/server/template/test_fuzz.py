@@ -43,7 +43,11 @@ texts = st.one_of(
     ),
 )
 atoms = st.one_of(
-    names, numbers, texts, st.sampled_from(["true", "false", "nil", "[]", "{}", "#", "#index", "#acc", ".x"])
+    names,
+    numbers,
+    texts,
+    st.sampled_from(["true", "false", "nil", "[]", "{}", "#", "#index", "#acc", ".x"]),
+    st.sampled_from(["date('2024-02-29')", "duration('-1h2ns')", "timezone('UTC')", "now()", "date('1:02', '3:04')"]),
 )
 operators = st.sampled_from(
     ["+", "-", "*", "/", "%", "**", "^", "==", "!=", "<", "<=", ">", ">=", "&&", "||", "and", "or", "in", "not in",
@@ -61,7 +65,9 @@ def larger(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         st.tuples(functions, arguments).map(lambda two: f"{two[0]}({two[1]})"),
         st.tuples(inner, inner).map(lambda two: f"({two[0]})[{two[1]}]"),
         st.tuples(inner, inner, inner).map(lambda three: f"({three[0]})[{three[1]}:{three[2]}]"),
-        st.tuples(inner, st.sampled_from(["x", "Path", "Name"])).map(lambda two: f"({two[0]})?.{two[1]}"),
+        st.tuples(inner, st.sampled_from(["x", "Path", "Name", "Hours()", "Month()", "Add"])).map(
+            lambda two: f"({two[0]})?.{two[1]}"
+        ),
         arguments.map(lambda inside: f"[{inside}]"),
         st.tuples(inner, inner).map(lambda two: f"{{k: {two[0]}, 'l': {two[1]}}}"),
         st.tuples(inner, inner).map(lambda two: f"let v = {two[0]}; [v, {two[1]}]"),

@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from server.config.payload.clock import formatted
 from server.config.payload.cursor import Cursor
 from server.config.payload.document import Document, Text
 from server.config.payload.expressions import Expression, FilterCall
@@ -17,6 +15,9 @@ from server.config.payload.syntax import expression, filter_call
 from server.config.payload.tags.entries import Nothing
 from server.config.payload.tokens import Kind, Token
 from server.config.payload.values import floating, text
+from server.template.layouts import formatted
+from server.template.moments import moment_of, now
+from server.template.zones import UTC
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,8 +137,8 @@ class Now:
     fixed: bool
 
     def execute(self, frame: Frame, output: Output) -> None:
-        now = datetime(2014, 2, 5, 18, 31, 45, tzinfo=UTC) if self.fixed else datetime.now().astimezone()
-        output.write(formatted(now, self.layout))
+        time = moment_of((2014, 2, 5), (18, 31, 45), 0, UTC) if self.fixed else now()
+        output.write(formatted(time.clock, self.layout))
 
 
 def read_now(document: Document, name: Token, arguments: Cursor) -> Node:
