@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from occ.client import OccClient
     from occ.device import CONTINUE, END, Device
     from occ.events import DeviceEvent, Iteration, Metric, Outcome, Sample, Trigger
-    from occ.instance import Instance
+    from occ.instance import AsyncInstance, Instance
     from occ.machine import TaskMachine
     from occ.process import Settings, run, serve
     from occ.properties import Properties
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CONTINUE",
     "END",
+    "AsyncInstance",
     "Device",
     "DeviceEvent",
     "Instance",
@@ -40,7 +41,7 @@ _HOMES = {
     "client": ("OccClient",),
     "device": ("CONTINUE", "END", "Device"),
     "events": ("DeviceEvent", "Iteration", "Metric", "Outcome", "Sample", "Trigger"),
-    "instance": ("Instance",),
+    "instance": ("AsyncInstance", "Instance"),
     "machine": ("TaskMachine",),
     "process": ("Settings", "run", "serve"),
     "properties": ("Properties",),

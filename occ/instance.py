@@ -1,11 +1,13 @@
-"""Serves a Device beside the main loop of a plain program; for a program that has nothing else to do: process.py."""
+"""Serves a Device beside what else a program does, plain or asyncio; for one that has nothing else to do: process.py."""
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
+from typing import Any, TypeVar
 
 from occ.background import Background
 from occ.control import Controller, Refusal
@@ -15,14 +17,19 @@ from occ.events import Outcome
 from occ.process import Settings, announce_ready, served
 from occ.states import TaskEvent, TaskState
 
+_T = TypeVar("_T")
 
-class Instance:
-    """A device that is served from ``with`` to the end of its block, or from ``open`` to ``close``.
 
-    Callbacks run in the device's worker thread, as always. From asyncio code: ``await occ.serve(device, settings)``.
+class AsyncInstance:
+    """A device that is served in the running loop from ``async with`` to the end of its block.
+
+    Callbacks that are plain functions run in the device's worker thread, as always.
 
     Args:
         settings: port, address and role; None: from the environment, as for a program without flags. Port 0: a free one.
+
+    Raises:
+        ConfigError: on entering, if the control port cannot be bound.
     """
 
     def __init__(self, device: Device, settings: Settings | None = None) -> None:
@@ -30,9 +37,63 @@ class Instance:
         self.port = 0
         """The control port, once open."""
         self._settings = Settings.find({}, os.environ) if settings is None else settings
-        self._background: Background | None = None
         self._stack = AsyncExitStack()
         self._controller: Controller | None = None
+
+    @property
+    def state(self) -> TaskState:
+        """The state at this moment; UNKNOWN before and after the block."""
+        return self.device.state
+
+    async def wait(self, timeout_s: float | None = None) -> bool:
+        """Return once the device is DONE; False if it was not within ``timeout_s`` (None: wait for ever)."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._open_controller().done.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def request(self, event: TaskEvent, arguments: Mapping[str, str] | None = None) -> Outcome:
+        """Process an event on the program's own account, such as PAUSE and RESUME, which OCC cannot ask for.
+
+        Cancelled, it is finished nevertheless.
+
+        Raises:
+            RefusedError: the device refused it; the state stays.
+        """
+        outcome = await self._open_controller().request(event, (arguments or {}).items())
+        if isinstance(outcome, Refusal):
+            raise RefusedError(outcome.message)
+        return outcome
+
+    async def __aenter__(self) -> AsyncInstance:
+        self._controller, self.port = await self._stack.enter_async_context(served(self.device, self._settings))
+        announce_ready()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._controller = None
+        await self._stack.aclose()
+
+    def _open_controller(self) -> Controller:
+        if self._controller is None:
+            raise RuntimeError("this instance is not open")
+        return self._controller
+
+
+class Instance:
+    """AsyncInstance for plain programs: the same calls, which block; the device runs on a loop in a thread of its own.
+
+    Served from ``with`` to the end of its block, or from ``open`` to ``close``.
+    """
+
+    def __init__(self, device: Device, settings: Settings | None = None) -> None:
+        self.device = device
+        self._background: Background | None = None
+        self._instance = AsyncInstance(device, settings)
 
     def open(self) -> Instance:
         """Open the control port; returns once it accepts connections.
@@ -42,14 +103,16 @@ class Instance:
         """
         self._background = Background(f"{self.device.name}-occ")
         try:
-            self._controller, self.port = self._background.run(
-                self._stack.enter_async_context(served(self.device, self._settings))
-            )
+            self._run(self._instance.__aenter__())
         except BaseException:
             self._background.close()
             raise
-        announce_ready()
         return self
+
+    @property
+    def port(self) -> int:
+        """The control port, once open."""
+        return self._instance.port
 
     @property
     def state(self) -> TaskState:
@@ -58,12 +121,7 @@ class Instance:
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Block until the device is DONE; False if it was not within ``timeout_s`` (None: wait for ever)."""
-        background, controller = self._parts()
-        try:
-            background.run(controller.done.wait(), timeout_s)
-        except TimeoutError:
-            return False
-        return True
+        return self._run(self._instance.wait(timeout_s))
 
     def request(
         self, event: TaskEvent, arguments: Mapping[str, str] | None = None, timeout_s: float | None = None
@@ -74,19 +132,15 @@ class Instance:
             RefusedError: the device refused it; the state stays.
             TimeoutError: not done within ``timeout_s``; it is finished nevertheless.
         """
-        background, controller = self._parts()
-        outcome = background.run(controller.request(event, (arguments or {}).items()), timeout_s)
-        if isinstance(outcome, Refusal):
-            raise RefusedError(outcome.message)
-        return outcome
+        return self._run(self._instance.request(event, arguments), timeout_s)
 
     def close(self) -> None:
         """Close the port, end all streams; what replies are being written has the grace of ``Settings.exit_grace_s``."""
-        if self._background is None:
+        background, self._background = self._background, None
+        if background is None:
             return
-        background, self._background, self._controller = self._background, None, None
         try:
-            background.run(self._stack.aclose())
+            background.run(self._instance.__aexit__(None, None, None))
         finally:
             background.close()
 
@@ -98,7 +152,8 @@ class Instance:
     ) -> None:
         self.close()
 
-    def _parts(self) -> tuple[Background, Controller]:
-        if self._background is None or self._controller is None:
+    def _run(self, work: Coroutine[Any, Any, _T], timeout_s: float | None = None) -> _T:
+        if self._background is None:
+            work.close()
             raise RuntimeError("this Instance is not open")
-        return self._background, self._controller
+        return self._background.run(work, timeout_s)

@@ -116,6 +116,9 @@ async def served(device: Device, settings: Settings) -> AsyncIterator[tuple[Cont
     try:
         yield controller, await server.open(settings.address, settings.port)
         await server.close(settings.exit_grace_s)
+    except BaseException:
+        await server.close(grace_s=0)
+        raise
     finally:
         await controller.close()
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from occ import Device, Instance, OccClient, Properties, Settings, TaskEvent, TaskState, serve
+from occ import AsyncInstance, Device, Instance, OccClient, Properties, Settings, TaskEvent, TaskState, serve
 from occ.errors import ConfigError, RefusedError
 
 DEADLINE_S = 10.0
@@ -72,3 +72,43 @@ async def test_asyncio_code_serves_a_device_as_one_of_its_tasks(some_port: int) 
         await started.wait()
         assert (await client.transition(device.state, "EXIT", {}, DEADLINE_S)).ok
         assert await serving == 0
+
+
+async def test_asyncio_code_has_a_device_beside_it_pauses_it_and_waits_for_its_end() -> None:
+    device = Device("beside")
+    async with AsyncInstance(device, Settings(port=0)) as instance:
+        async with OccClient(f"127.0.0.1:{instance.port}") as client:
+            for event in ("CONFIGURE", "START"):
+                assert (await client.transition(device.state, event, {}, DEADLINE_S)).ok
+            assert (await instance.request(TaskEvent.PAUSE)).state is instance.state is TaskState.PAUSED
+            assert not (await client.transition("PAUSED", "START", {}, DEADLINE_S)).ok
+            assert (await instance.request(TaskEvent.RESUME)).state is TaskState.RUNNING
+            assert not await instance.wait(0.01)
+            for event in ("STOP", "EXIT"):
+                assert (await client.transition(device.state, event, {}, DEADLINE_S)).ok
+            assert await instance.wait(DEADLINE_S)
+    assert instance.state is TaskState.UNKNOWN
+    with pytest.raises(RuntimeError):
+        await instance.request(TaskEvent.RESET)
+
+
+async def test_a_device_that_is_no_longer_served_leaves_its_port_at_once(some_port: int) -> None:
+    """However the serving ends: by an error beside it, or cancelled."""
+    settings = Settings(port=some_port)
+    with pytest.raises(ZeroDivisionError):
+        async with AsyncInstance(Device(), settings):
+            raise ZeroDivisionError
+    for _ in range(2):
+        async with asyncio.timeout(DEADLINE_S), AsyncInstance(Device(), settings) as instance:
+            assert instance.state is TaskState.STANDBY
+        began = asyncio.Event()
+
+        class Announcing(Device):
+            async def iterate_check(self, began: asyncio.Event = began) -> None:
+                began.set()
+
+        serving = asyncio.create_task(serve(Announcing(), settings))
+        async with asyncio.timeout(DEADLINE_S):
+            await began.wait()
+        serving.cancel()
+        assert isinstance((await asyncio.gather(serving, return_exceptions=True))[0], asyncio.CancelledError)
