@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from typing import NamedTuple
 
 from executor.control import OccControl, Reply, Watcher, closed, failed, mismatch
 from occ.client import StateReport
@@ -16,9 +17,17 @@ from occ.fairmq import EXPECTED, SEQUENCES, DeviceState, DeviceTransition, Step,
 from occ.states import TaskEvent, TaskState
 
 _LOOK_S = 1.0
-"""For a look at where a device is after it refused a step."""
-_ANSWER_AHEAD = 0.02
-"""Part of a command's time that is kept, so that the step that hangs can be named before the command times out."""
+"""For a look at where a device is after it did not do a step."""
+_AHEAD, _SHORT_AHEAD, _SHORT_AHEAD_S = 0.02, 0.1, 0.2
+"""Part of a command's time that is kept, so that the step that hangs can be named before the command times out, half of it for a
+look at where the device is; of short times more, but no more than so many seconds."""
+
+
+class _Time(NamedTuple):
+    """Of one event, by the clock of the loop."""
+
+    steps_end: float
+    looks_end: float
 
 
 class FairMqControl(OccControl):
@@ -39,16 +48,17 @@ class FairMqControl(OccControl):
         if not steps:
             return Reply(source, f"{event} is not supported by FairMQ devices in {source}")
         loop = asyncio.get_running_loop()
-        end = loop.time() + timeout_s * (1 - _ANSWER_AHEAD)
+        ahead_s = max(_AHEAD * timeout_s, min(_SHORT_AHEAD * timeout_s, _SHORT_AHEAD_S))
+        time = _Time(loop.time() + timeout_s - ahead_s, loop.time() + timeout_s - ahead_s / 2)
         reply = Reply(source)
         for step in steps:
             reply, native = await self._ask(
-                step.transition, step.source, arguments if step.takes_arguments else {}, end
+                step.transition, step.source, arguments if step.takes_arguments else {}, time
             )
             if not reply.error:
                 continue
-            if step.undo is not None and native == step.source:
-                undone, _ = await self._ask(step.undo, step.source, {}, end)
+            if step.undo is not None and native == step.source and loop.time() < time.steps_end:
+                undone, _ = await self._ask(step.undo, step.source, {}, time)
                 reply = Reply(undone.state, reply.error if not undone.error else f"{reply.error}; then {undone.error}")
             return reply._replace(error=_within(event, step, reply.error))
         if reply.state != destination:
@@ -56,29 +66,25 @@ class FairMqControl(OccControl):
         return reply
 
     async def _ask(
-        self, transition: DeviceTransition, source: DeviceState, arguments: Mapping[str, str], end: float
+        self, transition: DeviceTransition, source: DeviceState, arguments: Mapping[str, str], time: _Time
     ) -> tuple[Reply, str]:
         """Ask for one transition, and return what came of it and the device's own state, "" if that is not known."""
-        left_s = max(0.001, end - asyncio.get_running_loop().time())
         try:
-            outcome = await self._client.transition(source, transition, arguments, left_s)
+            outcome = await self._client.transition(source, transition, arguments, _left_s(time.steps_end))
         except AliecsError as error:
             reply = failed(transition, error)
-            if reply.lost or end <= asyncio.get_running_loop().time():
-                return reply, ""
-            return await self._look(reply, end)
+            return (reply, "") if reply.lost else await self._look(reply, time)
         except asyncio.CancelledError:
             return closed(transition), ""
         state = task_state(outcome.native) or TaskState.UNKNOWN.value
         return Reply(state, mismatch(outcome, transition, EXPECTED[transition])), outcome.native
 
-    async def _look(self, reply: Reply, end: float) -> tuple[Reply, str]:
-        """A refusal does not say where the device is: ask."""
-        left_s = min(_LOOK_S, max(0.001, end - asyncio.get_running_loop().time()))
+    async def _look(self, reply: Reply, time: _Time) -> tuple[Reply, str]:
+        """Neither a refusal nor a step that hangs says where the device is: ask."""
         try:
-            report = await self._client.get_state(left_s)
+            report = await self._client.get_state(min(_LOOK_S, _left_s(time.looks_end)))
         except AliecsError:
-            return reply, ""  # the refusal is what is told
+            return reply, ""  # what went wrong before is what is told
         return reply._replace(state=task_state(report.native) or TaskState.UNKNOWN.value), report.native
 
     async def _states(self, watcher: Watcher) -> AsyncIterator[None]:
@@ -98,6 +104,10 @@ class FairMqControl(OccControl):
             if (await self.get_state(_LOOK_S)).state == TaskState.ERROR:
                 watcher.on_state(self._task_id, TaskState.ERROR.value)
             return
+
+
+def _left_s(end: float) -> float:
+    return max(0.001, end - asyncio.get_running_loop().time())
 
 
 def _steps(event: str, source: str) -> tuple[Step, ...]:

@@ -130,7 +130,10 @@ async def test_a_step_that_hangs_is_named_at_the_timeout_and_the_device_can_be_k
     await core.launch(device("t1", plugin, "--hang", "CONNECT"))
     await core.phase("t1", Phase.ACTIVE)
     reply = await core.transition("CONFIGURE", "STANDBY", "CONFIGURED", "t1", timeout_s=1.0)
-    assert [(r.state, r.error) for r in reply.results] == [("STANDBY", "CONFIGURE: CONNECT timed out")]
+    (result,) = reply.results
+    assert result.error == "CONFIGURE: CONNECT timed out"
+    # The plug-in OCC does not say where the device is, as long as the step hangs; OCClite has a moment to.
+    assert result.state in (("UNKNOWN", "STANDBY") if plugin == "OCClite" else ("STANDBY",))
     began = time.monotonic()
     assert [r.error for r in (await core.kill("t1")).results] == [""]
     assert time.monotonic() - began < 12
