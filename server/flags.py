@@ -1,7 +1,8 @@
 """Settings of a process as flags and environment variables: names, types, what is allowed, messages.
 
 A struct says which settings there are: the key of each is its field's name in camelCase, durations without their ``_s``;
-its variable is a prefix and the key in upper case. The core's: settings.py; the configuration service's: apricot.py.
+its variable is a prefix and the key in upper case, with _ for dots. The core's: settings.py; that of the configuration
+service: apricot.py.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def given_by(kind: type[msgspec.Struct], prefix: str, flags: argparse.Namespace,
     """Return what flags and environment give, flags first."""
     given: Given = {}
     for key, field in keys_of(kind):
-        variable = f"{prefix}{key.upper()}"
+        variable = f"{prefix}{key.upper().replace('.', '_')}"
         if (value := getattr(flags, field.name, None)) is not None:
             given[field.name] = (value, f"flag --{key}")
         elif variable in environ:
@@ -123,7 +124,7 @@ def _allowed(field: msgspec.structs.FieldInfo) -> str:
         positive = any(meta.gt is not None for meta in _metas(annotation))
         return "a duration like 90s or 500ms, " + ("more than 0" if positive else "0 or more")
     if typing.get_origin(plain) is Literal:
-        return "one of " + ", ".join(typing.get_args(plain))
+        return "one of " + ", ".join(one or "nothing" for one in typing.get_args(plain))
     if typing.get_origin(plain) is tuple:
         return "a list of " + (", ".join(typing.get_args(typing.get_args(plain)[0])) or "texts")
     return "text"

@@ -62,7 +62,7 @@ async def open_backend(settings: ServerSettings, core: Core) -> Backend:
     async def store(framework_id: str) -> None:
         await configuration.runtime_put(*FRAMEWORK_ID, framework_id)
 
-    secret = await asyncio.to_thread(_secret, settings)
+    username, secret = await asyncio.to_thread(_credentials, settings)
     return MesosBackend(
         MesosParts(
             instance=core.instance,
@@ -83,7 +83,8 @@ async def open_backend(settings: ServerSettings, core: Core) -> Backend:
                 failover_timeout_s=settings.mesos_failover_timeout_s,
                 checkpoint=settings.mesos_checkpoint,
                 roles=(settings.mesos_framework_role,) if settings.mesos_framework_role else (),
-                principal=settings.mesos_principal,
+                principal=settings.mesos_principal or username,
+                username=username,
                 secret=secret,
                 hostname=settings.mesos_framework_hostname,
                 call_s=settings.mesos_api_timeout_s,
@@ -93,7 +94,11 @@ async def open_backend(settings: ServerSettings, core: Core) -> Backend:
                 cpus=settings.executor_cpu,
                 memory_mb=settings.executor_memory,
                 options=_options(settings),
+                image=settings.mesos_executor_image,
             ),
+            refuse_s=settings.mesos_max_refuse_seconds_s,
+            revive_burst=settings.mesos_revive_burst,
+            revive_wait_s=settings.mesos_revive_wait_s,
             subscribe_s=min(30.0, settings.deploy_timeout_s / 3),
             times=MesosTimes(
                 heartbeat_s=settings.heartbeat_s,
@@ -173,13 +178,28 @@ def _address(text: str, setting: str) -> str:
     return f"{host}:{port}"
 
 
-def _secret(settings: ServerSettings) -> str:
+def _credentials(settings: ServerSettings) -> tuple[str, str]:
+    """Return name and password for the master, both "" where it does not ask.
+
+    Raises:
+        ConfigError: one of them is missing.
+    """
     path = settings.mesos_credentials_password_file
-    if not path:
-        return ""
-    if not settings.mesos_principal:
-        raise ConfigError("setting mesosCredentialsPasswordFile is of no use without mesosPrincipal")
+    username = settings.mesos_credentials_username or settings.mesos_principal
+    if not settings.mesos_auth_mode:
+        if path:
+            raise ConfigError("setting mesosCredentials.passwordFile is of no use without mesosAuthMode=basic")
+        return "", ""
+    for key, value in (("mesosCredentials.username", username), ("mesosCredentials.passwordFile", path)):
+        if not value:
+            raise ConfigError(f"setting {key} is missing", hint="mesosAuthMode=basic needs a name and a password")
     try:
-        return Path(path).read_text(encoding="ascii").strip()
+        password = Path(path).read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"setting mesosCredentialsPasswordFile: {path} cannot be read: {error}") from error
+        raise ConfigError(f"setting mesosCredentials.passwordFile: {path} cannot be read: {error}") from error
+    if not password or not username.isascii() or ":" in username:
+        raise ConfigError(
+            f"settings mesosCredentials: {username!r} with the content of {path} can be no login",
+            hint="expected ASCII, no colon in the name, and a password that is not empty",
+        )
+    return username, password

@@ -144,10 +144,28 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     mesos_framework_name: Annotated[str, msgspec.Meta(description="name of the framework in Mesos")] = "aliecs"
     mesos_framework_hostname: Annotated[str, msgspec.Meta(description="host that Mesos shows for the core")] = ""
     mesos_framework_role: Annotated[str, msgspec.Meta(description="role in Mesos; empty = *")] = ""
-    mesos_principal: Annotated[str, msgspec.Meta(description="principal for the master; empty = none")] = ""
-    mesos_credentials_password_file: Annotated[
-        str, msgspec.Meta(description="file with the secret of the principal, and nothing else")
+    mesos_principal: Annotated[str, msgspec.Meta(description="principal that Mesos notes for the core")] = ""
+    mesos_auth_mode: Annotated[
+        Literal["", "basic"], msgspec.Meta(description="how the master is told who we are; empty = not at all")
     ] = ""
+    mesos_credentials_username: Annotated[
+        str, msgspec.Meta(description="name for the master; empty = mesosPrincipal")
+    ] = msgspec.field(default="", name="mesosCredentials.username")
+    mesos_credentials_password_file: Annotated[
+        str, msgspec.Meta(description="file with the password of that name, and nothing else")
+    ] = msgspec.field(default="", name="mesosCredentials.passwordFile")
+    mesos_executor_image: Annotated[
+        str, msgspec.Meta(description="Docker image that executors run in; empty = none, on the host itself")
+    ] = ""
+    mesos_revive_burst: Annotated[
+        Port, msgspec.Meta(description="so many times at once the master is asked to offer again what was declined")
+    ] = 3
+    mesos_revive_wait_s: Annotated[
+        Seconds, msgspec.Meta(description="then once in so long; 0 = as often as it helps")
+    ] = 1.0
+    mesos_max_refuse_seconds_s: Annotated[
+        Seconds, msgspec.Meta(description="for the master to keep from us what we declined, unless we ask again")
+    ] = 5.0
     executor: Annotated[
         str, msgspec.Meta(description="path of aliecs-executor, here or on the agents; empty = where ours is")
     ] = ""
@@ -271,7 +289,17 @@ def _payload(text: str, source: str) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise ConfigError(f"settings in {source}: expected a mapping of keys to values")
     fields = {key: field.name for key, field in keys_of(ServerSettings)}
-    unknown = sorted(set(document) - set(fields))
+    flat = dict(_flat(document))
+    unknown = sorted(set(flat) - set(fields))
     if unknown:
         raise ConfigError(f"settings in {source}: unknown key {unknown[0]}", hint="known keys: aliecs-server --help")
-    return {fields[key]: value for key, value in document.items()}
+    return {fields[key]: value for key, value in flat.items()}
+
+
+def _flat(document: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield keys and values; a mapping below a key is one of keys with a dot in them."""
+    for key, value in document.items():
+        if isinstance(value, dict):
+            yield from ((f"{key}.{below}", one) for below, one in value.items())
+        else:
+            yield key, value

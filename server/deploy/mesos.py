@@ -22,6 +22,7 @@ from server.deploy.mesos_executors import MesosExecutors, MesosTimes
 from server.deploy.mesos_host import MesosHost
 from server.deploy.mesos_info import ExecutorSettings, MesosOffer, executor_info, offer_from, task_info
 from server.deploy.mesos_offers import OfferPool
+from server.deploy.mesos_revival import Revival
 from server.deploy.mesos_scheduler import MesosMaster, Scheduler
 
 log = logging.getLogger(__name__)
@@ -39,8 +40,11 @@ class MesosSettings:
     offer_wait_s: float = 2.0
     settle_s: float = 1.0
     idle_s: float = 1.0
-    refuse_s: float = 1.0
+    refuse_s: float = 5.0
     """See OfferPool."""
+    revive_burst: int = 3
+    revive_wait_s: float = 1.0
+    """See Revival."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +84,9 @@ class MesosBackend:
         self._offers = OfferPool(
             self._scheduler, self._hosts, self._host_of_offer, wait_s=settings.offer_wait_s,
             settle_s=settings.settle_s, idle_s=settings.idle_s, refuse_s=settings.refuse_s,
+            revival=Revival(
+                lambda: self._scheduler.post("revive"), burst=settings.revive_burst, wait_s=settings.revive_wait_s
+            ),
         )  # fmt: skip
         self._executors = MesosExecutors(
             self._scheduler, self._hosts, self._where, settings.times, instance=parts.instance,

@@ -7,6 +7,7 @@ Who starts it: mesos_scheduler.py.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import random
@@ -15,7 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
 from typing import Any, NoReturn
 
 from executor.api.helper import Wire, begin, fenced, serve
@@ -27,7 +28,7 @@ log = logging.getLogger("mesos_driver")
 
 _YEARS_S = 10 * 365 * 86400
 """pymesos gives up connecting after its timeout, by an exception; we never want to."""
-_STOP_S = 5.0
+_CAPABILITIES_S = 5.0
 _HEARTBEATS = 3
 """So many missing ones break a connection."""
 
@@ -40,11 +41,11 @@ class Calls:
         self._driver: Any = None
 
     def start(
-        self, framework: dict[str, Any], master: str, principal: str, secret: str, http_s: float,
+        self, framework: dict[str, Any], master: str, username: str, secret: str, http_s: float,
         pause_min_s: float, pause_max_s: float,
     ) -> None:  # fmt: skip
         """Connect to the master for as long as the process lives. Once only."""
-        self._driver = Driver(self._wire, framework, master, principal, secret, http_s, (pause_min_s, pause_max_s))
+        self._driver = Driver(self._wire, framework, master, username, secret, http_s, (pause_min_s, pause_max_s))
         self._driver.begin()
 
     def accept(self, offer_ids: Sequence[str], operations: list[Any], refuse_s: float) -> None:
@@ -103,7 +104,7 @@ class Sink(pymesos.Scheduler):  # type: ignore[misc]  # pymesos has no types
         driver.pause()
 
     def resourceOffers(self, driver: Any, offers: Any) -> None:
-        self._wire.say(event="offers", offers=offers)
+        self._wire.say(event="offers", offers=driver.with_capabilities(offers))
 
     def offerRescinded(self, driver: Any, offer_id: Any) -> None:
         self._wire.say(event="rescinded", offer_id=offer_id["value"])
@@ -130,10 +131,10 @@ class Driver(pymesos.MesosSchedulerDriver):  # type: ignore[misc]
     """pymesos's driver, with what it lacks (occ-executor-mesos.md 5.3)."""
 
     def __init__(
-        self, wire: Wire, framework: dict[str, Any], master: str, principal: str, secret: str, http_s: float,
+        self, wire: Wire, framework: dict[str, Any], master: str, username: str, secret: str, http_s: float,
         pauses_s: tuple[float, float],
     ) -> None:  # fmt: skip
-        credentials = (principal, secret) if principal and secret else (None, None)
+        credentials = (username, secret) if username and secret else (None, None)
         super().__init__(
             Sink(wire), framework, master, use_addict=False, implicit_acknowledgements=False, principal=credentials[0],
             secret=credentials[1], failover=True, timeout=_YEARS_S,
@@ -148,6 +149,10 @@ class Driver(pymesos.MesosSchedulerDriver):  # type: ignore[misc]
         self._interval_s = 15.0
         self._heard = threading.Event()
         self._leaving = threading.Event()
+        self._awake = threading.Event()
+        """Ends a pause: there is another master, or we leave."""
+        self._capabilities: dict[str, Sequence[str]] = {}
+        """By agent id; none where the master does not tell."""
 
     def begin(self) -> None:
         """Start; that may block for some seconds."""
@@ -159,6 +164,7 @@ class Driver(pymesos.MesosSchedulerDriver):  # type: ignore[misc]
         """Stop without a teardown."""
         self._leaving.set()
         self.stop(failover=True)
+        self._awake.set()
 
     def pause(self) -> None:
         """Wait before the next attempt; called in the driver's thread when a connection was lost."""
@@ -171,8 +177,34 @@ class Driver(pymesos.MesosSchedulerDriver):  # type: ignore[misc]
         if self._is_refused:
             # Perhaps another core has our id: both must not take it from each other in turns, without a pause.
             pause_s, self._is_refused = high, False
-        if pause_s and not self.aborted:
-            self._leaving.wait(pause_s * random.uniform(0.8, 1.0))
+        self._awake.clear()
+        if pause_s and not self.aborted and self._new_master == self.master:
+            self._awake.wait(pause_s * random.uniform(0.8, 1.0))
+
+    def with_capabilities(self, offers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return offers with what their agents can, which offers do not tell: our own key ``agent_capabilities``."""
+        agent_ids = {offer["agent_id"]["value"] for offer in offers}
+        if not agent_ids <= self._capabilities.keys():
+            self._capabilities |= dict.fromkeys(agent_ids, ()) | self._read_capabilities()
+        return [{**offer, "agent_capabilities": self._capabilities[offer["agent_id"]["value"]]} for offer in offers]
+
+    def _read_capabilities(self) -> dict[str, Sequence[str]]:
+        """Ask the master what its agents can; called in the driver's thread, so that it must not take long."""
+        host, port = self.master.split(":", 2)
+        connection = HTTPConnection(host, int(port), timeout=min(_CAPABILITIES_S, self._http_s))
+        login = {"Authorization": self._basic_credential} if self._basic_credential else {}
+        try:
+            connection.request("GET", "/slaves", headers=login)
+            response = connection.getresponse()
+            if response.status != 200:
+                raise ConnectionError(f"status {response.status}")
+            agents = json.loads(response.read())["slaves"]
+            return {one["id"]: list(one["capabilities"]) for one in agents}
+        except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
+            log.warning("the master does not tell what agents can, no limits are set reason=%r", error)
+            return {}
+        finally:
+            connection.close()
 
     # ---- overridden --------------------------------------------------------------------------
 
@@ -188,7 +220,12 @@ class Driver(pymesos.MesosSchedulerDriver):  # type: ignore[misc]
             # One that escapes would end the driver.
             log.exception("event was not handled type=%s", event.get("type"))
 
+    def change_master(self, master: str | None) -> None:
+        super().change_master(master)
+        self._awake.set()
+
     def on_subscribed(self, info: dict[str, Any]) -> None:
+        self._capabilities.clear()
         self._subscribed_s = time.monotonic()
         self._interval_s = float(info.get("heartbeat_interval_seconds") or 15.0)
         super().on_subscribed(info)
@@ -222,12 +259,12 @@ class Driver(pymesos.MesosSchedulerDriver):  # type: ignore[misc]
         """Break a connection on which nothing was heard: pymesos would wait for ever."""
         while not self._leaving.is_set():
             self._heard.clear()
-            silent_s = _HEARTBEATS * self._interval_s
+            silent_s = self._pauses_s[1] if self.master is None else _HEARTBEATS * self._interval_s
             if self._heard.wait(silent_s) or self._leaving.is_set():
                 continue
             master = self.master
             if master is None:
-                # pymesos forgets to look again where ZooKeeper had nothing at the start.
+                # pymesos never looks again where ZooKeeper had no such path at the start.
                 self._die(f"no leading master is known at {self.master_uri}")
             log.warning("nothing was heard of the Mesos master, connecting again silent_s=%g", silent_s)
             self.change_master(None)

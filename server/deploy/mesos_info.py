@@ -34,7 +34,8 @@ class ExecutorSettings:
     """What the core asks of every agent that is to run an executor.
 
     Attributes:
-        path: of the program on the agents, absolute.
+        path: of the program on the agents, or in the image, absolute.
+        image: of Docker, that executors run in with the network of their host; "" for none.
         cpus, memory_mb: of the executor itself; every task takes as much again beside what it wants (4.5).
     """
 
@@ -42,6 +43,7 @@ class ExecutorSettings:
     cpus: float = 0.01
     memory_mb: float = 64.0
     options: ExecutorOptions = field(default_factory=ExecutorOptions)
+    image: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,8 @@ class MesosOffer:
     memory_mb: float = 0.0
     ports: Ranges = ()
     executor_ids: tuple[str, ...] = ()
+    takes_limits: bool = False
+    """Mesos 1.10 and later."""
 
 
 def framework_info(
@@ -91,17 +95,22 @@ def executor_info(
         environment["LD_LIBRARY_PATH"] = libraries
     command: dict[str, Any] = {
         "shell": False,
-        "value": settings.path,
-        "arguments": [settings.path],
         "environment": {"variables": [{"name": name, "value": value} for name, value in environment.items()]},
     }
-    return {
+    info = {
         "type": "CUSTOM",
         "executor_id": {"value": executor_id},
         "name": "AliECS executor",
         "command": command,
         "resources": _resources(settings.cpus, settings.memory_mb, ()),
     }
+    if settings.image:
+        entrypoint = {"key": "entrypoint", "value": settings.path}
+        docker = {"image": settings.image, "network": "HOST", "parameters": [entrypoint]}
+        info["container"] = {"type": "DOCKER", "docker": docker}
+    else:
+        command |= {"value": settings.path, "arguments": [settings.path]}
+    return info
 
 
 def task_info(
@@ -167,6 +176,7 @@ def offer_from(message: Mapping[str, Any]) -> MesosOffer:
             for one in resource.get("ranges", {}).get("range", ())
         ),
         executor_ids=tuple(one["value"] for one in message.get("executor_ids", ())),
+        takes_limits="TASK_RESOURCE_LIMITS" in message.get("agent_capabilities", ()),
     )
 
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from occ.errors import LinkError
 from server.deploy.mesos_host import MesosHost
 from server.deploy.mesos_info import MesosOffer
+from server.deploy.mesos_revival import Revival
 from server.deploy.mesos_scheduler import Scheduler
 
 log = logging.getLogger(__name__)
@@ -27,12 +28,13 @@ class OfferPool:
         wait_s: for the agents that are known to make their offers.
         settle_s: after a registration, for agents that are not known yet.
         idle_s: from the last wish to giving everything back.
-        refuse_s: for the master to offer to others first what we decline.
+        refuse_s: for the master to keep from us what we decline; asking for offers ends it.
+        revival: asks the master to offer everything.
     """
 
     def __init__(
         self, scheduler: Scheduler, hosts: dict[str, MesosHost], host_of: Callable[[MesosOffer], MesosHost | None], *,
-        wait_s: float, settle_s: float, idle_s: float, refuse_s: float,
+        wait_s: float, settle_s: float, idle_s: float, refuse_s: float, revival: Revival,
     ) -> None:  # fmt: skip
         self._scheduler = scheduler
         self._hosts = hosts
@@ -41,6 +43,7 @@ class OfferPool:
         self._settle_s = settle_s
         self._idle_s = idle_s
         self._refuse_s = refuse_s
+        self._revival = revival
         self._askers = 0
         self._changed = asyncio.Event()
         self._idle: asyncio.TimerHandle | None = None
@@ -48,6 +51,7 @@ class OfferPool:
         self._is_settled = False
 
     def close(self) -> None:
+        self._revival.close()
         for timer in (self._idle, self._settled):
             if timer:
                 timer.cancel()
@@ -70,6 +74,8 @@ class OfferPool:
         Raises:
             LinkError: they are not in time.
         """
+        if host.covers(task_ids):
+            return
         with self._asking():
             try:
                 async with asyncio.timeout(timeout_s):
@@ -88,7 +94,7 @@ class OfferPool:
     @contextmanager
     def _asking(self) -> Iterator[None]:
         self._askers += 1
-        self._scheduler.post("revive")
+        self._revival.ask()
         try:
             yield
         finally:

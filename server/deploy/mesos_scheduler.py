@@ -32,7 +32,8 @@ class MesosMaster:
 
     Attributes:
         address: ``host:port``, or ``zk://host:port,…/path`` of the masters' election.
-        failover_timeout_s: so long the master keeps our tasks without us.
+        failover_timeout_s: so long the master keeps our tasks without us; 0: not at all, and each life is a new framework.
+        username, secret: that every call carries, "" where the master does not ask.
         call_s: for the master to answer one call.
     """
 
@@ -43,6 +44,7 @@ class MesosMaster:
     checkpoint: bool = True
     roles: Sequence[str] = ()
     principal: str = ""
+    username: str = ""
     secret: str = field(default="", repr=False)
     hostname: str = ""
     call_s: float = 20.0
@@ -107,7 +109,8 @@ class Scheduler:
         Raises:
             AliecsError: the id of the framework cannot be read.
         """
-        self.framework_id = await self._load_id()
+        if self._master.failover_timeout_s > 0:
+            self.framework_id = await self._load_id()
         self._supervising = asyncio.create_task(self._supervise(), name="mesos scheduler")
 
     async def close(self) -> None:
@@ -133,7 +136,7 @@ class Scheduler:
         except TimeoutError:
             raise LinkError(
                 f"Mesos master {self._master.address} has not accepted this core within {timeout_s:g} s",
-                hint="is it up, and are address, principal and secret right? The log of the core tells what it said",
+                hint="is it up, and are address and credentials right? The log of the core tells what it said",
             ) from None
 
     async def call(self, name: str, **arguments: Any) -> None:
@@ -181,7 +184,7 @@ class Scheduler:
             await helper.start()
             await helper.call(
                 "start", timeout_s=_START_S, framework=info, master=master.address,
-                principal=master.principal, secret=master.secret,
+                username=master.username, secret=master.secret,
                 http_s=master.call_s / 2, pause_min_s=master.pause_min_s, pause_max_s=master.pause_max_s,
             )  # fmt: skip
             return await helper.ended()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from server.config.open import open_configuration
 from server.deploy.backend import KnownExecutor
 from server.deploy.local import LocalBackend
 from server.deploy.mesos import MesosBackend
+from server.deploy.mesos_info import ExecutorSettings
+from server.deploy.mesos_scheduler import MesosMaster
 from server.placing import Core, master_of, open_backend
 from server.settings import load_settings
 
@@ -90,23 +93,106 @@ async def test_a_cluster_needs_what_talks_to_it(tmp_path: Path, monkeypatch: pyt
     await configuration.close()
 
 
-async def test_a_secret_is_read_from_its_file_and_goes_with_a_principal_only(tmp_path: Path) -> None:
+async def opened(folder: Path, *flags: str, environ: dict[str, str] | None = None) -> MesosBackend:
     configuration = await open_configuration("mock://", deadline_s=5.0)
-    core = of(configuration)
+    try:
+        settings = load_settings(["--mesos=head", f"--coreWorkingDir={folder}", *flags], environ or {})
+        backend = await open_backend(settings, of(configuration))
+    finally:
+        await configuration.close()
+    assert isinstance(backend, MesosBackend)
+    return backend
+
+
+async def test_a_password_is_read_from_its_file_and_shown_to_nobody(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("sesame\n")
-
-    async def opened(*flags: str) -> MesosBackend:
-        settings = load_settings(["--mesos=head", f"--coreWorkingDir={tmp_path}", *flags], {})
-        backend = await open_backend(settings, core)
-        assert isinstance(backend, MesosBackend)
-        return backend
-
-    backend = await opened("--mesosPrincipal=aliecs", f"--mesosCredentialsPasswordFile={secret}")
+    login = ("--mesosAuthMode=basic", f"--mesosCredentials.passwordFile={secret}")
+    backend = await opened(tmp_path, "--mesosCredentials.username=core", *login)
     master = backend.settings.master
-    assert (master.principal, master.secret, "sesame" in repr(master)) == ("aliecs", "sesame", False)
-    with pytest.raises(ConfigError, match="is of no use without mesosPrincipal"):
-        await opened(f"--mesosCredentialsPasswordFile={secret}")
-    with pytest.raises(ConfigError, match="cannot be read"):
-        await opened("--mesosPrincipal=aliecs", f"--mesosCredentialsPasswordFile={secret}.gone")
-    await configuration.close()
+    assert (master.principal, master.username, master.secret) == ("core", "core", "sesame")
+    assert "sesame" not in repr(backend.settings)
+    backend = await opened(tmp_path, "--mesosPrincipal=aliecs", *login)
+    assert (backend.settings.master.principal, backend.settings.master.username) == ("aliecs", "aliecs")
+    backend = await opened(tmp_path, "--mesosPrincipal=aliecs")
+    assert (backend.settings.master.principal, backend.settings.master.username) == ("aliecs", "")
+
+
+@pytest.mark.parametrize(
+    ("flags", "problem"),
+    [
+        (["--mesosCredentials.passwordFile=/secret"], "is of no use without mesosAuthMode=basic"),
+        (
+            ["--mesosAuthMode=basic", "--mesosCredentials.passwordFile=/secret"],
+            r"mesosCredentials\.username is missing",
+        ),
+        (["--mesosAuthMode=basic", "--mesosPrincipal=core"], r"mesosCredentials\.passwordFile is missing"),
+        (
+            ["--mesosAuthMode=basic", "--mesosPrincipal=core", "--mesosCredentials.passwordFile=/no/such"],
+            "cannot be read",
+        ),
+        (
+            ["--mesosAuthMode=basic", "--mesosPrincipal=a:b", "--mesosCredentials.passwordFile=/etc/hostname"],
+            "no login",
+        ),
+        (["--mesosAuthMode=kerberos"], "expected one of nothing, basic"),
+    ],
+)
+async def test_half_a_login_is_refused(tmp_path: Path, flags: list[str], problem: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        await opened(tmp_path, *flags)
+    assert re.search(problem, f"{refused.value.message} {refused.value.hint}")
+
+
+NAMED = {
+    "mesosApiTimeout": "7s",
+    "mesosCheckpoint": "false",
+    "mesosFailoverTimeout": "2h",
+    "mesosFrameworkHostname": "head.example",
+    "mesosFrameworkName": "ours",
+    "mesosFrameworkRole": "flps",
+    "mesosFrameworkUser": "flp",
+    "mesosPrincipal": "core",
+    "mesosAuthMode": "basic",
+    "mesosCredentials.username": "login",
+    "mesosCredentials.passwordFile": "PASSWORD",
+    "executor": "/opt/executor",
+    "executorCPU": "0.5",
+    "executorMemory": "128",
+    "mesosExecutorImage": "aliecs/executor:1",
+    "mesosReviveBurst": "5",
+    "mesosReviveWait": "2s",
+    "mesosMaxRefuseSeconds": "9s",
+}
+
+
+@pytest.mark.parametrize("way", ["flags", "environment", "file"])
+async def test_every_setting_of_a_cluster_can_be_given_in_every_way(tmp_path: Path, way: str) -> None:
+    (tmp_path / "password").write_text("sesame")
+    named = NAMED | {"mesosCredentials.passwordFile": str(tmp_path / "password")}
+    flags, environ = [], {}
+    if way == "flags":
+        flags = [f"--{key}={text}" for key, text in named.items()]
+    elif way == "environment":
+        environ = {f"ALIECS_{key.upper().replace('.', '_')}": text for key, text in named.items()}
+    else:
+        plain = [f"{key}: {text}" for key, text in named.items() if "." not in key]
+        below = [f"  {key.partition('.')[2]}: {text}" for key, text in named.items() if "." in key]
+        (tmp_path / "settings.yaml").write_text("\n".join([*plain, "mesosCredentials:", *below]))
+        flags = [f"--coreConfigurationUri=file://{tmp_path}/settings.yaml"]
+    settings = (await opened(tmp_path, *flags, environ=environ)).settings
+    assert settings.master == MesosMaster(
+        address="head:5050", user="flp", name="ours", failover_timeout_s=7200.0, checkpoint=False, roles=("flps",),
+        principal="core", username="login", secret="sesame", hostname="head.example", call_s=7.0,
+    )  # fmt: skip
+    image = "aliecs/executor:1"
+    assert settings.executor == ExecutorSettings(path="/opt/executor", cpus=0.5, memory_mb=128.0, image=image)
+    assert (settings.revive_burst, settings.revive_wait_s, settings.refuse_s) == (5, 2.0, 9.0)
+
+
+async def test_without_settings_a_cluster_is_asked_as_aliecs_asks_it(tmp_path: Path) -> None:
+    settings = (await opened(tmp_path)).settings
+    assert settings.master == MesosMaster(address="head:5050", user="root", name="aliecs", failover_timeout_s=3.6e6)
+    assert settings.executor.path.endswith("/aliecs-executor")
+    assert (settings.executor.cpus, settings.executor.memory_mb, settings.executor.image) == (0.01, 64.0, "")
+    assert (settings.revive_burst, settings.revive_wait_s, settings.refuse_s) == (3, 1.0, 5.0)

@@ -114,7 +114,11 @@ def test_a_missing_settings_file_is_refused_and_an_empty_one_is_not(tmp_path: Pa
 
 def test_help_lists_every_setting() -> None:
     text = build_parser().format_help()
-    as_aliecs_spells_it = {"executorCpu": "executorCPU"}
+    as_aliecs_spells_it = {
+        "executorCpu": "executorCPU",
+        "mesosCredentialsUsername": "mesosCredentials.username",
+        "mesosCredentialsPasswordFile": "mesosCredentials.passwordFile",
+    }
     for field in ServerSettings.__struct_fields__:
         head, *tail = field.removesuffix("_s").split("_")
         key = head + "".join(word.capitalize() for word in tail)

@@ -100,6 +100,21 @@ def test_what_an_executor_is_asked_for_goes_with_its_environment_and_comes_out_a
     assert settings_in("") == Settings()
 
 
+def test_an_executor_in_an_image_has_the_network_of_its_host() -> None:
+    settings = ExecutorSettings(path="/opt/aliecs/bin/aliecs-executor", image="aliecs/executor:1")
+    info = executor_info("x1", settings, host="flp001", instance="i1", attributes={})
+    assert info["container"] == {
+        "type": "DOCKER",
+        "docker": {
+            "image": "aliecs/executor:1",
+            "network": "HOST",
+            "parameters": [{"key": "entrypoint", "value": settings.path}],
+        },
+    }
+    assert set(info["command"]) == {"shell", "environment"}
+    assert "container" not in executor_info("x1", SETTINGS, host="flp001", instance="i1", attributes={})
+
+
 def test_a_task_carries_our_own_launch_and_all_that_it_takes() -> None:
     held = Held(0.51, 164.0, (30001, 9000, 9001), "x1")
     info = task_info(SPEC, "c1", agent_id="S1", executor={"executor_id": {"value": "x1"}}, held=held)

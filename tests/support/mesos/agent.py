@@ -43,6 +43,7 @@ class Agent:
         self.id = ""
         self.hostname = wanted.hostname
         self.total = wanted.total
+        self.capabilities = wanted.capabilities
         self.attributes: list[Json] = [
             {"name": name, "type": "TEXT", "text": value(text)} for name, text in wanted.attributes.items()
         ]

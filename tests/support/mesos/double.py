@@ -109,8 +109,15 @@ class MesosDouble:
         """Start a new master on the same port; the agents return after their time, or when ``return_agents`` is called."""
         self._master = self._new_master()
         await self._scheduler_door.door.open()
+        self._master.port = self._scheduler_door.door.port
         if agents_return:
             self._timers.append(self.clock.later(self.timing.reregistration_s, self.return_agents))
+
+    async def move_master(self, *, agents_return: bool = True) -> None:
+        """Kill the master and let another lead, on another port, as where several stand for election."""
+        await self.stop_master()
+        self._scheduler_door.door.port = 0
+        await self.start_master(agents_return=agents_return)
 
     async def restart_master(self, *, agents_return: bool = True) -> None:
         """Stop the master and start another."""

@@ -97,6 +97,12 @@ class ExecutorRun:
         self.timer = self.heartbeat = None
 
 
+CAPABILITIES = (
+    "MULTI_ROLE", "HIERARCHICAL_ROLE", "RESERVATION_REFINEMENT", "RESOURCE_PROVIDER", "RESIZE_VOLUME",
+    "AGENT_OPERATION_FEEDBACK", "AGENT_DRAINING", "TASK_RESOURCE_LIMITS",
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class VirtualAgent:
     """An agent as a test asks for it.
@@ -105,11 +111,13 @@ class VirtualAgent:
         hostname: that offers give; all agents listen on loopback, each on its own port.
         attributes: ``machine_id`` and others, as text.
         resources: in the syntax of the agent's option.
+        capabilities: older agents have fewer; without the last they refuse limits.
     """
 
     hostname: str = LOOPBACK
     attributes: dict[str, str] = field(default_factory=dict)
     resources: str = "cpus:4;mem:4096;disk:252899;ports:[31000-32000]"
+    capabilities: tuple[str, ...] = CAPABILITIES
 
     @property
     def total(self) -> Resources:

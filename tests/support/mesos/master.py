@@ -246,7 +246,8 @@ class Master:
         existing = record.executors.get(key)
         namesake = framework.tasks.get(task["task_id"]["value"])
         is_taken = namesake is not None and not namesake.is_over
-        circumstances = Circumstances(record.id, framework.role, left, is_taken, existing)
+        takes_limits = "TASK_RESOURCE_LIMITS" in record.agent.capabilities
+        circumstances = Circumstances(record.id, framework.role, left, is_taken, existing, takes_limits)
         if (refusal := why_not(task, circumstances)) is not None:
             self._tell(framework, task, "TASK_ERROR", refusal, "REASON_TASK_INVALID")
             return left

@@ -1,4 +1,4 @@
-"""The master's page for people and scripts: who is there (occ-executor-mesos.md 7.5, the part that is asked for)."""
+"""The master's pages for people and scripts: who is there (occ-executor-mesos.md 7.5, the part that is asked for)."""
 
 from __future__ import annotations
 
@@ -27,6 +27,11 @@ def state(master: Master) -> Json:
     }
 
 
+def slaves(master: Master) -> Json:
+    """Return ``/slaves``."""
+    return {"slaves": [_agent(record) for record in master.ledger.agents.values()], "recovered_slaves": []}
+
+
 def _agent(record: AgentRecord) -> Json:
     agent = record.agent
     return {
@@ -36,6 +41,8 @@ def _agent(record: AgentRecord) -> Json:
         "attributes": {each["name"]: each["text"]["value"] for each in agent.attributes},
         "resources": agent.total.summary(),
         "active": record.is_active,
+        "version": VERSION,
+        "capabilities": list(agent.capabilities),
     }
 
 

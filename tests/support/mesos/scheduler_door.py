@@ -12,7 +12,7 @@ from mesos.calls import BadCall, check_scheduler_call
 from mesos.door import Door, accepted, check_accept, page, plain, read_call
 from mesos.ledger import Framework
 from mesos.master import Master
-from mesos.pages import state
+from mesos.pages import slaves, state
 from mesos.streams import EventStream
 from mesos.terms import Json
 
@@ -42,7 +42,7 @@ class SchedulerDoor:
         """Where a standby sends its callers."""
         self._master = master
         self._credentials = credentials
-        self.door = Door(self._answer, {"/redirect": self._redirect, "/state": self._state})
+        self.door = Door(self._answer, {"/redirect": self._redirect, **self._pages()})
         self.door.turned_away = self._turned_away
 
     def _turned_away(self, request: web.Request) -> web.Response | None:
@@ -66,8 +66,8 @@ class SchedulerDoor:
     def _redirect(self) -> web.Response:
         return _redirection(f"//{self.leader_address or self.door.address}")
 
-    def _state(self) -> web.Response:
-        return page(state(self._master()))
+    def _pages(self) -> dict[str, Callable[[], web.Response]]:
+        return {"/state": lambda: page(state(self._master())), "/slaves": lambda: page(slaves(self._master()))}
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         call = await read_call(request)

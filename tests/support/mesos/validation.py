@@ -24,6 +24,8 @@ class Circumstances:
     """Whether a live task has its id."""
     executor: Json | None
     """That which runs already on the agent under the id of the task's executor."""
+    takes_limits: bool
+    """Whether the agent can hold tasks to limits."""
 
 
 def why_not(task: Json, circumstances: Circumstances) -> str | None:
@@ -40,6 +42,8 @@ def why_not(task: Json, circumstances: Circumstances) -> str | None:
         return "Task should have at least one (but not both) of CommandInfo or ExecutorInfo present"
     if not task.get("resources"):
         return "Task uses no resources"
+    if task.get("limits") and (problem := _why_not_limits(task, takes_limits=circumstances.takes_limits)) is not None:
+        return problem
     if executor is not None and (problem := _why_not_executor(executor, circumstances.executor)) is not None:
         return problem
     required = need(task, circumstances.executor)
@@ -70,6 +74,18 @@ def allocated(task: Json, framework_id: Json, role: str) -> Json:
             "resources": _allocated(task["executor"].get("resources", []), role),
         }
     return filled
+
+
+def _why_not_limits(task: Json, *, takes_limits: bool) -> str | None:
+    if not takes_limits:
+        return "Task has limits, and its agent has no capability TASK_RESOURCE_LIMITS"
+    scalars = Resources.from_json(task["resources"]).scalars
+    for name, limit in task["limits"].items():
+        if name not in ("cpus", "mem"):
+            return f"Task has a limit for {name}: only cpus and mem may have one"
+        if float(limit["value"]) * 1000 < scalars.get(name, 0):
+            return f"Task has a limit for {name} of {limit['value']}, which is less than what it asks for"
+    return None
 
 
 def _why_not_executor(executor: Json, existing: Json | None) -> str | None:
