@@ -12,6 +12,7 @@ import logging
 import os
 import random
 import re
+import select
 import sys
 import threading
 import time
@@ -28,7 +29,10 @@ log = logging.getLogger("mesos_driver")
 
 _YEARS_S = 10 * 365 * 86400
 """pymesos gives up connecting after its timeout, by an exception; we never want to."""
-_CAPABILITIES_S = 5.0
+_PAGE_S = 5.0
+"""For the master to show a page."""
+_CLOSE_S = 5.0
+"""For the driver's thread to see that it is to break its connection."""
 _HEARTBEATS = 3
 """So many missing ones break a connection."""
 
@@ -151,6 +155,9 @@ class Driver(pymesos.MesosSchedulerDriver):  # type: ignore[misc]
         self._leaving = threading.Event()
         self._awake = threading.Event()
         """Ends a pause: there is another master, or we leave."""
+        self._closed = threading.Event()
+        self._is_doubtful = False
+        """A call has failed: the master may have taken it in or not."""
         self._capabilities: dict[str, Sequence[str]] = {}
         """By agent id; none where the master does not tell."""
 
@@ -178,7 +185,7 @@ class Driver(pymesos.MesosSchedulerDriver):  # type: ignore[misc]
             # Perhaps another core has our id: both must not take it from each other in turns, without a pause.
             pause_s, self._is_refused = high, False
         self._awake.clear()
-        if pause_s and not self.aborted and self._new_master == self.master:
+        if pause_s and not self.aborted:
             self._awake.wait(pause_s * random.uniform(0.8, 1.0))
 
     def with_capabilities(self, offers: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -189,22 +196,12 @@ class Driver(pymesos.MesosSchedulerDriver):  # type: ignore[misc]
         return [{**offer, "agent_capabilities": self._capabilities[offer["agent_id"]["value"]]} for offer in offers]
 
     def _read_capabilities(self) -> dict[str, Sequence[str]]:
-        """Ask the master what its agents can; called in the driver's thread, so that it must not take long."""
-        host, port = self.master.split(":", 2)
-        connection = HTTPConnection(host, int(port), timeout=min(_CAPABILITIES_S, self._http_s))
-        login = {"Authorization": self._basic_credential} if self._basic_credential else {}
+        """Ask the master what its agents can; called in the driver's thread."""
         try:
-            connection.request("GET", "/slaves", headers=login)
-            response = connection.getresponse()
-            if response.status != 200:
-                raise ConnectionError(f"status {response.status}")
-            agents = json.loads(response.read())["slaves"]
-            return {one["id"]: list(one["capabilities"]) for one in agents}
+            return {one["id"]: list(one["capabilities"]) for one in self._read(self.master, "/slaves")["slaves"]}
         except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
             log.warning("the master does not tell what agents can, no limits are set reason=%r", error)
             return {}
-        finally:
-            connection.close()
 
     # ---- overridden --------------------------------------------------------------------------
 
@@ -219,10 +216,6 @@ class Driver(pymesos.MesosSchedulerDriver):  # type: ignore[misc]
         except Exception:
             # One that escapes would end the driver.
             log.exception("event was not handled type=%s", event.get("type"))
-
-    def change_master(self, master: str | None) -> None:
-        super().change_master(master)
-        self._awake.set()
 
     def on_subscribed(self, info: dict[str, Any]) -> None:
         self._capabilities.clear()
@@ -239,12 +232,45 @@ class Driver(pymesos.MesosSchedulerDriver):  # type: ignore[misc]
         failure.setdefault("status", 0)
         super().on_failure(failure)
 
+    def change_master(self, master: str | None) -> None:
+        super().change_master(master)
+        self._awake.set()
+
+    def on_close(self) -> None:
+        self._closed.set()
+        super().on_close()
+
+    def _send(self, body: Any, path: str = "/api/v1/scheduler", method: str = "POST", headers: Any = None) -> Any:
+        # pymesos shares one dict of headers among all calls of all drivers.
+        try:
+            try:
+                return super()._send(body, path, method, dict(headers or {}))
+            except ConnectionError:  # closed while it was idle; all but a launch may come twice
+                if body["type"] == "ACCEPT":
+                    raise
+                return super()._send(body, path, method, dict(headers or {}))
+        except Exception:
+            # Nobody knows what the master has taken in: a new subscription begins with asking it for everything.
+            self._is_doubtful = True
+            self._heard.set()
+            raise
+
     def _get_version(self, master: str | None) -> str | None:
-        found = re.match(r"\d+(\.\d+)*", str(super()._get_version(master) or ""))
+        if master is None:
+            return None
+        try:
+            version = self._read(master, "/version")["version"]
+        except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
+            log.info("the master does not tell its version reason=%r", error)
+            return None
+        found = re.match(r"\d+(\.\d+)*", str(version))
         return found.group() if found else None
 
     def _get_conn(self) -> HTTPConnection | None:
-        # pymesos takes its timeout for connecting for that of HTTP too.
+        # pymesos takes its timeout for connecting for that of HTTP too, and its first call after the other end has
+        # closed the connection would be lost.
+        if self._conn is not None and _is_closed(self._conn):
+            self._close()
         if self.connected and self._conn is None:
             host, port = self.master.split(":", 2)
             self._conn = HTTPConnection(host, int(port), timeout=self._http_s)
@@ -253,22 +279,50 @@ class Driver(pymesos.MesosSchedulerDriver):  # type: ignore[misc]
     def _backoff(self, attempts: int) -> float:
         return 0.0  # pause() does it
 
+    def _read(self, master: str, path: str) -> Any:
+        """Return a page of the master; for its short ones, as this blocks whoever asks."""
+        host, port = master.split(":", 2)
+        connection = HTTPConnection(host, int(port), timeout=min(_PAGE_S, self._http_s))
+        login = {"Authorization": self._basic_credential} if self._basic_credential else {}
+        try:
+            connection.request("GET", path, headers=login)
+            response = connection.getresponse()
+            if response.status != 200:
+                raise ConnectionError(f"status {response.status}")
+            return json.loads(response.read())
+        finally:
+            connection.close()
+
     # ---- watches -----------------------------------------------------------------------------
 
     def _watch_connection(self) -> None:
-        """Break a connection on which nothing was heard: pymesos would wait for ever."""
+        """Break a connection on which nothing was heard, or a call was lost: pymesos would keep it."""
         while not self._leaving.is_set():
             self._heard.clear()
             silent_s = self._pauses_s[1] if self.master is None else _HEARTBEATS * self._interval_s
-            if self._heard.wait(silent_s) or self._leaving.is_set():
+            is_heard = self._is_doubtful or self._heard.wait(silent_s)
+            if self._leaving.is_set() or (is_heard and not self._is_doubtful):
                 continue
-            master = self.master
-            if master is None:
+            if self.master is None and not is_heard:
                 # pymesos never looks again where ZooKeeper had no such path at the start.
                 self._die(f"no leading master is known at {self.master_uri}")
-            log.warning("nothing was heard of the Mesos master, connecting again silent_s=%g", silent_s)
+            reason = "a call was lost" if is_heard else f"nothing was heard for {silent_s:g} s"
+            log.warning("connecting to the Mesos master again reason=%s", reason)
+            self._is_doubtful = False
+            self._connect_again()
+            self._leaving.wait(self._pauses_s[0])
+
+    def _connect_again(self) -> None:
+        with self._lock:
+            master = self.master
+            if master is None or self._new_master != master:
+                return  # it is about to change as it is
+            self._closed.clear()
             self.change_master(None)
-            self.change_master(master)
+        self._closed.wait(_CLOSE_S)  # the driver's thread has seen it: else nothing would have changed
+        with self._lock:
+            if self._new_master is None:  # nobody else has found another one
+                self.change_master(master)
 
     def _watch_thread(self) -> None:
         self.join()
@@ -282,11 +336,17 @@ class Driver(pymesos.MesosSchedulerDriver):  # type: ignore[misc]
         os._exit(1)
 
 
+def _is_closed(connection: HTTPConnection) -> bool:
+    """Tell whether the other end has closed a connection on which nothing is awaited."""
+    if connection.sock is None:
+        return False
+    readable, _, _ = select.select([connection.sock], [], [], 0)
+    return bool(readable)
+
+
 def main() -> int:
     """Serve the core until it hangs up."""
     wire = begin()
-    # pymesos asks for the version first, and tells nothing but "Error" with a traceback; what follows says more.
-    logging.getLogger("pymesos.scheduler").addFilter(lambda record: record.msg != "Error")
     calls = Calls(wire)
     serve(wire, calls)
     calls.stop()

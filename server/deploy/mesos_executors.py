@@ -247,6 +247,9 @@ class MesosExecutors:
             if state not in END_STATES and state != "TASK_UNKNOWN" and not is_late:
                 log.warning("a task that nobody knows is killed task=%s state=%s", task_id, state)
                 self._scheduler.post("kill", task_id=task_id)
+            elif held is not None and status.get("source") == "SOURCE_AGENT":
+                # It went with its executor: agents say only now whether there was too little memory, or no such program.
+                log.warning("agent says of a task that was lost task=%s reason=%s", task_id, how_task_ended(status))
             return
         if state == "TASK_UNKNOWN":
             self._unknown(host, task_id, status)
@@ -311,9 +314,12 @@ class MesosExecutors:
             self._later(self._times.kill_again_s, self._kill_left, host, tuple(task_ids))
 
     def _kill_left(self, host: MesosHost, task_ids: Sequence[str]) -> None:
-        for task_id in set(host.launched()).intersection(task_ids):
+        left = tuple(set(host.launched()).intersection(task_ids))
+        for task_id in left:
             log.warning("task is killed by way of Mesos task=%s host=%s", task_id, host.name)
             self._scheduler.post("kill", task_id=task_id)
+        if left:  # such calls are lost too
+            self._later(self._times.kill_again_s, self._kill_left, host, left)
 
     # ---- executors, in their own words ---------------------------------------------------------
 

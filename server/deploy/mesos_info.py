@@ -189,7 +189,9 @@ def _scalar(resources: Sequence[Mapping[str, Any]], name: str) -> float:
 
 
 def how_executor_ended(status: int) -> str:
-    """Say how an executor ended, of the raw status of wait()."""
+    """Say how an executor ended, of the raw status of wait(), which is -1 where the agent has none."""
+    if status < 0:
+        return "was not started, or ended unseen"
     if number := status & 0x7F:
         name = signal.Signals(number).name if number in set(signal.Signals) else "unknown"
         return f"was killed by signal {number} ({name})"

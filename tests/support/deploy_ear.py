@@ -30,6 +30,8 @@ class Ear:
         self.back: list[str] = []
         self.tasks: dict[str, TaskReport] = {}
         self.replies: list[CommandReply] = []
+        self.heard: Callable[[Report], object] = lambda report: None
+        """Called with each report."""
         self._changed = asyncio.Event()
 
     def executor_attached(self, host: str, hello: Hello, launching: Collection[str]) -> None:
@@ -50,6 +52,7 @@ class Ear:
         self._changed.set()
 
     def reported(self, host: str, report: Report) -> None:
+        self.heard(report)
         if isinstance(report, TaskReports):
             self.tasks.update({task.task_id: task for task in report.tasks})
         elif isinstance(report, CommandReply):
@@ -64,3 +67,6 @@ class Ear:
 
     def is_active(self, task_id: str) -> bool:
         return task_id in self.tasks and self.tasks[task_id].phase is Phase.ACTIVE
+
+    def has_ended(self, task_id: str) -> bool:
+        return task_id in self.tasks and self.tasks[task_id].phase is Phase.ENDED

@@ -18,6 +18,7 @@ from pathlib import Path
 import grpc
 import psutil
 import pytest
+from deploy_stages import PACE, TIMING
 from facility import HOSTS as DETECTORS
 from facility import Facility, error_info
 from free_ports import free_slices
@@ -26,7 +27,6 @@ from mesos.executor_run import VirtualAgent
 
 HERE = Path(__file__).resolve().parent
 HOSTS = ["flp001", "flp002"]
-PACE = 20.0
 
 
 def agents_named(*hosts: str, resources: str = "cpus:8;mem:16384") -> list[VirtualAgent]:
@@ -41,7 +41,7 @@ def agents_named(*hosts: str, resources: str = "cpus:8;mem:16384") -> list[Virtu
 
 @pytest.fixture
 async def mesos(tmp_path: Path) -> AsyncIterator[MesosDouble]:
-    async with MesosDouble(agents_named(*DETECTORS), tmp_path / "agents", pace=PACE) as double:
+    async with MesosDouble(agents_named(*DETECTORS), tmp_path / "agents", pace=PACE, timing=TIMING) as double:
         yield double
 
 
@@ -140,7 +140,7 @@ async def test_a_lost_agent_leads_to_error_with_its_name(cluster: Facility, meso
 async def test_what_mesos_refuses_is_told_with_its_reason(tmp_path: Path, repository: Path) -> None:
     # Too little memory for the executor and its share in every task.
     agents = agents_named(*HOSTS, resources="cpus:8;mem:200")
-    async with MesosDouble(agents, tmp_path / "agents", pace=PACE) as mesos:
+    async with MesosDouble(agents, tmp_path / "agents", pace=PACE, timing=TIMING) as mesos:
         settings = {"mesos": mesos.address, "mesosFrameworkUser": getpass.getuser()}
         async with Facility(tmp_path, repository, **settings) as facility:
             with pytest.raises(grpc.aio.AioRpcError) as refused:

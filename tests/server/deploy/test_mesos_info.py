@@ -153,6 +153,7 @@ def test_a_framework_that_comes_back_names_its_id() -> None:
 def test_ends_are_told_in_words() -> None:
     assert how_executor_ended(1792) == "ended with exit code 7"
     assert how_executor_ended(9) == "was killed by signal 9 (SIGKILL)"
+    assert how_executor_ended(-1) == "was not started, or ended unseen"
     status = {"state": "TASK_ERROR", "message": "Too much\nmore", "reason": "REASON_TASK_INVALID"}
     assert how_task_ended(status) == "TASK_ERROR: Too much (REASON_TASK_INVALID)"
     assert how_task_ended({"state": "TASK_LOST"}) == "TASK_LOST"

@@ -13,6 +13,7 @@ from mesos.calls import BadCall
 from mesos.terms import LOOPBACK, VERSION_PAGE, Json
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Page = Callable[[web.Request], web.Response]
 
 JSON = "application/json"
 LARGEST_CALL = 1 << 28
@@ -29,12 +30,14 @@ class Door:
         pages: what GET returns, by path.
     """
 
-    def __init__(self, answer: Answer, pages: dict[str, Callable[[], web.Response]]) -> None:
+    def __init__(self, answer: Answer, pages: dict[str, Page]) -> None:
         self.port = 0
         self.turned_away: Callable[[web.Request], web.Response | None] = lambda request: None
         """Asked first with each request; what it returns is the answer."""
         self._answer = answer
-        self._pages = {"/version": lambda: page(VERSION_PAGE), "/health": lambda: web.Response(), **pages}
+        self._pages: dict[str, Page] = {
+            "/version": lambda request: page(VERSION_PAGE), "/health": lambda request: web.Response(), **pages,
+        }  # fmt: skip
         self._runner: web.AppRunner | None = None
         self._busy: set[object] = set()
         self._answers = asyncio.Event()
@@ -121,7 +124,7 @@ class Door:
                 return refused
             return await self._answer(request)
         found = self._pages.get(path)
-        return found() if found is not None else plain(404, "404 Not Found.")
+        return found(request) if found is not None else plain(404, "404 Not Found.")
 
 
 async def _as_mesos_writes(request: web.Request, response: web.StreamResponse) -> None:

@@ -19,12 +19,21 @@ class ExecutorDoor:
         self.refusal: tuple[int, str] | None = None
         """What an agent that is not ready answers to executors: 404 without routes, then 503 while it recovers."""
         self._agent = agent
-        self.door = Door(self._answer, {})
+        self.door = Door(self._answer, {"/files/download": self._download})
         self.door.turned_away = self._turned_away
         agent.door = self.door
 
     def _turned_away(self, request: web.Request) -> web.Response | None:
         return plain(*self.refusal) if self.refusal is not None and request.path.startswith("/api") else None
+
+    def _download(self, request: web.Request) -> web.Response:
+        """Serve a file of a sandbox by the path that hides where the agent works: /frameworks/ID/executors/ID/runs/…"""
+        _, *words = request.query.get("path", "").split("/")
+        if words[0:5:2] != ["frameworks", "executors", "runs"] or len(words) < 6:
+            return plain(404, "")
+        run = self._agent.runs.get((words[1], words[3]))
+        path = run.container.sandbox.parent.joinpath(*words[5:]) if run else None
+        return web.Response(body=path.read_bytes()) if path and path.is_file() else plain(404, "")
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         call = await read_call(request)

@@ -42,7 +42,14 @@ class SchedulerDoor:
         """Where a standby sends its callers."""
         self._master = master
         self._credentials = credentials
-        self.door = Door(self._answer, {"/redirect": self._redirect, **self._pages()})
+        self.door = Door(
+            self._answer,
+            {
+                "/redirect": self._redirect,
+                "/state": lambda request: page(state(master())),
+                "/slaves": lambda request: page(slaves(master())),
+            },
+        )
         self.door.turned_away = self._turned_away
 
     def _turned_away(self, request: web.Request) -> web.Response | None:
@@ -63,11 +70,8 @@ class SchedulerDoor:
                 return refused
         return None
 
-    def _redirect(self) -> web.Response:
+    def _redirect(self, request: web.Request) -> web.Response:
         return _redirection(f"//{self.leader_address or self.door.address}")
-
-    def _pages(self) -> dict[str, Callable[[], web.Response]]:
-        return {"/state": lambda: page(state(self._master())), "/slaves": lambda: page(slaves(self._master()))}
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         call = await read_call(request)
