@@ -73,6 +73,9 @@ class HelperProcess:
                 sys.executable, "-P", "-m", self._module, str(theirs.fileno()),
                 pass_fds=[theirs.fileno()], stdin=asyncio.subprocess.DEVNULL, start_new_session=True, env=environment,
             )  # fmt: skip
+        except asyncio.CancelledError:
+            ours.close()
+            raise
         except OSError as error:
             ours.close()
             raise LinkError(f"helper process {self._module} cannot be started: {error.strerror}") from error
