@@ -124,6 +124,8 @@ def static_result(name: str, given: Sequence[Type]) -> Type | None:
         return _static_get(*given)
     if name == "now":
         return NAMED["time"] if all(kind.kind == "location" for kind in given) else None
+    if name == "sort" and given[0].variant == "bytes":
+        return None
     if name == "date" and len(given) > 3 + (given[0].kind == "location"):
         return None
     for index, kind in enumerate(given):

@@ -238,7 +238,8 @@ MISFITS = [
     "float(duration('1s'))", "int(date(start))", "abs(duration('1s'))", "max(date(start), date(start))", "sum(duration('1s'))",
     "max([duration('1s')])", "Itoa(date(start).Unix())", "strings.Itoa(date(start).Unix())", "strings.ToUpper(duration('1s'))",
     "(duration('1s') * 1.5).Hours()", "[1, 2][date(start).Month()]", "date(first([timezone('CET')]), '2023-03-05')",
-    "date(start).Add(json.Unmarshal(text).none)", "1 in date(start)", "sort([date(start), duration('1s')])",
+    "date(start).Add(json.Unmarshal(text).none)", "1 in date(start)",
+    "sort(date(start).MarshalText())", "sort([date(start), duration('1s')])",
 ]  # fmt: skip
 
 
