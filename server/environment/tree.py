@@ -6,7 +6,7 @@ Which task stands behind a role is known to environment.py; how the tree was loa
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import NamedTuple, TypeVar
 
@@ -160,10 +160,10 @@ class RoleTree:
 
     def channels(self, role: Role) -> tuple[tuple[Inbound, ...], tuple[Outbound, ...]]:
         """Return the channels that a task role sees: its own, then its ancestors', nearest first (workflows-config.md 2.8)."""
-        upwards = list(reversed(_lineage(role)))
-        inbound = _first_by_name(chain.from_iterable(one.loaded.bind for one in upwards))
-        outbound = _first_by_name(chain.from_iterable(one.loaded.connect for one in upwards))
-        return tuple(inbound.values()), tuple(outbound.values())
+        above = list(reversed(_lineage(role)))[1:]
+        inbound = _by_name(role.loaded.bind, chain.from_iterable(one.loaded.bind for one in above))
+        outbound = _by_name(role.loaded.connect, chain.from_iterable(one.loaded.connect for one in above))
+        return inbound, outbound
 
     def constraints(self, role: Role) -> tuple[Constraint, ...]:
         """Return the effective constraints: the root's in order, replaced by attribute from below (workflows-config.md 2.9)."""
@@ -287,8 +287,9 @@ def _lineage(role: Role) -> list[Role]:
     return lineage
 
 
-def _first_by_name(channels: Iterator[Channel]) -> dict[str, Channel]:
-    found: dict[str, Channel] = {}
-    for channel in channels:
+def _by_name(own: Iterable[Channel], above: Iterable[Channel]) -> tuple[Channel, ...]:
+    """Return own channels, the last of a name, and from above the first of each other name."""
+    found = {channel.name: channel for channel in own}
+    for channel in above:
         found.setdefault(channel.name, channel)
-    return found
+    return tuple(found.values())

@@ -30,6 +30,8 @@ RULES: dict[str, Rule] = {
     "bad-template": Rule(_ERROR, "a template breaks a rule of its format"),
     "file-name": Rule(_ERROR, "the name of a template is not that of its file"),
     "unknown-key": Rule(_WARNING, "a key that nobody reads"),
+    "empty-file": Rule(_WARNING, "an empty file is a workflow that does not exist"),
+    "empty-item": Rule(_WARNING, "an empty item of a list, or a key that is null, does not count"),
     # expressions and variables
     "bad-expression": Rule(_ERROR, "an expression does not parse, or fails whatever its variables say"),
     "missing-variable": Rule(_ERROR, "a variable that nothing defines is needed"),

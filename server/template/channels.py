@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from server.template.documents import Place, mapping, sequence, text
+from server.template.documents import Place, is_null, mapping, sequence, text
 from server.template.gojson import to_integer
 from server.template.model import Constraint, Inbound, Outbound
 
@@ -54,24 +54,25 @@ def read_constraints(place: Place, node: yaml.Node | None) -> tuple[Constraint, 
 def _common(place: Place, keys: Mapping[str, yaml.Node]) -> dict[str, Any]:
     return {
         "name": text(place, keys.get("name"), "name"),
-        "type": _word(place, keys, "type", _TYPES, ""),
+        "type": _word(place, keys, "type", _TYPES) if not is_null(keys.get("type")) else "",
         "snd_buf_size": _size(place, keys, "sndBufSize"),
         "rcv_buf_size": _size(place, keys, "rcvBufSize"),
-        "rate_logging": text(place, keys.get("rateLogging"), "rateLogging", "0"),
+        "rate_logging": text(place, keys.get("rateLogging"), "rateLogging") or "0",
         "transport": _word(place, keys, "transport", _TRANSPORTS, "default"),
         "target": text(place, keys.get("target"), "target").strip(),
     }
 
 
-def _word(place: Place, keys: Mapping[str, yaml.Node], key: str, allowed: tuple[str, ...], default: str) -> str:
-    found = text(place, keys.get(key), key, default).lower()
-    if found != default and found not in allowed:
+def _word(place: Place, keys: Mapping[str, yaml.Node], key: str, allowed: tuple[str, ...], default: str = "") -> str:
+    """Return a word in any case, with or without quotes of its own; the default for an empty one."""
+    found = text(place, keys.get(key), key).strip('"').lower() or default
+    if found not in allowed:
         place.fail(keys[key], f"{key} is {found!r}, expected one of {', '.join(allowed)}")
     return found
 
 
 def _size(place: Place, keys: Mapping[str, yaml.Node], key: str) -> int:
-    found = text(place, keys.get(key), key, "1000")
+    found = text(place, keys.get(key), key) or "1000"
     if (size := to_integer(found)) is None:
         place.fail(keys[key], f"{key} must be a whole number, is {found!r}")
     return size

@@ -41,9 +41,11 @@ class Place:
         self.remarks: list[Remark] = []
 
     def remark(self, rule: str, node: yaml.Node, message: str) -> None:
-        """Note something that is no error."""
+        """Note something that is no error, once."""
         mark = node.start_mark
-        self.remarks.append(Remark(rule, self.file, mark.line + 1, mark.column + 1, message))
+        remark = Remark(rule, self.file, mark.line + 1, mark.column + 1, message)
+        if remark not in self.remarks:
+            self.remarks.append(remark)
 
     def fail(self, node: yaml.Node, problem: str, *, hint: str = "", role: str = "") -> NoReturn:
         """Raise a CoreError that names the place of the node."""
@@ -79,7 +81,7 @@ def read(path: Path, repository: Path) -> Place:
 
 
 def parse(text: str, file: str) -> Place:
-    """Parse the first YAML document of a text; ``file`` names it in errors.
+    """Parse the first YAML document of a text, null if there is none; ``file`` names it in errors.
 
     Raises:
         CoreError: TEMPLATE_BROKEN with line and column.
@@ -106,13 +108,15 @@ def parse(text: str, file: str) -> Place:
             column=str(column),
         ) from error
     if root is None:
-        raise CoreError(Reason.TEMPLATE_BROKEN, f"{file} is empty", file=file, line="1")
+        start = yaml.Mark(file, 0, 0, 0, None, 0)
+        root = yaml.ScalarNode(_NULL, "", start, start)
     return Place(file, root, text)
 
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NULL, _MERGE, _TEXT = "tag:yaml.org,2002:null", "tag:yaml.org,2002:merge", "tag:yaml.org,2002:str"
+_INTEGER = "tag:yaml.org,2002:int"
 _PLAIN = {"": _NULL, "~": _NULL, "null": _NULL, "Null": _NULL, "NULL": _NULL, "<<": _MERGE}
 """Plain scalars that are no text; numbers and the like keep their spelling, so they need no tag of their own."""
 
@@ -136,7 +140,9 @@ class _Composer:
     def document(self) -> yaml.Node | None:
         for event in self._events:
             if isinstance(event, yaml.DocumentStartEvent):
-                return self._node(next(self._events), 0)[0]
+                root = self._node(next(self._events), 0)[0]
+                next(self._events)  # the end: what stands behind the root is looked at as far as the next document
+                return root
         return None
 
     def _node(self, event: Any, depth: int) -> tuple[yaml.Node, int]:
@@ -158,8 +164,8 @@ class _Composer:
             self._fail(event, f"nested deeper than {MAX_NESTING}")
         tag = None if event.tag in (None, "!") else event.tag
         if isinstance(event, yaml.ScalarEvent):
-            plain = _PLAIN.get(event.value, _TEXT) if event.implicit[0] else _TEXT
             scalar: Any = event
+            plain = _TEXT if scalar.style else _PLAIN.get(scalar.value, _TEXT)
             return yaml.ScalarNode(
                 tag or plain, scalar.value, scalar.start_mark, scalar.end_mark, scalar.style or None
             ), 1
@@ -194,7 +200,7 @@ def is_null(node: yaml.Node | None) -> bool:
 
 
 def mapping(place: Place, node: yaml.Node, what: str) -> dict[str, yaml.Node]:
-    """Return the entries of a mapping by key, ``<<`` merged in, explicit keys winning.
+    """Return the entries of a mapping by key, ``<<`` merged in, explicit keys winning; a key that is null is no key.
 
     Raises:
         CoreError: no mapping, or a key twice.
@@ -204,31 +210,37 @@ def mapping(place: Place, node: yaml.Node, what: str) -> dict[str, yaml.Node]:
         place.fail(node, f"{what} must be a mapping")
     entries: dict[str, yaml.Node] = {}
     merged: dict[str, yaml.Node] = {}
+    seen: set[str] = set()
     for one, value in found.value:
         key = followed(one)
         if not isinstance(key, yaml.ScalarNode):
             place.fail(one, f"a key of {what} must be plain text")
+        if key.value in seen:
+            place.fail(key, f"key {key.value!r} stands twice in {what}")
+        seen.add(key.value)
         if key.tag == _MERGE:
-            source = followed(value)
-            for part in source.value if isinstance(source, yaml.SequenceNode) else [value]:
+            for part in value.value if isinstance(value, yaml.SequenceNode) else [value]:
                 for name, inner in mapping(place, part, "a merged value").items():
                     merged.setdefault(name, inner)
-            continue
-        if key.value in entries:
-            place.fail(key, f"key {key.value!r} stands twice in {what}")
-        entries[key.value] = value
+        elif key.tag == _NULL:
+            place.remark("empty-item", one, f"a key of {what} is null and does not count: quote it if it is a name")
+        else:
+            entries[key.value] = value
     return {**merged, **entries} if merged else entries
 
 
 def sequence(place: Place, node: yaml.Node | None, what: str) -> list[yaml.Node]:
-    """Return the items of a list, none for null."""
+    """Return the items of a list without those that are null; none for null."""
     if is_null(node):
         return []
     assert node is not None
     found = followed(node)
     if not isinstance(found, yaml.SequenceNode):
         place.fail(node, f"{what} must be a list")
-    return list(found.value)
+    for item in found.value:
+        if is_null(item):
+            place.remark("empty-item", item, f"an empty item of {what} does not count: remove it")
+    return [item for item in found.value if not is_null(item)]
 
 
 def text(place: Place, node: yaml.Node | None, what: str, default: str = "") -> str:
@@ -276,7 +288,33 @@ def number(place: Place, node: yaml.Node | None, what: str, default: float) -> f
     return float(found)
 
 
-_NUMBER = re.compile(r"[+-]?([0-9]{1,300}\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,2})?")
+_NUMBER = re.compile(r"[+-]?([0-9](_?[0-9]){0,299}\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,2})?")
+
+
+def integer(place: Place, node: yaml.Node | None, what: str) -> int:
+    """Return a number without its fraction; 0 for null. It is no text: a quoted one is refused, ``0x10`` and ``010`` are not."""
+    if is_null(node):
+        return 0
+    written = text(place, node, what)
+    assert node is not None
+    found = followed(node)
+    plain = written.replace("_", "")
+    if isinstance(found, yaml.ScalarNode) and not found.style and found.tag in (_TEXT, _INTEGER):
+        for base, form in _INTEGERS.items():
+            if form.fullmatch(plain):
+                return int(plain, base)
+        if _NUMBER.fullmatch(plain) and math.isfinite(value := float(plain)):
+            return int(value)
+    place.fail(node, f"{what} must be a number, is {written[:100]!r}")
+
+
+_INTEGERS = {
+    8: re.compile(r"[+-]?0[oO]?[0-7]{1,30}"),
+    10: re.compile(r"[+-]?(0|[1-9][0-9]{0,30})"),
+    16: re.compile(r"[+-]?0[xX][0-9a-fA-F]{1,30}"),
+    2: re.compile(r"[+-]?0[bB][01]{1,70}"),
+}
+"""By base, as Go writes integers."""
 
 
 def walk(node: yaml.Node) -> Iterator[tuple[str, yaml.Node]]:

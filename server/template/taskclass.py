@@ -28,6 +28,8 @@ def read_task_class(place: Place, expected_name: str, identifier: str) -> TaskCl
     Raises:
         CoreError: TEMPLATE_BROKEN with file, line and column.
     """
+    if is_null(place.root):
+        place.fail(place.root, "the file is empty")
     keys = mapping(place, place.root, "a task template")
     name = text(place, keys.get("name"), "name")
     if name != expected_name:
@@ -53,8 +55,8 @@ def read_task_class(place: Place, expected_name: str, identifier: str) -> TaskCl
             memory=number(place, wants.get("memory"), "wants.memory", 0.0),
             ports=_ports(place, wants.get("ports")),
         ),
-        cpu_limit=number(place, limits["cpu"], "limits.cpu", 0.0) if "cpu" in limits else None,
-        memory_limit=number(place, limits["memory"], "limits.memory", 0.0) if "memory" in limits else None,
+        cpu_limit=_limit(place, limits, "cpu"),
+        memory_limit=_limit(place, limits, "memory"),
         bind=read_inbound(place, keys.get("bind")),
         connect=tuple(msgspec.structs.replace(channel, target="") for channel in outbound),
         constraints=read_constraints(place, keys.get("constraints")),
@@ -72,7 +74,7 @@ def _places(keys: Mapping[str, yaml.Node]) -> Iterator[tuple[str, tuple[int, int
             name = name if section == "command" else f"{section}.{name}"
             found = followed(value)
             if isinstance(found, yaml.SequenceNode):
-                for index, one in enumerate(found.value):
+                for index, one in enumerate(item for item in found.value if not is_null(item)):
                     yield from _place(f"{name}[{index}]", one)
             else:
                 yield from _place(name, value)
@@ -88,8 +90,12 @@ def _mode(place: Place, keys: Mapping[str, yaml.Node]) -> str:
     if is_null(keys.get("control")):
         return "direct"
     control = mapping(place, keys["control"], "control")
-    mode = text(place, control.get("mode"), "control.mode", "direct").strip().lower()
+    mode = text(place, control.get("mode"), "control.mode", "direct").strip('"').lower()
     return mode if mode in MODES else "direct"
+
+
+def _limit(place: Place, limits: Mapping[str, yaml.Node], key: str) -> float | None:
+    return None if is_null(limits.get(key)) else number(place, limits[key], f"limits.{key}", 0.0)
 
 
 def _strings(place: Place, keys: Mapping[str, yaml.Node], section: str) -> dict[str, str]:
@@ -116,9 +122,8 @@ def _command(place: Place, keys: Mapping[str, yaml.Node]) -> Command:
     if is_null(keys.get("command")):
         place.fail(place.root, "a task template needs a command")
     command = mapping(place, keys["command"], "command")
-    stdout = command.get("stdout")
-    if is_null(stdout):
-        stdout = command.get("log")
+    stdout, old = command.get("stdout"), command.get("log")
+    former = None if is_null(old) else text(place, old, "command.log")
     return Command(
         value=text(place, command.get("value"), "command.value"),
         shell=text(place, command.get("shell"), "command.shell").strip().lower() == "true",
@@ -128,6 +133,6 @@ def _command(place: Place, keys: Mapping[str, yaml.Node]) -> Command:
             text(place, one, "command.arguments")
             for one in sequence(place, command.get("arguments"), "command.arguments")
         ),
-        stdout=None if is_null(stdout) else text(place, stdout, "command.stdout"),
+        stdout=former if is_null(stdout) else text(place, stdout, "command.stdout"),
         stderr=None if is_null(command.get("stderr")) else text(place, command["stderr"], "command.stderr"),
     )

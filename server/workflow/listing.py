@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -10,8 +10,18 @@ import yaml
 
 from occ.errors import AliecsError
 from server.api.errors import CoreError
-from server.template.documents import PUBLIC, Place, followed, is_null, mapping, parse, read, sequence, text, walk
-from server.template.gojson import to_integer
+from server.template.documents import (
+    PUBLIC,
+    Place,
+    integer,
+    is_null,
+    mapping,
+    parse,
+    read,
+    sequence,
+    text,
+    walk,
+)
 
 TYPES = ("string", "number", "bool", "list", "map")
 WIDGETS = ("editBox", "slider", "listBox", "dropDownBox", "comboBox", "radioButtonBox", "checkBox")
@@ -77,7 +87,7 @@ def list_text(template: str, text: str) -> TemplateListing:
 
 
 def _list(place: Place, template: str) -> TemplateListing:
-    keys = mapping(place, place.root, "a workflow template")
+    keys = {} if is_null(place.root) else mapping(place, place.root, "a workflow template")
     name, description = keys.get("name"), keys.get("description")
     listing = TemplateListing(
         template=template,
@@ -101,13 +111,15 @@ def read_specs(place: Place) -> dict[str, VariableSpec]:
         CoreError: one is declared twice.
     """
     specs: dict[str, VariableSpec] = {}
+    seen: set[int] = set()
     for section, node in walk(place.root):
         if section not in ("defaults", "vars") or not isinstance(node, yaml.MappingNode):
             continue
-        for key, value in node.value:  # what is merged in is declared where it is written
-            if not isinstance(value, yaml.MappingNode) or value.tag != PUBLIC:
+        for name, value in mapping(place, node, section).items():
+            # What is merged in counts where it is written, or once if that is no section.
+            if not isinstance(value, yaml.MappingNode) or value.tag != PUBLIC or id(value) in seen:
                 continue
-            name = str(followed(key).value)
+            seen.add(id(value))
             if name in specs:
                 place.fail(value, f"public variable {name} is declared twice")
             spec = _read_spec(place, value, is_var=section == "vars")
@@ -116,11 +128,11 @@ def read_specs(place: Place) -> dict[str, VariableSpec]:
     return specs
 
 
-def _integer(written: str, least: int, beyond: int) -> int:
-    """Return an integer that fits its field on the wire; raises ValueError."""
-    value = to_integer(written.strip())
-    if value is None or not least <= value < beyond:
-        raise ValueError(written)
+def _integer(place: Place, keys: Mapping[str, yaml.Node], key: str, least: int, beyond: int) -> int:
+    """Return an integer that fits its field on the wire; raises ValueError or CoreError."""
+    value = integer(place, keys.get(key), key)
+    if not least <= value < beyond:
+        raise ValueError(key)
     return value
 
 
@@ -139,10 +151,10 @@ def _read_spec(place: Place, node: yaml.Node, *, is_var: bool) -> VariableSpec |
             widget=widget if widget in WIDGETS else "editBox",
             panel=text(place, keys.get("panel"), "panel"),
             allowed=tuple(text(place, one, "values") for one in values),
-            index=_integer(text(place, keys.get("index"), "index", "0"), -(1 << 31), 1 << 31),
+            index=_integer(place, keys, "index", -(1 << 31), 1 << 31),
             visible_if=text(place, keys.get("visibleif"), "visibleif"),
             enabled_if=text(place, keys.get("enabledif"), "enabledif"),
-            rows=_integer(text(place, keys.get("rows"), "rows", "0"), 0, 1 << 32),
+            rows=_integer(place, keys, "rows", 0, 1 << 32),
             is_var=is_var,
         )
     except (AliecsError, ValueError):

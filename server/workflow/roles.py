@@ -21,7 +21,7 @@ from server.template.render import OPEN, render_in
 from server.template.scope import Function, Scope
 from server.workflow.findings import UNKNOWN, Findings, Origin, placed
 from server.workflow.templates import Body, Iteration, RoleTemplate, Section, Text, WorkflowTemplate
-from server.workflow.variables import Lineage, RoleObject, inherit
+from server.workflow.variables import Lineage, RoleObject, inherit, seen_above
 
 MAX_DEPTH = 50
 """Roles in one another, includes counted; beyond it a template includes itself."""
@@ -160,14 +160,11 @@ class _Resolver:
         """Resolve a task or call role."""
         assert role.action is not None
         action = role.action
+        hooked = bool(action.trigger.value)  # defaults go by what is written, whatever it is rendered to
         trigger = self._own_text(action.trigger, own)
-        await_ = self._own_text(action.await_, own)
-        traits = Traits(
-            trigger=trigger,
-            await_=(await_ or trigger) if trigger else "",
-            timeout=self._own_text(action.timeout, own) or ("30s" if trigger else "0s"),
-            critical=action.critical,
-        )
+        await_ = self._own_text(action.await_, own) if hooked and action.await_.value else trigger
+        timeout = self._own_text(action.timeout, own) if action.timeout.value else "30s" if hooked else "0s"
+        traits = Traits(trigger=trigger, await_=await_, timeout=timeout, critical=action.critical)
         if role.body is Body.CALL:
             return self._loaded(
                 role, own, RoleKind.CALL, traits=traits, func=self._own_text(action.func, own),
@@ -227,7 +224,7 @@ class _Resolver:
         raw = role.name.value if name is None else name
         path = parent.child_path(raw)
         objects = parent.objects(self.library.objects)
-        above = {**parent.stack, **local} if local else parent.stack
+        above = seen_above(parent, local, cut_defaults=role.defaults.cut, cut_vars=role.vars.cut)
         scope = Scope(above, objects)
         if not self._enabled(role, scope, path):
             defaults, variables = _raw(role.defaults), {**_raw(role.vars), **local}
@@ -284,7 +281,7 @@ class _Resolver:
             cuts_vars=role.vars.cut,
             constraints=tuple(replace(one, value=rendered(text)) for one, text in role.constraints),
             bind=tuple(replace(one, alias=rendered(text)) for one, text in role.bind),
-            connect=tuple(replace(one, target=rendered(text).strip()) for one, text in role.connect),
+            connect=tuple(replace(one, target=_bare(text.value, rendered(text))) for one, text in role.connect),
             traits=traits,
             load=load,
             func=func,
@@ -378,6 +375,12 @@ def _below(loaded: LoadedRole, include: _Own) -> LoadedRole:
 
 def _this(name: str, path: str) -> Function:
     return Function((), lambda: RoleObject(name, path), "role")
+
+
+def _bare(written: str, rendered: str) -> str:
+    """Return a rendered text without the blanks around what was written; those of values stay."""
+    start = len(written) - len(written.lstrip())
+    return rendered[start : len(rendered) - (len(written) - len(written.rstrip()))] if written.strip() else ""
 
 
 def _raw(section: Section) -> dict[str, str]:

@@ -111,6 +111,9 @@ def read_template(place: Place) -> WorkflowTemplate:
     Raises:
         CoreError: TEMPLATE_BROKEN with file, line, column and what was expected.
     """
+    if is_null(place.root):
+        place.remark("empty-file", place.root, "the file is empty: a role that includes it does not exist")
+        return WorkflowTemplate(place.file, _NO_ROLE, False, "", tuple(place.remarks), place.source)
     reader = _Reader(place)
     root = reader.role(place.root, is_root=True)
     keys = mapping(place, place.root, "a workflow template")
@@ -215,11 +218,12 @@ class _Reader:
     def _iteration(self, node: yaml.Node) -> Iteration:
         keys = mapping(self._place, node, "for")
         bounds = {key: None if is_null(keys.get(key)) else self._text(keys, key) for key in ("begin", "end", "range")}
-        variable = self._text(keys, "var").value
         counts = bounds["begin"] is not None and bounds["end"] is not None
-        if not variable or not (counts or bounds["range"]):
+        if is_null(keys.get("var")) or not (counts or bounds["range"]):
             self._place.fail(node, "invalid range specifier: for needs var, and either begin and end or range")
-        return Iteration(variable, bounds["begin"], bounds["end"], None if counts else bounds["range"])
+        return Iteration(
+            self._text(keys, "var").value, bounds["begin"], bounds["end"], None if counts else bounds["range"]
+        )
 
     def _action(self, node: yaml.Node, body: Body) -> Action:
         keys = mapping(self._place, node, body.value)
@@ -252,3 +256,8 @@ class _Reader:
 
 
 _NOTHING = Text("", 0, 0)
+_NO_ROLE = RoleTemplate(
+    body=Body.ROLES, name=_NOTHING, enabled=Text("false", 0, 0), defaults=Section(), vars=Section(), constraints=(), bind=(),
+    connect=(), iteration=None, action=None, include=_NOTHING, roles=(), line=1, column=1,
+)  # fmt: skip
+"""What an empty file holds: a role that is not enabled."""

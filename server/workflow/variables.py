@@ -82,3 +82,12 @@ def inherit(above: Mapping[str, str], own: Mapping[str, str], *, cut: bool) -> M
     if cut:
         return own
     return {**above, **own} if own else above
+
+
+def seen_above(parent: Lineage, local: Mapping[str, str], *, cut_defaults: bool, cut_vars: bool) -> Mapping[str, str]:
+    """Return what a role sees before it has variables of its own; a null section hides from it what it cuts off."""
+    if cut_defaults or cut_vars:
+        defaults = {} if cut_defaults else parent.defaults
+        variables = {} if cut_vars else parent.vars
+        return {**defaults, **variables, **parent.user_vars, **local}
+    return {**parent.stack, **local} if local else parent.stack

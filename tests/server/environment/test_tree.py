@@ -85,6 +85,16 @@ def test_the_nearest_channel_of_a_name_wins_and_constraints_are_replaced_in_plac
     assert [(one.attribute, one.value) for one in tree.constraints(tree.ordered[1])] == [("a", "3"), ("b", "2")]
 
 
+def test_of_channels_of_one_name_in_one_role_its_task_takes_the_last_and_those_below_the_first() -> None:
+    twice = (Inbound(name="x", type="push"), Inbound(name="y"), Inbound(name="x", type="pull"))
+    leaf = LoadedRole(name="t", kind=RoleKind.TASK, bind=twice)
+    tree = RoleTree(
+        group("r", leaf, LoadedRole(name="u", kind=RoleKind.TASK), bind=(*twice, Inbound(name="z"))), {}, {}, {}
+    )
+    channels = [[(one.name, one.type) for one in tree.channels(tree.ordered[index])[0]] for index in (1, 2)]
+    assert channels == [[("x", "pull"), ("y", ""), ("z", "")], [("x", "push"), ("y", ""), ("z", "")]]
+
+
 def test_calls_say_nothing_about_the_state() -> None:
     tree = RoleTree(group("r", task("t"), call("c", "before_CONFIGURE")), {}, {}, {})
     tree.update(tree.ordered[1], state=TaskState.CONFIGURED)

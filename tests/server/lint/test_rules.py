@@ -29,6 +29,8 @@ WORKFLOWS: list[tuple[str, str]] = [
     ("unknown-key", "roles: [{name: a, task: {load: x, §critcal: true}}]"),
     ("unknown-key", "roles: [{name: a, ~, bind: [{name: a, §Type: push}]}]"),
     ("unknown-key", "§~\nroles: [{name: a, ~}]"),
+    ("empty-item", "roles:\n  - {name: a, ~}\n  - §null"),
+    ("empty-item", "defaults: {§null: a}\nroles: [{name: a, ~}]"),
     # expressions and variables
     ("bad-expression", "roles: [{name: a, vars: {v: \"{{ 'a' §+ 1 }}\"}, ~}]"),
     ("bad-expression", "roles: [{name: a, off, vars: {v: '{{ (1 §}}'}, ~}]"),
@@ -108,6 +110,7 @@ TASKS: list[tuple[str, str]] = [
     ("bad-resources", BASIC + "limits: {memory: §1}\n"),
     ("bad-resources", BASIC.replace("memory: 2", "memory: 2, ports: §9-5")),
     ("bad-output", BASIC.replace("value: run", "value: run, stdout: §file")),
+    ("empty-item", BASIC.replace("value: run", "value: run, arguments: [a, §~]")),
     ("class-vars", BASIC + "defaults: {a: 1}\nvars: {a: §2}\n"),
     ("class-alias", BASIC + "bind: [{name: c, type: push, global: §'{{ a }}'}]\n"),
     ("class-target", BASIC + "connect: §[{name: c, type: pull, target: 'tcp://a:1'}]\n"),
@@ -200,8 +203,17 @@ def test_a_load_with_a_revision_is_refused(tmp_path: Path) -> None:
     assert [one.rule for one in report if one.severity is Severity.ERROR] == ["load-revision"]
 
 
+def test_an_empty_file_is_found(tmp_path: Path) -> None:
+    report = lint(tmp_path, {"workflows/w.yaml": "# nothing"})
+    assert [(one.rule, one.line) for one in report if one.file == "workflows/w.yaml"] == [
+        ("empty-file", 1), ("file-name", 1), ("private-root", 1),
+    ]  # fmt: skip
+
+
 def test_every_rule_is_tried_and_explained(tmp_path: Path) -> None:
-    tried = {rule for rule, _ in (*WORKFLOWS, *TASKS, *COMMANDS)} | {"colon-variable", "unused-task", "load-revision"}
+    tried = {rule for rule, _ in (*WORKFLOWS, *TASKS, *COMMANDS)} | {
+        "colon-variable", "unused-task", "load-revision", "empty-file",
+    }  # fmt: skip
     assert tried == set(RULES)
     page = (Path(__file__).parents[3] / "docs" / "lint.md").read_text()
     explained = dict(re.findall(r"^\| `([a-z-]+)` \| (error|warning|info) \|", page, re.MULTILINE))

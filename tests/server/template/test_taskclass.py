@@ -73,7 +73,15 @@ def test_what_is_left_out_has_its_default() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "mode"), [("basic", "basic"), ("HOOK", "hook"), ("nonsense", "direct"), ("", "direct")]
+    ("written", "mode"),
+    [
+        ("basic", "basic"),
+        ("HOOK", "hook"),
+        ("nonsense", "direct"),
+        ("", "direct"),
+        ('"basic"', "basic"),
+        (" basic", "direct"),
+    ],
 )
 def test_an_unknown_control_mode_is_direct(written: str, mode: str) -> None:
     assert read_text(f"{MINIMAL}control: {{mode: '{written}'}}").mode == mode
@@ -82,6 +90,25 @@ def test_an_unknown_control_mode_is_direct(written: str, mode: str) -> None:
 def test_the_old_key_log_stands_for_stdout() -> None:
     assert read_text("name: t\nwants: {cpu: 1, memory: 1}\ncommand: {value: x, log: all}").command.stdout == "all"
     assert read_text("name: t\nwants: {cpu: 1, memory: 1}\ncommand: {log: all, stdout: none}").command.stdout == "none"
+
+
+def test_items_that_are_null_are_no_arguments_and_no_environment() -> None:
+    text = "command:\n  value: x\n  env: [~, A=1]\n  arguments: [a, null, '', '{{ b }}', 'null']\n"
+    place = parse(f"name: t\nwants: {{cpu: 1, memory: 1}}\n{text}", "tasks/t.yaml")
+    found = read_task_class(place, "t", "i")
+    assert (found.command.env, found.command.arguments) == (("A=1",), ("a", "", "{{ b }}", "null"))
+    assert found.places == {"arguments[2]": (6, 28)}
+    assert [(one.rule, one.line, one.column) for one in place.remarks] == [("empty-item", 5, 9), ("empty-item", 6, 18)]
+
+
+def test_a_limit_that_is_null_is_none() -> None:
+    found = read_text(MINIMAL + "limits: {cpu: , memory: 1_000}")
+    assert (found.cpu_limit, found.memory_limit) == (None, 1000.0)
+
+
+def test_variables_that_are_null_are_empty() -> None:
+    found = read_text(MINIMAL + "defaults: {a: ~, b: , ~: c}\nvars: {a: null}\nproperties:\n  p:\n")
+    assert (found.defaults, found.vars, found.properties) == ({"a": "", "b": ""}, {"a": ""}, {"p": ""})
 
 
 def test_missing_wants_are_zero_and_remarked() -> None:
@@ -105,6 +132,8 @@ def test_missing_wants_are_zero_and_remarked() -> None:
         (MINIMAL + "bind: [{name: b, transport: pigeon}]", "transport"),
         (MINIMAL + "bind: {name: b}", "list"),
         ("name: t\ncommand: {arguments: x}", "list"),
+        ("name: t\ncommand: {stdout: all, log: [all]}", "command.log must be plain text"),
+        ("", "the file is empty"),
         ("- t", "mapping"),
     ],
 )

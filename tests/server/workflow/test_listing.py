@@ -81,12 +81,37 @@ def test_a_variable_that_is_declared_twice_is_a_problem_of_the_whole_listing(tmp
     (one,) = listed(tmp_path, w=f"name: !public w\n{rest}")
     assert one.problem is not None
     assert one.problem.is_fatal and one.public
-    assert "workflows/w.yaml:" in one.problem.message and "declared twice" in one.problem.message
+    assert "workflows/w.yaml:" in one.problem.message and " twice" in one.problem.message
 
 
 def test_what_is_merged_in_is_declared_once(tmp_path: Path) -> None:
     text = "name: !public w\ndefaults: &all {a: !public {value: 1}}\nroles: [{defaults: {<<: *all}}]"
     assert set(specs(tmp_path, text)) == {"a"}
+
+
+def test_what_is_merged_in_from_elsewhere_is_declared_where_it_is_merged(tmp_path: Path) -> None:
+    text = "name: !public w\ncommon: &c {a: !public {value: 1}}\nvars: {<<: *c, b: !public {}}\nroles: [{defaults: {<<: *c}}]"
+    found = specs(tmp_path, text)
+    assert {name: (one.default, one.is_var) for name, one in found.items()} == {"a": ("1", True), "b": ("", True)}
+
+
+@pytest.mark.parametrize(
+    ("written", "index"),
+    [("~", 0), ("-7", -7), ("+3", 3), ("0x10", 16), ("010", 8), ("0o17", 15), ("0b11", 3), ("1_000", 1000), ("2.9", 2),
+     ("!!int 4", 4), ("08", 8), ("'5'", None), ("true", None), ("2147483648", None), ("x", None), ("[1]", None)],
+)  # fmt: skip
+def test_an_index_is_a_number_of_yaml(tmp_path: Path, written: str, index: int | None) -> None:
+    found = specs(tmp_path, f"name: !public w\ndefaults: {{a: !public {{index: {written}}}}}")
+    assert [one.index for one in found.values()] == ([] if index is None else [index])
+
+
+def test_values_that_are_null_are_not_offered(tmp_path: Path) -> None:
+    found = specs(tmp_path, "name: !public w\ndefaults: {a: !public {values: [b, ~, '', 1.50]}}")
+    assert found["a"].allowed == ("b", "", "1.50")
+
+
+def test_an_empty_file_is_no_public_template(tmp_path: Path) -> None:
+    assert [(one.public, one.problem) for one in listed(tmp_path, every=True, empty="# nothing")] == [(False, None)]
 
 
 def test_a_file_that_is_no_template_is_a_problem_of_its_own(tmp_path: Path) -> None:
