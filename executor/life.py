@@ -171,6 +171,8 @@ class Life:
         ladder.stop(task, self.desk)
         self.desk.close_occ(task)
         task.exit_code, task.signal = event.exit_code, event.signal
+        if event.out_of_memory:
+            task.limits += f"; a process was killed by {event.out_of_memory}"
         if task.is_remote:
             self._remote_exited(task, event)
         else:

@@ -213,6 +213,8 @@ class Runner:
 
     def _on_exit(self, end: Ending) -> None:
         _LOG.info("task=%s exit_code=%s signal=%s", end.task_id, end.exit_code, end.signal)
+        if end.out_of_memory:
+            _LOG.warning("task=%s a process was killed by %s", end.task_id, end.out_of_memory)
         self._metrics.drop(end.task_id)
         self._rounds.ended(end.task_id, end.lost_bytes)
         self.feed(
