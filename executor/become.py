@@ -27,13 +27,15 @@ def main() -> None:
     parser.add_argument("command", nargs="+")
     asked = parser.parse_args()
     try:
+        environment = _environment()  # first: another user may not read it
+        libc = ctypes.CDLL(None)
         if asked.reuid is not None:
             os.setgroups([int(group) for group in asked.groups.split(",") if group])
             os.setregid(asked.regid, asked.regid)
             os.setreuid(asked.reuid, asked.reuid)
         # Last: a change of the user takes it away.
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.Signals[f"SIG{asked.pdeathsig}"]))
-        os.execve(asked.command[0], asked.command, _environment())
+        libc.prctl(_PR_SET_PDEATHSIG, int(signal.Signals[f"SIG{asked.pdeathsig}"]))
+        os.execve(asked.command[0], asked.command, environment)
     except OSError as error:
         sys.stderr.write(f"{asked.command[0]}: {error.strerror}\n")
         sys.exit(127)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import pwd
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -57,8 +59,8 @@ Make = Callable[..., Children]
 
 
 async def test_without_a_shell_arguments_stay_as_they_are(children: Make) -> None:
-    end = await children().run("printf", "%s|", "a b", "$HOME", "")
-    assert (end.stdout, end.exit_code, end.signal) == ("a b|$HOME||", 0, None)
+    end = await children().run("printf", "%s|", "a b", "$HOME", "", "--", "-x")
+    assert (end.stdout, end.exit_code, end.signal) == ("a b|$HOME||--|-x|", 0, None)
 
 
 async def test_with_a_shell_everything_is_one_line(children: Make) -> None:
@@ -74,6 +76,32 @@ async def test_the_environment_is_the_executors_then_the_tasks_later_wins_then_o
     names = ("INHERITED", "A", "B", "ALIECS_INSTANCE", "ALIECS_TASK_ID", "ALIECS_ENVIRONMENT_ID")
     end = await children().run("echo", *(f"${name}" for name in names), shell=True, environment=entries)
     assert end.stdout.split() == ["yes", "2", "x=y", "i1", "t1", "e1"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can switch users")
+async def test_another_user_brings_its_groups_but_no_environment_and_no_folder_of_its_own(
+    children: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/home/of-the-executor")
+    monkeypatch.setenv("USER", "the-executor")
+    user = max(pwd.getpwall(), key=lambda one: (one.pw_uid != 0) * len(os.getgrouplist(one.pw_name, one.pw_gid)))
+    end = await children().run(
+        "id -u; id -g; id -G; echo $HOME $USER; pwd; touch here; echo >/dev/stdout", shell=True, user=user.pw_name
+    )
+    uid, gid, groups, names, folder, *_ = end.stdout.splitlines()
+    assert (end.exit_code, end.stderr) == (0, "")
+    assert (int(uid), int(gid)) == (user.pw_uid, user.pw_gid)
+    assert {int(group) for group in groups.split()} == {*os.getgrouplist(user.pw_name, user.pw_gid)}
+    assert (names, folder) == ("/home/of-the-executor the-executor", str(tmp_path / "t1"))
+    assert (tmp_path / "t1" / "here").stat().st_uid == user.pw_uid
+
+
+@pytest.mark.parametrize("argument", ["no\0byte", "a" * 200_000])
+async def test_arguments_that_no_program_can_have_are_told(children: Make, argument: str) -> None:
+    one = children()
+    with pytest.raises(TaskError, match=r"cannot start 'echo': (embedded null byte|Argument list too long)"):
+        one.start("echo", argument)
+    assert (await one.run("echo", "next")).stdout == "next\n"
 
 
 async def test_a_command_is_looked_up_in_the_path_of_the_task(children: Make, tmp_path: Path) -> None:
