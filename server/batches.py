@@ -8,11 +8,26 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from server.api.convert import to_batch, to_change
-from server.api.model import Batch, Change, Event, Part, Removal, Role, RoleEvent, Task, TaskEvent, Thing
+from server.api.model import (
+    Batch,
+    Change,
+    Environment,
+    EnvironmentEvent,
+    Event,
+    History,
+    Part,
+    Removal,
+    Role,
+    RoleEvent,
+    Task,
+    TaskEvent,
+    Thing,
+    Variables,
+)
 
 CHUNK_BYTES = 900_000
 """Of a message; gRPC takes 4 MiB at most, and the design promises less than 1 MiB."""
@@ -148,8 +163,17 @@ _ESTIMATES: dict[type, Callable[[Any], int]] = {
     Role: lambda role: 90 + 2 * len(role.path),
     TaskEvent: lambda event: 120 + 2 * len(event.class_name) + len(event.path),
     RoleEvent: lambda event: 65 + len(event.path),
+    Environment: lambda environment: 1500 + _texts(environment.user_vars),
+    Variables: lambda thing: 100 + _texts(thing.defaults) + _texts(thing.vars) + _texts(thing.user_vars),
+    History: lambda history: 100 + 600 * len(history.transitions),
+    EnvironmentEvent: lambda event: 300 + len(event.error) + _texts(event.vars),
 }
-"""Of what changes by the ten thousand: its numbers and short names, plus what may be long."""
+"""Of what changes often: its numbers and short names, plus what may be long."""
+
+
+def _texts(variables: Mapping[str, str]) -> int:
+    return sum(map(len, variables)) + sum(map(len, variables.values())) + 8 * len(variables)
+
 
 _CHANGES_FIELD = b"\x22"
 """Tag of ``Batch.changes``: field 4, length-delimited."""

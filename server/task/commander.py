@@ -231,8 +231,10 @@ class Commander:
             # No error: it has ended, or the executor never had it. Its last report, if any, came before this reply.
             self._roster.apply(host, [_killed(result.task_id) for result in reply.results if not result.error])
         else:
-            self._roster.apply_results(reply.results)
+            # Whoever waits for the command wakes up before whoever is told of the changes, so that an environment takes
+            # both in one turn, and its journal in one write.
             asked.take(host, reply.results)
+            self._roster.apply_results(reply.results)
 
     def attached(self, host: str) -> None:
         """An executor can be talked to again: send what it has not answered."""
