@@ -35,6 +35,8 @@ o2:
 """
 HOSTS = {"flp001": "ITS", "flp002": "TPC", "flp003": "TOF", "flp004": "TST"}
 START_S = 30.0
+CREATE_S = 300.0
+"""For an environment; hundreds of tasks take their time."""
 
 
 class Facility:
@@ -145,7 +147,7 @@ class Facility:
     async def create(self, template: str, hosts: list[str] | None = None, **variables: str) -> pb.EnvironmentInfo:
         values = {"hosts": json.dumps(hosts)} if hosts is not None else {}
         request = pb.NewEnvironmentRequest(workflowTemplate=template, vars=values | variables)
-        return (await self.control.NewEnvironment(request, timeout=60)).environment
+        return (await self.control.NewEnvironment(request, timeout=CREATE_S)).environment
 
     async def ask(self, environment_id: str, event: str) -> pb.ControlEnvironmentReply:
         kind = pb.ControlEnvironmentRequest.Optype.Value(event)
