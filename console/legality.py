@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol, Self
 
+from console import subjects
 from console.command import Command
 from console.resolve import event_of
 from console.safety import Arming
 from console.store import Store
+from console.subjects import Subject
 from server.api.model import Environment
 from server.api.states import EnvironmentEvent, refusal
+
+NOTHING = Subject()
 
 
 class Place(Protocol):
@@ -31,6 +35,7 @@ def reason(
     *,
     event: str = "",
     is_forced: bool = False,
+    subject: Subject = NOTHING,
 ) -> str:
     """Say why the command is not possible now, "" if it is.
 
@@ -39,8 +44,9 @@ def reason(
     Args:
         environment_id: the one selected or in use, "" for none.
         arming: of the operator; None where nobody arms: single commands and scripts.
-        event: of ``env control``, as typed.
-        is_forced: ``--force`` of a destroy, which waits for no transition.
+        event: of ``env control`` or ``task transition``, as typed.
+        is_forced: ``--force``: a destroy that waits for no transition, a kill or restart that spares no environment.
+        subject: the task or host selected, or named.
 
     Raises:
         ExitError: USAGE: ``event`` is none.
@@ -53,6 +59,8 @@ def reason(
         why_not = _environment_refusal(command, place.store, environment_id, event, is_forced)
         if why_not:
             return why_not
+    if why_not := subjects.refusal(command, place.store, subject, event=event, is_forced=is_forced):
+        return why_not
     if command.name == "task clean" and all(task.locked for task in place.store.tasks()):
         return "every task belongs to an environment"
     if command.name == "disarm" and arming is not None and not arming.is_armed:

@@ -150,10 +150,10 @@ def moment(at_ms: int) -> str:
 
 
 def drained(drain: Drain | None) -> str:
-    """Return since when, by whom and why nothing new is placed on a host; "" if tasks can be."""
+    """Return by whom, since when and why nothing new is placed on a host; "" if tasks can be."""
     if drain is None:
         return ""
-    return f"since {moment(drain.since_ms)[:16]} by {drain.who}{f': {drain.why}' if drain.why else ''}"
+    return f"by {drain.who} since {moment(drain.since_ms)[:16]}{f': {drain.why}' if drain.why else ''}"
 
 
 def run_number(number: int) -> str:

@@ -208,6 +208,10 @@ def host_view(host: HostInfo, tasks: int, drain: model.Drain | None) -> model.Ho
         attributes=dict(host.attributes),
         version=host.version,
         drain=drain,
+        cpus=host.cpus,
+        memory_mb=host.memory_mb,
+        free_cpus=host.free_cpus,
+        free_memory_mb=host.free_memory_mb,
     )
 
 

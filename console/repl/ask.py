@@ -19,6 +19,7 @@ from console.present import look, names, run_number, span
 from console.results import Context
 from console.safety import Arming
 from console.session import Session
+from console.subjects import Subject
 from console.usual import usual_s
 from console.verbs import repositories
 from server.api.model import Environment
@@ -53,6 +54,7 @@ class Act(NamedTuple):
     needed: gates.Need
     target: EnvironmentInfo | None
     environment_id: str
+    subject: Subject
 
 
 async def confirm(context: Context, asker: Asker, arming: Arming) -> gates.Need:
@@ -69,7 +71,9 @@ async def confirm(context: Context, asker: Asker, arming: Arming) -> gates.Need:
     is_forced = bool(getattr(args, "force", False))
 
     def refusal() -> str:
-        return reason(command, session, act.environment_id, arming, event=event, is_forced=is_forced)
+        return reason(
+            command, session, act.environment_id, arming, event=event, is_forced=is_forced, subject=act.subject
+        )
 
     if why_not := refusal():
         code, hint = (REFUSED, "arm") if why_not == OBSERVING else (NOT_NOW, "")
@@ -108,9 +112,10 @@ async def _act(session: Session, command: Command, args: argparse.Namespace) -> 
     elif command.name == "task clean":
         found = tuple([await resolve.task_id(session, one) for one in args.tasks])
     elif command.name in ("task transition", "task kill"):
-        found = (await resolve.task_id(session, args.task),)
+        args.task = await resolve.task_id(session, args.task)
+        found = (args.task,)
     needed = gates.need(command, args, target, names=found)
-    return Act(needed, target, target.id if target else word)
+    return Act(needed, target, target.id if target else word, Subject.of(command, args))
 
 
 async def _agree(session: Session, target: EnvironmentInfo | None) -> None:

@@ -22,6 +22,7 @@ from console.parse import HelpAsked
 from console.safety import Arming
 from console.session import Session
 from console.settings import Settings
+from console.subjects import Subject
 from console.tui import bindings, order, verb_keys
 from console.tui.dialogs.base import Choice, Question, Row, Rows
 from console.tui.dialogs.facts import dry_rows
@@ -66,6 +67,7 @@ class OperatorApp(App[int]):
         Binding("colon", "command", "line", id="app.command", priority=True),
         Binding("ctrl+p", "palette", "palette", id="app.palette", priority=True),
         Binding("question_mark", "help", "help", id="app.help"),
+        Binding("E", "expert", "act on task or host", show=False, id="app.expert"),
         Binding("y", "yank", "copy id", show=False, id="app.yank"),
         Binding("Y", "yank_line", "copy command", show=False, id="app.yank_line"),
         Binding("ctrl+q,q", "quit", "quit", id="app.quit"),
@@ -90,6 +92,11 @@ class OperatorApp(App[int]):
     @property
     def environment_id(self) -> str:
         """The environment that all screens are about, "" for none; it stays when the link is lost."""
+        raise NotImplementedError
+
+    @property
+    def subject(self) -> Subject:
+        """The task or host that is selected on the screen that is shown."""
         raise NotImplementedError
 
     @property
@@ -230,6 +237,10 @@ class OperatorApp(App[int]):
         binding = next((name for name, keys in self._usual_keys.items() if usual in keys.split(",")), "")
         return self.get_key_display(Binding(self.keymap.key_of(binding, usual) if binding else usual, ""))
 
+    def show_output(self, task_id: str, *, is_stderr: bool) -> None:
+        """Follow what a task writes."""
+        raise NotImplementedError
+
     def create_environment(self) -> None:
         """Begin a new environment."""
         self.action_show("create")
@@ -282,16 +293,25 @@ class OperatorApp(App[int]):
 
     # ---- palette and help --------------------------------------------------------------------
 
-    def action_palette(self) -> None:
+    def action_expert(self) -> None:
+        """Open the palette on what can be done with the selected task or host."""
+        task_id, host = self.subject
+        if task_id or host:
+            self.action_palette(task_id or host)
+        else:
+            self.tell("no task and no host is selected here", title="act on task or host")
+
+    def action_palette(self, typed: str = "") -> None:
         """Open the palette."""
-        palette = Palette(self._offer, self.dry_run, self._copy_entry)
+        palette = Palette(self._offer, self.dry_run, self._copy_entry, typed)
         self.library.want("templates", palette.reload)
         self.push_screen(palette, self._on_entry)
 
     def _offer(self) -> Offer:
         return Offer(
-            place=self.session, environment_id=self.environment_id, history=tuple(self.operator.history),
-            screens=[(tab.name, tab.key, tab.title) for tab in self.tabs], templates=self.library.templates,
+            place=self.session, environment_id=self.environment_id, subject=self.subject,
+            history=tuple(self.operator.history), screens=[(tab.name, tab.key, tab.title) for tab in self.tabs],
+            templates=self.library.templates,
             themes=themes.names(),
         )  # fmt: skip
 

@@ -19,6 +19,7 @@ from console import themes
 from console.session import Session
 from console.settings import Settings
 from console.store import Key
+from console.subjects import Subject
 from console.theme_watch import watch_theme
 from console.tui.actions import OperatorApp
 from console.tui.frames import Frames
@@ -30,10 +31,11 @@ from console.tui.screens.environment import EnvironmentScreen
 from console.tui.screens.events import EventsScreen
 from console.tui.screens.overview import OverviewScreen
 from console.tui.screens.services import ServicesScreen
-from console.tui.screens.task import TaskScreen
+from console.tui.screens.task import TaskScreen, open_task
 from console.tui.screens.tasks import TasksScreen
 from console.tui.widgets.grid import Grid
 from console.tui.widgets.header import Tab
+from console.tui.widgets.task_log import STDERR, STDOUT
 
 CLOCK_S = 1.0
 """Between two paints of what shows the passing of time; changes are painted when they come."""
@@ -98,6 +100,13 @@ class ConsoleApp(OperatorApp):
     def environment_id(self) -> str:
         """The environment that all screens are about, "" for none; it stays when the link is lost."""
         return self._environment_id
+
+    @property
+    def subject(self) -> Subject:
+        screen = self.console_screen
+        subject = screen.subject if screen else Subject()
+        task = self.session.store.task(subject.task_id) if subject.task_id else None
+        return subject._replace(host=task.host) if task and not subject.host else subject
 
     @property
     def shown_tab(self) -> str:
@@ -210,6 +219,12 @@ class ConsoleApp(OperatorApp):
             self.pop_screen()
         if self.shown_tab != name:
             self.switch_screen(name)
+
+    def show_output(self, task_id: str, *, is_stderr: bool) -> None:
+        """Follow what a task writes, on its screen."""
+        screen = self.console_screen
+        if screen is not None:
+            open_task(screen, task_id, is_log=True, stream=STDERR if is_stderr else STDOUT)
 
     @on(Grid.Selected, "#environments")
     def _on_environment(self, event: Grid.Selected) -> None:

@@ -16,8 +16,9 @@ from console.commands import commands_of
 from console.legality import Place
 from console.present import RANK, look, names, run_number, short_class
 from console.store import worst_first
+from console.subjects import TRANSITION_EVENTS, Subject
 from console.tui import fuzzy
-from console.tui.order import lacks_words, words_for
+from console.tui.order import lacks_words, named_by, words_for
 from server.api.replies import TemplateListing
 
 RECENT = 5
@@ -25,6 +26,12 @@ RECENT = 5
 TASKS = 30
 """Tasks that fit what is typed, at most."""
 MIN_TASK_LETTERS = 2
+FORCED = {
+    "env destroy": "no STOP and no RESET: tasks are killed where they are",
+    "task kill": "also a critical one of a run, which ends by it",
+    "host restart": "also with tasks of environments, which are killed",
+}
+"""What verbs do by force, each an entry of its own."""
 
 
 class Entry(NamedTuple):
@@ -60,6 +67,8 @@ class Offer(NamedTuple):
     place: Place
     environment_id: str
     """The environment that is selected, "" for none."""
+    subject: Subject
+    """The task or host that is selected."""
     history: Sequence[str]
     screens: Sequence[tuple[str, str, str]]
     """Name, key and title."""
@@ -70,9 +79,12 @@ class Offer(NamedTuple):
 def entries(offer: Offer) -> list[Entry]:
     """Return everything but tasks, which may be many: verbs of the selected environment first."""
     store = offer.place.store
-    found = sorted(
-        _verbs(offer), key=lambda one: offer.environment_id not in one.line if offer.environment_id else False
-    )
+    selected = [name for name in (*offer.subject, offer.environment_id) if name]
+
+    def rank(entry: Entry) -> int:
+        return next((at for at, name in enumerate(selected) if name in entry.line), len(selected))
+
+    found = sorted(_verbs(offer), key=rank)
     for name, key, title in offer.screens:
         found.append(Entry("screen", f"screen {title}", "show it", target=name, key=key))
     for one in store.environments():
@@ -112,19 +124,25 @@ def ranked(typed: str, offer: Offer, known: Sequence[Entry]) -> list[Found]:
 
 def _verbs(offer: Offer) -> Iterator[Entry]:
     for command in commands_of(SCREEN):
-        words = words_for(command, offer.place.store, offer.environment_id)
+        words = words_for(command, offer.place.store, offer.environment_id, offer.subject)
+        if command.name == "task transition" and offer.subject.task_id:
+            for event in TRANSITION_EVENTS:
+                yield _verb(command, [*words, event], offer, event=event)
+            continue
         yield _verb(command, words, offer)
-        if command.name == "env destroy":
+        if command.name in FORCED and (command.name == "env destroy" or named_by(command, offer.subject)):
             killing = [word for word in words if not word.startswith("--")] + ["--force"]
             yield _verb(command, killing, offer, is_forced=True)
 
 
-def _verb(command: Command, words: Sequence[str], offer: Offer, *, is_forced: bool = False) -> Entry:
-    why_not = legality.reason(command, offer.place, offer.environment_id, is_forced=is_forced)
+def _verb(command: Command, words: Sequence[str], offer: Offer, *, event: str = "", is_forced: bool = False) -> Entry:
+    why_not = legality.reason(
+        command, offer.place, offer.environment_id, event=event, is_forced=is_forced, subject=offer.subject
+    )
     line = shlex.join(words)
-    is_begun = lacks_words(command)
+    is_begun = lacks_words(command, offer.subject) and not event
     title = " ".join(word for word in words if word != "--allow-in-running-state")
-    about = "no STOP and no RESET: tasks are killed where they are" if is_forced else command.help
+    about = FORCED[command.name] if is_forced else command.help
     return Entry(
         "verb", title, about, f"{line} " if is_begun else line, is_begun=is_begun, why_not=why_not,
         needs_arming=bool(command.rpc), key="" if is_forced else command.keys,

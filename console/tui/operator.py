@@ -255,6 +255,8 @@ class Operator:
                 if order.environment_id:
                     app.focus_environment(order.environment_id)
                 app.action_show("events")
+            case "task tail":
+                app.show_output(order.args.task, is_stderr=order.args.stderr)
             case "env create" if not (order.args.workflow_template or order.args.template):
                 app.create_environment()
             case "help" if order.args.words:

@@ -14,10 +14,11 @@ from console import gates, legality, resolve
 from console.command import FLAG, LIST, SCREEN, Arg, Command
 from console.exit_codes import ExitError, usage
 from console.gates import Need
-from console.legality import Pin
+from console.legality import NOTHING, Pin
 from console.parse import parse
 from console.session import Session
 from console.store import Store
+from console.subjects import Subject
 from server.api.model import Environment
 
 OrderKey = tuple[str, ...]
@@ -46,8 +47,14 @@ class Order:
 
     @property
     def event(self) -> str:
-        """The event as typed, of the verb that takes any."""
-        return str(getattr(self.args, "event", "") or "") if self.command.name == "env control" else ""
+        """The event as typed, of the verbs that take any."""
+        is_any = self.command.name in ("env control", "task transition")
+        return str(getattr(self.args, "event", "") or "") if is_any else ""
+
+    @property
+    def subject(self) -> Subject:
+        """The task or host that it names."""
+        return Subject.of(self.command, self.args)
 
     def target(self, store: Store) -> Environment | None:
         """Return the environment as it is now."""
@@ -80,14 +87,35 @@ def read(words: Sequence[str], store: Store, *, in_use: str = "", endpoint: str 
     if environment_id:
         found = resolve.choose(environment_id, store.environments())
         args.env = environment_id = found.id if found else environment_id
-    return Order(command=command, args=args, environment_id=environment_id)
+    names: tuple[str, ...] = ()
+    subject = Subject.of(command, args)
+    if subject.task_id:
+        args.task = _task_id(subject.task_id, store)
+        task = store.task(args.task)
+        environment_id = task.environment_id if task and command.rpc else ""
+    if command.rpc and any(subject):
+        names = (args.task if subject.task_id else subject.host,)
+    return Order(command=command, args=args, environment_id=environment_id, names=names)
+
+
+def _task_id(word: str, store: Store) -> str:
+    """Return the id of the task that a word begins; the word itself if the picture shows none such.
+
+    Raises:
+        ExitError: USAGE: it begins several.
+    """
+    known = [task.task_id for task in store.tasks() if task.task_id.startswith(word)]
+    if word not in known and len(known) > 1:
+        raise usage(f"{word} begins {len(known)} task ids", hint="add a character")
+    return word if word in known or not known else known[0]
 
 
 def why_not(order: Order, session: Session) -> str:
     """Say why it cannot be done now, "" if it can; being armed is another matter."""
     command, args = order.command, order.args
     is_forced = bool(getattr(args, "force", False))
-    why = legality.reason(command, session, order.environment_id, event=order.event, is_forced=is_forced)
+    why = legality.reason(command, session, order.environment_id, event=order.event, is_forced=is_forced,
+                          subject=order.subject)  # fmt: skip
     if not why and command.name == "env destroy":
         try:
             gates.check_running(args, order.target(session.store))
@@ -96,9 +124,11 @@ def why_not(order: Order, session: Session) -> str:
     return why
 
 
-def words_for(command: Command, store: Store, environment_id: str) -> list[str]:
-    """Return the words that give a command to an environment as it is now, for a key or an entry of the palette."""
+def words_for(command: Command, store: Store, environment_id: str, subject: Subject = NOTHING) -> list[str]:
+    """Return the words that give a command to what is selected as it is now, for a key or an entry of the palette."""
     words = command.name.split()
+    if name := named_by(command, subject):
+        return [*words, name]
     if environment_id and legality.takes_environment(command):
         words.append(environment_id)
         environment = store.environment(environment_id)
@@ -107,12 +137,19 @@ def words_for(command: Command, store: Store, environment_id: str) -> list[str]:
     return words
 
 
-def lacks_words(command: Command) -> bool:
-    """Say whether a command needs words that only the operator knows, beside the environment."""
+def named_by(command: Command, subject: Subject) -> str:
+    """Return the task or host that is selected if the command is about one, "" else."""
+    first = next((arg.name for arg in command.args if not arg.optional), "")
+    return {"task": subject.task_id, "host": subject.host}.get(first, "")
+
+
+def lacks_words(command: Command, subject: Subject = NOTHING) -> bool:
+    """Say whether a command needs words that only the operator knows, beside what is selected."""
+    known = {"env"} | ({command.args[0].name} if named_by(command, subject) else set())
     if command.name in ("env create", "repo default-revision"):
         return True
     return any(
-        arg.required or not (arg.name.startswith("--") or arg.optional or arg.kind == LIST or arg.name == "env")
+        arg.required or not (arg.name.startswith("--") or arg.optional or arg.kind == LIST or arg.name in known)
         for arg in command.args
     )
 

@@ -37,6 +37,7 @@ class Palette(Dialog[Entry]):
         offer: what is known now; called again whenever that may have changed.
         dry_run: shows what an entry would ask for.
         copy: copies an entry as a command line.
+        typed: what stands in the line at first.
     """
 
     DEFAULT_CSS = """
@@ -59,17 +60,27 @@ class Palette(Dialog[Entry]):
     ]
 
     def __init__(
-        self, offer: Callable[[], Offer], dry_run: Callable[[Entry], None], copy: Callable[[Entry], None]
+        self,
+        offer: Callable[[], Offer],
+        dry_run: Callable[[Entry], None],
+        copy: Callable[[Entry], None],
+        typed: str = "",
     ) -> None:
         super().__init__("What can be done")
         self._offer = offer
         self._dry_run = dry_run
         self._copy = copy
+        self._typed = typed
 
     def body(self) -> ComposeResult:
         with Horizontal(id="entry"):
             yield Label(self.looks.glyph("prompt"))
-            yield Input(placeholder="a verb, an environment, a task, a template, a screen", compact=True)
+            yield Input(
+                self._typed,
+                select_on_focus=False,
+                placeholder="a verb, an environment, a task, a template, a screen",
+                compact=True,
+            )
         yield EntryList()
         yield Detail()
 

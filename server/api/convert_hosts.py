@@ -17,6 +17,10 @@ def to_host(host: m.Host) -> live_pb2.Host:
         attributes=host.attributes,
         version=host.version,
         drain=to_drain(host.drain),
+        cpus=host.cpus,
+        memory_mb=host.memory_mb,
+        free_cpus=host.free_cpus,
+        free_memory_mb=host.free_memory_mb,
     )
 
 
@@ -31,6 +35,10 @@ def from_host(message: live_pb2.Host) -> m.Host:
         attributes=dict(message.attributes),
         version=message.version,
         drain=from_drain(message.drain) if message.HasField("drain") else None,
+        cpus=message.cpus,
+        memory_mb=message.memory_mb,
+        free_cpus=message.free_cpus if message.HasField("free_cpus") else None,
+        free_memory_mb=message.free_memory_mb if message.HasField("free_memory_mb") else None,
     )
 
 

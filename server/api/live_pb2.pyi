@@ -961,6 +961,10 @@ class Host(_message.Message):
     ATTRIBUTES_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     DRAIN_FIELD_NUMBER: _builtins.int
+    CPUS_FIELD_NUMBER: _builtins.int
+    MEMORY_MB_FIELD_NUMBER: _builtins.int
+    FREE_CPUS_FIELD_NUMBER: _builtins.int
+    FREE_MEMORY_MB_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     address: _builtins.str
     detector: _builtins.str
@@ -969,6 +973,12 @@ class Host(_message.Message):
     """NONE, STARTING, ATTACHED, LOST"""
     tasks: _builtins.int
     version: _builtins.str
+    cpus: _builtins.float
+    """in all; 0: not known"""
+    memory_mb: _builtins.float
+    free_cpus: _builtins.float
+    """none: not known now"""
+    free_memory_mb: _builtins.float
     @_builtins.property
     def attributes(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     @_builtins.property
@@ -987,12 +997,23 @@ class Host(_message.Message):
         attributes: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         version: _builtins.str = ...,
         drain: Global___Drain | None = ...,
+        cpus: _builtins.float = ...,
+        memory_mb: _builtins.float = ...,
+        free_cpus: _builtins.float | None = ...,
+        free_memory_mb: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["drain", b"drain"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_free_cpus", b"_free_cpus", "_free_memory_mb", b"_free_memory_mb", "drain", b"drain", "free_cpus", b"free_cpus", "free_memory_mb", b"free_memory_mb"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "attributes", b"attributes", "detector", b"detector", "drain", b"drain", "executor_id", b"executor_id", "executor_state", b"executor_state", "name", b"name", "tasks", b"tasks", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_free_cpus", b"_free_cpus", "_free_memory_mb", b"_free_memory_mb", "address", b"address", "attributes", b"attributes", "cpus", b"cpus", "detector", b"detector", "drain", b"drain", "executor_id", b"executor_id", "executor_state", b"executor_state", "free_cpus", b"free_cpus", "free_memory_mb", b"free_memory_mb", "memory_mb", b"memory_mb", "name", b"name", "tasks", b"tasks", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__free_cpus: _TypeAlias = _typing.Literal["free_cpus"]  # noqa: Y015
+    _WhichOneofArgType__free_cpus: _TypeAlias = _typing.Literal["_free_cpus", b"_free_cpus"]  # noqa: Y015
+    _WhichOneofReturnType__free_memory_mb: _TypeAlias = _typing.Literal["free_memory_mb"]  # noqa: Y015
+    _WhichOneofArgType__free_memory_mb: _TypeAlias = _typing.Literal["_free_memory_mb", b"_free_memory_mb"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__free_cpus) -> _WhichOneofReturnType__free_cpus | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__free_memory_mb) -> _WhichOneofReturnType__free_memory_mb | None: ...
 
 Global___Host: _TypeAlias = Host  # noqa: Y015
 

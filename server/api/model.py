@@ -242,6 +242,11 @@ class Host:
     attributes: Mapping[str, str] = field(default_factory=dict)
     version: str = ""
     drain: Drain | None = None
+    cpus: float = 0.0
+    """In all, 0 if that is not known, as memory_mb; the free ones are None if that is not known now."""
+    memory_mb: float = 0.0
+    free_cpus: float | None = None
+    free_memory_mb: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -114,6 +114,18 @@ async def test_every_verb_of_the_screen_works_on_a_real_core(core: EmbeddedCore,
         await shift.reads("task ls", "source", "flp001")
         task = next(it.task_id for it in app.session.store.tasks(one) if it.host == "flp001")
         await shift.reads(f"task show {task}", "command:", "flp001")
+        await shift.reads("host ls", "flp001", "ATTACHED")
+        await shift.reads("host show flp003", "executor:", "NONE")
+        await shift.acts("host drain flp003 --why dust", "No new task is placed", confirm, "host drain", "dust")
+        await shift.acts("host undrain flp003", "host undrain flp003", ["enter"], "host undrain", "flp003")
+        await shift.acts("host restart flp003", "Its process ends", ["'flp003", "enter"], "host restart", "ATTACHED")
+        await shift.acts(f"task transition {task} RESET", "Only this task moves", confirm, "task transition", "STANDBY")
+        await shift.acts(
+            f"task transition {task} CONFIGURE", "Only this task moves", confirm, "task transition", "CONFIGURED"
+        )
+        await shift.give(f"task tail {task}")
+        await until(pilot, lambda _: app.shown_tab == "task")
+        await pilot.press("1")
         await shift.reads("events", one, "CONFIGURED")
         await shift.reads(f"explain {one}", one)
         await shift.give("env wait -s CONFIGURED")
@@ -148,6 +160,8 @@ async def test_every_verb_of_the_screen_works_on_a_real_core(core: EmbeddedCore,
             f"{other} is gone",
         )
         await until(pilot, lambda _: any(not it.locked for it in app.session.store.tasks()))
+        left = next(it.task_id for it in app.session.store.tasks() if not it.locked)
+        await shift.acts(f"task kill {left}", "Its process is killed", [f"'{left[:4]}", "enter"], "task kill", "DONE")
         await shift.acts(
             "task clean",
             "Killing every task",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from console import resolve
 from console.equipment import hosts_of
 from console.gates import Need
-from console.present import age, names, short_class
+from console.present import age, drained, names, short_class
 from console.safety import Arming
 from console.session import Session
 from console.tui.dialogs.base import Fact, Row, Rows
@@ -28,7 +28,8 @@ BUTTONS = {
     "env create": "Create", "env deploy": "Deploy", "env configure": "Configure", "env start": "Start the run",
     "env stop": "Stop the run", "env reset": "Reset", "env destroy": "Destroy", "task clean": "Kill", "repo add": "Add",
     "repo rm": "Remove", "repo refresh": "Refresh", "repo default": "Make it the default",
-    "repo default-revision": "Make it the default",
+    "repo default-revision": "Make it the default", "task transition": "Send it", "task kill": "Kill",
+    "host drain": "Drain", "host undrain": "Let tasks in", "host restart": "Restart",
 }  # fmt: skip
 """What is written on the button that does it."""
 
@@ -36,7 +37,7 @@ BUTTONS = {
 def button_of(order: Order) -> str:
     """Return the word for doing it."""
     if getattr(order.args, "force", False):
-        return "Kill"
+        return "Kill and restart" if order.command.name == "host restart" else "Kill"
     return BUTTONS.get(order.command.name, "Do it")
 
 
@@ -49,7 +50,12 @@ def rows_of(order: Order, needed: Need, session: Session, looks: Styles, *, is_s
     room = SHORT_LIST_CHARACTERS if is_short else LIST_CHARACTERS
     facts: list[Fact] = []
     target = order.target(session.store)
-    if target is not None:
+    if order.subject.task_id:
+        facts += _task_facts(order, session, looks)
+        facts += environment_facts(target, session, looks, room)[: 2 if target.run_number else 1] if target else []
+    elif order.subject.host:
+        facts += _host_facts(order.subject.host, session, looks)
+    elif target is not None:
         facts += environment_facts(target, session, looks, room)
     elif order.command.name == "env create":
         facts += _creation_facts(order, looks, room)
@@ -124,6 +130,20 @@ def _creation_facts(order: Order, looks: Styles, room: int) -> list[Fact]:
         facts.append(Fact(key, [(value, looks.text)]))
     if len(variables) > THINGS_SHOWN:
         facts.append(Fact("", [(f"and {len(variables) - THINGS_SHOWN} more variables", looks.dim)]))
+    return facts
+
+
+def _host_facts(name: str, session: Session, looks: Styles) -> list[Fact]:
+    host = session.store.hosts.get(name)
+    if host is None:
+        return [Fact("Host", [(name, looks.bold), ("  not known here", looks.warn)])]
+    about = f"  {host.executor_state.lower()}  {host.tasks} task{'' if host.tasks == 1 else 's'}"
+    facts = [Fact("Host", [(name, looks.bold), (about, looks.text)])]
+    users = sorted({task.environment_id for task in session.store.tasks() if task.host == name and task.environment_id})
+    if users:
+        facts.append(Fact("Used by", [(names(tuple(users)), looks.text)]))
+    if host.drain:
+        facts.append(Fact("Drained", [(drained(host.drain), looks.warn)]))
     return facts
 
 

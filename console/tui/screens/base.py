@@ -12,6 +12,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from console.store import Key
+from console.subjects import Subject
 from console.tui.painting import AtDesk, Lines, Parts
 from console.tui.widgets.grid import Grid
 from console.tui.widgets.header import Header
@@ -39,6 +40,11 @@ class ConsoleScreen(AtDesk, Screen[None]):
     """Name of the tab that the header marks."""
     has_verbs = True
     """It is about environments that are there, to which keys give verbs."""
+
+    @property
+    def subject(self) -> Subject:
+        """The task or host that is selected here."""
+        return Subject()
 
     def body(self) -> ComposeResult:
         """Yield what stands between header and keys."""

@@ -13,6 +13,7 @@ from textual.widget import Widget
 
 from console.present import age, state_code
 from console.store import Key
+from console.subjects import Subject
 from console.tui.painting import Lines, Part, Parts, width_of
 from console.tui.screens.base import ConsoleScreen
 from console.tui.screens.task import open_task
@@ -268,12 +269,17 @@ class EnvironmentScreen(ConsoleScreen):
         if role is not None and role.task_id:
             open_task(self, role.task_id)
 
+    @property
+    def subject(self) -> Subject:
+        tasks, role = self.query_one(TaskGrid), self.query_one(RoleGrid).selected_role
+        return Subject(task_id=tasks.selected if self.focused is tasks else role.task_id if role else "")
+
     def action_log(self) -> None:
         """Show the output of the selected task, or of the one that failed first."""
-        role, fault = self.query_one(RoleGrid).selected_role, self.store.fault(self.desk.environment_id)
-        task_id = self.query_one(TaskGrid).selected
-        if self.focused is not self.query_one(TaskGrid):
-            task_id = (role.task_id if role else "") or (fault.task_id if fault else "") or task_id
+        task_id = self.subject.task_id
+        if not task_id:
+            fault = self.store.fault(self.desk.environment_id)
+            task_id = (fault.task_id if fault else "") or self.query_one(TaskGrid).selected
         if task_id:
             open_task(self, task_id, is_log=True)
         else:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from textual import on
 from textual.app import ComposeResult
 
 from console.present import age, names
 from console.store import Key
+from console.subjects import Subject
 from console.tui.painting import Lines, Parts
 from console.tui.screens.base import ConsoleScreen
 from console.tui.widgets.grid import Grid
@@ -17,6 +19,7 @@ from console.tui.widgets.service_grid import ServiceGrid
 from server.api.model import Kind
 
 if TYPE_CHECKING:
+    from console.tui.actions import OperatorApp
     from console.tui.looks import Styles
 
 
@@ -29,6 +32,10 @@ class ServicesScreen(ConsoleScreen):
     ServicesScreen #hosts { height: 2fr; }
     ServicesScreen #services { height: 1fr; }
     """
+
+    @property
+    def subject(self) -> Subject:
+        return Subject(host=self.query_one(HostGrid).selected)
 
     def body(self) -> ComposeResult:
         yield CoreFacts(id="core")
@@ -45,6 +52,10 @@ class ServicesScreen(ConsoleScreen):
         for grid in self.query(Grid):
             grid.reload()
         self.repaint_lines()
+
+    @on(Grid.Opened, "#hosts")
+    def _on_host_opened(self, event: Grid.Opened) -> None:
+        cast("OperatorApp", self.app).operator.submit(["host", "show", event.row])
 
     def environment_changed(self) -> None:
         self.repaint_lines()

@@ -12,6 +12,7 @@ from textual.containers import Vertical
 
 from console.present import short_class
 from console.store import Key
+from console.subjects import Subject
 from console.tui.painting import Lines, Parts
 from console.tui.screens.base import ConsoleScreen
 from console.tui.widgets.panes import Pane, PaneTabs
@@ -29,15 +30,20 @@ DETAILS = "details"
 PANES = (Pane(STDOUT, "o", "stdout"), Pane(STDERR, "e", "stderr"), Pane(DETAILS, "v", "Details"))
 
 
-def open_task(screen: ConsoleScreen, task_id: str, *, is_log: bool = False) -> None:
+def open_task(screen: ConsoleScreen, task_id: str, *, is_log: bool = False, stream: str = "") -> None:
     """Show a task in the place of a screen, which Esc brings back.
 
     Args:
         is_log: its output only.
+        stream: the one of its outputs; "" for the one that says something.
     """
     shown = screen.app.get_screen(NAME, TaskScreen)
-    shown.show_task(task_id, back_to=screen.tab, is_log=is_log)
-    screen.app.switch_screen(NAME)
+    if shown is screen:
+        shown.show_task(task_id, back_to="", is_log=is_log, stream=stream)
+        shown.take_all()
+    else:
+        shown.show_task(task_id, back_to=screen.tab, is_log=is_log, stream=stream)
+        screen.app.switch_screen(NAME)
 
 
 class TaskScreen(ConsoleScreen):
@@ -63,15 +69,22 @@ class TaskScreen(ConsoleScreen):
         self.task_id = ""
         self._back_to = "tasks"
         self._is_log = False
+        self._stream = ""
+        """The output that was asked for and is not shown yet."""
         self._asked_state = ""
         """State of the task when the core was asked for details."""
 
-    def show_task(self, task_id: str, *, back_to: str, is_log: bool) -> None:
+    def show_task(self, task_id: str, *, back_to: str, is_log: bool, stream: str = "") -> None:
         """Be about another task from now on."""
+        self._stream = stream
         self._back_to = back_to or self._back_to
         self._is_log = is_log
         self._asked_state = "" if task_id != self.task_id else self._asked_state
         self.task_id = task_id
+
+    @property
+    def subject(self) -> Subject:
+        return Subject(task_id=self.task_id)
 
     def body(self) -> ComposeResult:
         yield TaskTitle(id="task-title")
@@ -92,6 +105,9 @@ class TaskScreen(ConsoleScreen):
         self.set_class(self._is_log, "-log")
         log = self.query_one(TaskLog)
         self._show()
+        if self._stream:
+            log.show_stream(self._stream)
+            self._stream = ""
         if self.focused is None or not self.focused.is_on_screen:
             log.focus()
         self._mark()

@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from console.store import Key
+from console.subjects import Subject
 from console.tui.screens.base import ConsoleScreen
 from console.tui.screens.task import open_task
 from console.tui.widgets.grid import Grid
@@ -22,6 +23,10 @@ class TasksScreen(ConsoleScreen):
     tab = "tasks"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("L", "log", "log", id="tasks.log")]
     DEFAULT_CSS = "TasksScreen #all-tasks { height: 1fr; }"
+
+    @property
+    def subject(self) -> Subject:
+        return Subject(task_id=self.query_one(TaskGrid).selected)
 
     def body(self) -> ComposeResult:
         yield TaskGrid(id="all-tasks", of_all=True)
