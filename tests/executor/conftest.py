@@ -18,6 +18,7 @@ from typing import Any
 import grpc
 import psutil
 import pytest
+from agent_driver import Driver
 
 from executor.api import convert, executor_pb2, executor_pb2_grpc
 from executor.api.messages import (
@@ -208,6 +209,11 @@ class Host:
         for left in self.processes():
             with contextlib.suppress(psutil.Error):
                 left.kill()
+
+
+@pytest.fixture
+def agent() -> Driver:
+    return Driver()
 
 
 @pytest.fixture
