@@ -14,7 +14,7 @@ import msgspec
 
 from occ.errors import AliecsError
 from server.api import model
-from server.environment.runner import now_ms
+from server.clock import now_ms
 from server.environment.stimuli import Requester
 from server.task.task import Task
 

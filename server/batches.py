@@ -6,7 +6,6 @@ costs its core no protobuf.
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -28,6 +27,7 @@ from server.api.model import (
     Thing,
     Variables,
 )
+from server.clock import now_ms
 
 CHUNK_BYTES = 900_000
 """Of a message; gRPC takes 4 MiB at most, and the design promises less than 1 MiB."""
@@ -151,11 +151,6 @@ def chunks(entries: Iterable[Entry]) -> Iterator[tuple[list[Entry], int]]:
 def frame(epoch: str, seq: int, part: Part, at_ms: int) -> bytes:
     """Return a batch without changes; those of entries may be appended to it."""
     return to_batch(Batch(epoch, seq, part, (), timestamp_ms=at_ms)).SerializeToString()
-
-
-def now_ms() -> int:
-    """Return Unix milliseconds."""
-    return time.time_ns() // 1_000_000
 
 
 _ESTIMATES: dict[type, Callable[[Any], int]] = {

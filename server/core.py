@@ -16,6 +16,7 @@ from server import placing
 from server.api import model
 from server.api import o2control_pb2 as pb
 from server.api.states import EnvironmentState
+from server.clock import now_ms
 from server.config.configuration import Configuration
 from server.config.open import open_configuration, open_services
 from server.deploy.backend import Backend, Demand, KnownExecutor
@@ -28,7 +29,6 @@ from server.environment.manager import EnvironmentManager
 from server.environment.parts import Parts
 from server.environment.recording import StimulusRecorder
 from server.environment.rehearsal import Rehearsal
-from server.environment.runner import now_ms
 from server.environment.stimuli import AnyStimulus, DeviceReported, TaskChange, TaskTerminated, Timings
 from server.ids import new_id
 from server.integration.registry import PluginRegistry

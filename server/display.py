@@ -13,10 +13,11 @@ from server.api import model
 from server.api.quick import quickly
 from server.api.states import EnvironmentState
 from server.bus import EventBus
+from server.clock import now_ms
 from server.deploy.backend import Backend
 from server.deploy.drains import Drains
 from server.environment.manager import EnvironmentManager
-from server.environment.runner import EnvironmentRunner, now_ms
+from server.environment.runner import EnvironmentRunner
 from server.feeds import Feeds
 from server.integration.registry import PluginRegistry
 from server.picture import Picture

@@ -9,9 +9,9 @@ from server.api.errors import CoreError, Reason
 from server.api.model import Drain
 from server.api.model_ops import HostFacts
 from server.audit import Audit
+from server.clock import now_ms
 from server.core import Core
 from server.deploy.backend import ExecutorState, HostInfo
-from server.environment.runner import now_ms
 from server.environment.stimuli import Requester
 from server.task.task import Task
 

@@ -27,7 +27,8 @@ from server.api.model import (
     Thing,
     Variables,
 )
-from server.batches import Batches, Entry, chunks, frame, now_ms
+from server.batches import Batches, Entry, chunks, frame
+from server.clock import now_ms
 
 EVENTS_KEPT = 200
 """Events that a snapshot ends with, so that a log is not empty at first."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 
 from server.api import o2control_pb2 as pb
 from server.api.states import EnvironmentState, Status
+from server.clock import now_ms
 from server.deploy.backend import Backend
 from server.environment.detectors import json_strings
 from server.environment.runner import EnvironmentRunner
@@ -19,7 +19,7 @@ from server.workflow.repos import RepositoryInfo
 
 def timestamp_ms() -> int:
     """Return the time of sending, Unix milliseconds."""
-    return time.time_ns() // 1_000_000
+    return now_ms()
 
 
 class Replies:

@@ -65,7 +65,8 @@ def advance(environment: Environment, stimulus: AnyStimulus) -> list[AnyInstruct
 
     Deterministic: the same stimuli give the same instructions, in this process or another.
     """
-    turn = Turn(environment, stimulus.at_ms)
+    environment.latest_ms = max(environment.latest_ms, stimulus.at_ms)
+    turn = Turn(environment, environment.latest_ms)
     token: str = getattr(stimulus, "token", "")
     if token and environment.outstanding.pop(token, None) is None:
         return []  # an answer that came twice, or after the wait was given up

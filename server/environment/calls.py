@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from itertools import count
 
 from occ.errors import AliecsError
+from server.clock import now_ms
 from server.environment.instructions import RunCall
 from server.environment.stimuli import CallDone
 from server.integration.base import EnvironmentPort, Plugin
@@ -67,12 +67,8 @@ async def run_call(
     except Exception as error:
         log.exception("call failed unexpectedly func=%s token=%s", instruction.func, instruction.token)
         return _failed(instruction, f"{type(error).__name__}: {error}")
-    return CallDone(at_ms=_now_ms(), token=instruction.token, output=output, return_name=return_name)
+    return CallDone(at_ms=now_ms(), token=instruction.token, output=output, return_name=return_name)
 
 
 def _failed(instruction: RunCall, error: str) -> CallDone:
-    return CallDone(at_ms=_now_ms(), token=instruction.token, error=error)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
+    return CallDone(at_ms=now_ms(), token=instruction.token, error=error)

@@ -14,10 +14,10 @@ import msgspec
 
 from occ.errors import AliecsError
 from server.api.errors import CoreError, Reason
+from server.clock import now_ms
 from server.config.configuration import Configuration
 from server.environment.detectors import held_detectors, json_strings
 from server.environment.environment import Environment
-from server.environment.runner import now_ms
 from server.environment.stimuli import Created, Requester, Timings
 from server.template.model import LoadedWorkflow
 

@@ -61,6 +61,8 @@ class Environment:
     tree: RoleTree
     requester: Requester
     state_since_ms: int
+    latest_ms: int = 0
+    """When it was moved on last; it never goes back, though the clock may, from one life of the core to the next."""
     tasks: dict[str, TaskEntry] = field(default_factory=dict)
     task_of_role: dict[int, str] = field(default_factory=dict)
     hosts: set[str] = field(default_factory=set)

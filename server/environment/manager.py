@@ -14,12 +14,13 @@ from server.api.errors import CoreError, Reason
 from server.api.model import EnvironmentEvent as Published
 from server.api.model import OpStatus, TemplateReference
 from server.api.states import OPERATOR_EVENTS, EnvironmentEvent, EnvironmentState
+from server.clock import follow, now_ms
 from server.config.configuration import Configuration
 from server.environment.advance import advance
 from server.environment.creation import Creation, Drafts
 from server.environment.environment import Environment
 from server.environment.parts import Answer, Parts
-from server.environment.runner import EnvironmentRunner, now_ms
+from server.environment.runner import EnvironmentRunner
 from server.environment.stimuli import Created, DestroyRequested, Requested, Requester, TaskChange, Timings, decode
 from server.environment.turn import to_user
 from server.ids import is_valid_id
@@ -33,6 +34,8 @@ log = logging.getLogger(__name__)
 
 MAX_WARNINGS = 50
 """Lines of the log about one template."""
+NOTICED_STEP_S = 2.0
+"""A clock that was set by more is told of; taken over it is while there is no environment."""
 MAX_CAUSE = 6000
 """Characters of a creation error that reach the client (core.md 1.7)."""
 
@@ -128,6 +131,8 @@ class EnvironmentManager:
         return runner
 
     async def _load(self, environment_id: str, asked: Creation) -> tuple[EnvironmentRunner, str]:
+        if not self._runners and abs(step_s := follow()) > NOTICED_STEP_S:
+            log.warning("the clock of this machine was set by %+.0f s", step_s)
         await self._clean_unlocked()
         self._announce(environment_id, asked, "instantiating", OpStatus.STARTED, step="before_CREATE")
         layers = await self._drafts.layers(environment_id, asked)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from occ.errors import AliecsError
 from server.api.errors import Reason
+from server.clock import now_ms
 from server.environment import instructions as do
 from server.environment.advance import advance
 from server.environment.calls import run_call
@@ -252,7 +252,8 @@ class EnvironmentRunner:
     def _arm(self, timer: do.StartTimer) -> None:
         if handle := self._timers.pop(timer.timer, None):
             handle.cancel()
-        delay_s = max(0.0, (timer.at_ms - now_ms()) / 1000)
+        # Never longer than it was to take when the environment moved on last: the clock may have been set back since.
+        delay_s = max(0.0, (timer.at_ms - max(now_ms(), self.environment.latest_ms)) / 1000)
         self._timers[timer.timer] = asyncio.get_running_loop().call_later(delay_s, self._fire, timer.timer)
 
     def _fire(self, name: str) -> None:
@@ -361,8 +362,3 @@ class EnvironmentRunner:
 
     def append_variable(self, key: str, item: str) -> None:
         self.post(VariablesWritten(at_ms=now_ms(), appended={key: item}))
-
-
-def now_ms() -> int:
-    """Return Unix milliseconds."""
-    return time.time_ns() // 1_000_000

@@ -6,7 +6,6 @@ No I/O. Who talks to executors: commander.py and reception.py; who makes tasks: 
 from __future__ import annotations
 
 import logging
-import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ from msgspec.structs import replace
 from executor.api.messages import MetricSample, Phase, TaskReport, TaskResult
 from occ.states import TaskState
 from server.api.states import Status
+from server.clock import now_ms
 from server.task.task import Metric, Task
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class Roster:
         now_ms: Unix milliseconds.
     """
 
-    def __init__(self, now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> None:
+    def __init__(self, now_ms: Callable[[], int] = now_ms) -> None:
         self._now_ms = now_ms
         self._tasks: dict[str, Task] = {}
         self._living: Counter[str] = Counter()

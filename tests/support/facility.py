@@ -107,8 +107,13 @@ class Facility:
             env=environment, pass_fds=(writer,),
         )  # fmt: skip
         os.close(writer)
-        line = await asyncio.wait_for(asyncio.to_thread(os.read, reader, 64), START_S)
-        os.close(reader)
+        try:
+            line = await asyncio.wait_for(asyncio.to_thread(os.read, reader, 64), START_S)
+        except TimeoutError:
+            await self.kill()
+            raise AssertionError(f"the core did not start within {START_S:g} s:\n{self.log()}") from None
+        finally:
+            os.close(reader)
         assert line, f"the core did not start:\n{self.log()}"
         self.port = int(line)
         self._channel = grpc.aio.insecure_channel(f"127.0.0.1:{self.port}")

@@ -60,6 +60,18 @@ NEXT = {
 """The transition that is under way in the phase, or the one that comes next."""
 
 
+REACHED = {
+    Phase.DEPLOY: "CONFIGURED", Phase.CONFIGURE: "CONFIGURED", Phase.CONFIGURED: "CONFIGURED", Phase.START: "RUNNING",
+    Phase.RUNNING: "RUNNING", Phase.STOP: "CONFIGURED", Phase.RESET: "DEPLOYED", Phase.DEPLOYED: "DEPLOYED",
+    Phase.DESTROY: "gone",
+}  # fmt: skip
+"""Where the environment comes by what is under way."""
+REACHED_NEXT = REACHED | {
+    Phase.CONFIGURED: "RUNNING", Phase.RUNNING: "CONFIGURED", Phase.DEPLOYED: "CONFIGURED", Phase.DESTROY: "2 tasks ended",
+}  # fmt: skip
+"""What the command under way, or the next one, is answered with."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a command came to, as its client sees it, and when."""
@@ -155,12 +167,17 @@ class Trial:
         """Return the picture that a console has, as soon as it is as wanted.
 
         Raises:
-            TimeoutError: it does not become so.
+            AssertionError: it does not become so.
         """
-        async with asyncio.timeout(within_s):
-            async for store in beats(self.facility):
-                if wanted(store):
-                    return store
+        last = None
+        try:
+            async with asyncio.timeout(within_s):
+                async for last in beats(self.facility):
+                    if wanted(last):
+                        return last
+        except TimeoutError:
+            shown = (self.state(last), last.tasks(self.environment_id), self.fault(last)) if last else "nothing"
+            raise AssertionError(f"{self.phase} on {self.host}: shown is {shown}") from None
         raise AssertionError("the picture ended")
 
     def state(self, store: Store) -> str:
