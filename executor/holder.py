@@ -7,10 +7,53 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable, Iterator
+
+from occ.errors import TaskError
 
 _LISTENING = "0A"
 _TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
 _COMMAND_CHARACTERS = 80
+
+
+def refuse_taken(port: int, owner: Callable[[int], str]) -> None:
+    """Check that nobody listens on the port.
+
+    Args:
+        owner: names the task that has a session, "" if none has.
+
+    Raises:
+        TaskError: somebody does; says who.
+    """
+    if not accepts(port):
+        return
+    who = "a process that cannot be seen from here"
+    if pid := holder_of(port):
+        who = owner(session_of(pid)) or describe(pid)
+    raise TaskError(f"control port {port} is taken already by {who}")
+
+
+def find_stranger(pid: int, port: int, leader: int, task_id: str, owner: Callable[[int], str]) -> str:
+    """Say what is wrong if the process that answered on a control port is not of the task; "" if it is, or nobody can tell.
+
+    A process that does not exist here is of a container, perhaps: its numbers are its own.
+
+    Args:
+        leader: the process that was started for the task.
+        owner: as above.
+    """
+    session = session_of(pid)
+    if not session or is_of(pid, leader, task_id):
+        return ""
+    owned = owner(session)
+    if not owned and not holds(pid, port):
+        return ""
+    return f"control port {port} is answered by {owned or describe(pid)}, which is not of this task"
+
+
+def is_of(pid: int, leader: int, task_id: str) -> bool:
+    """Whether the process is of the session of the leader, was started below it, or has the mark of the task."""
+    return session_of(pid) == leader or leader in _ancestors(pid) or is_marked(pid, task_id)
 
 
 def accepts(port: int) -> bool:
@@ -63,6 +106,16 @@ def is_marked(pid: int, task_id: str) -> bool:
             return f"ALIECS_TASK_ID={task_id}".encode() in file.read().split(b"\0")
     except OSError:
         return False
+
+
+def _ancestors(pid: int) -> Iterator[int]:
+    while pid > 1:
+        try:
+            with open(f"/proc/{pid}/stat", "rb") as file:
+                pid = int(file.read().rpartition(b")")[2].split()[1])
+        except OSError:
+            return
+        yield pid
 
 
 def describe(pid: int) -> str:

@@ -70,7 +70,7 @@ def terminate(task: Task, desk: Desk) -> None:
 
 
 def kill(task: Task, desk: Desk) -> None:
-    """SIGKILL to the process group."""
+    """SIGKILL to the process group, and to the controlled process if that has left it."""
     desk.close_occ(task)
     _signal(task, Rung.KILL, SIGKILL, desk.settings.sigkill_s, desk)
 
@@ -98,5 +98,5 @@ def _timer(task: Task) -> str:
 
 def _signal(task: Task, rung: Rung, signal: int, then_s: float, desk: Desk) -> None:
     task.rung = rung
-    desk.put(Signal(task.spec.task_id, int(signal), 0 if rung is Rung.KILL else task.occ_pid))
+    desk.put(Signal(task.spec.task_id, int(signal), task.occ_pid))
     desk.start_timer(_timer(task), then_s)

@@ -131,7 +131,7 @@ class Processes:
         ours: list[int] = []
         childs: list[int] = []
         if spec.mode.is_controlled:
-            self._refuse_taken(spec.control_port)
+            holder.refuse_taken(spec.control_port, self._owner)
         try:
             folder = self._folders.hold(spec.task_id)
             environment = self._environment(spec)
@@ -176,44 +176,29 @@ class Processes:
             raise
 
     def find_stranger(self, task_id: str, port: int, pid: int) -> str:
-        """Return who answered on the control port of a task if that is not the task itself; "" if it is, or nobody can tell.
-
-        A process that does not exist here is of a container, perhaps: its numbers are its own.
-        """
-        child, session = self._children.get(task_id), holder.session_of(pid)
-        if child is None or session in (0, child.pid):
-            return ""
-        owner = self._owner(session)
-        if not owner and (holder.is_marked(pid, task_id) or not holder.holds(pid, port)):
-            return ""
-        return f"control port {port} is answered by {owner or holder.describe(pid)}, which is not of this task"
+        """Return who answered on the control port of a task if that is not the task itself; "" if it is, or nobody can tell."""
+        child = self._children.get(task_id)
+        return "" if child is None else holder.find_stranger(pid, port, child.pid, task_id, self._owner)
 
     def _owner(self, session: int) -> str:
         tasks = (f"task {task_id}" for task_id, child in self._children.items() if child.pid == session)
         return next(tasks, "")
 
-    def _refuse_taken(self, port: int) -> None:
-        if not holder.accepts(port):
-            return
-        who = "a process that cannot be seen from here"
-        if pid := holder.holder_of(port):
-            who = self._owner(holder.session_of(pid)) or holder.describe(pid)
-        raise TaskError(f"control port {port} is taken already by {who}")
-
     def signal(self, task_id: str, signal: int, pid: int = 0) -> None:
-        """Send a signal to the process ``pid`` if it belongs to the task's group, else to the whole group.
+        """Send a signal to the process ``pid`` if it is of the task, else to the whole group; SIGKILL to both.
 
         Nothing happens when the process is gone.
         """
         child = self._children.get(task_id)
         if child is None:
             return
-        try:
-            if pid and os.getpgid(pid) == child.pid:
+        if pid and holder.is_of(pid, child.pid, task_id):
+            try:
                 os.kill(pid, signal)
-                return
-        except ProcessLookupError:
-            _LOG.debug("task=%s pid=%d is gone, its group is signalled", task_id, pid)
+                if signal != signals.SIGKILL:
+                    return
+            except ProcessLookupError:
+                _LOG.debug("task=%s pid=%d is gone, its group is signalled", task_id, pid)
         _kill_group(child, signal)
 
     def close(self) -> None:

@@ -204,7 +204,7 @@ class CloseOcc(Instruction, frozen=True):
 
 
 class Signal(Instruction, frozen=True):
-    """Send a signal to the process of a task that has this pid if it is of the task's group; 0: to the whole group."""
+    """Send a signal to the process that has this pid if it is of the task, SIGKILL to its whole group too; 0: to the group."""
 
     task_id: str
     signal: int

@@ -108,7 +108,7 @@ def test_the_second_termination_kills_at_once(agent):
     agent.up()
     assert only(agent.feed(Terminated), QueryOcc)
     out = agent.feed(Terminated)
-    assert Signal("t1", SIGKILL) in out
+    assert Signal("t1", SIGKILL, 101) in out
     assert agent.exited(exit_code=None, signal=9)[-1] == Exit(0)
 
 

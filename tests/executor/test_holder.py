@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from executor import holder
+from occ.errors import TaskError
 
 LISTENER = """
 import socket, sys
@@ -40,7 +41,29 @@ def test_a_process_that_listens_is_found_and_described(listener: tuple[int, int]
     assert holder.holds(pid, port) and not holder.holds(os.getpid(), port)
     assert holder.session_of(pid) == pid != holder.session_of(os.getpid())
     assert holder.is_marked(pid, "t7") and not holder.is_marked(pid, "t")
+    assert holder.is_of(pid, pid, "") and holder.is_of(pid, os.getpid(), "") and holder.is_of(pid, 0, "t7")
+    assert not holder.is_of(os.getpid(), pid, "t7")
     assert holder.describe(pid).startswith(f"process {pid} ({sys.executable} -c ")
+
+
+def test_a_stranger_is_told_from_the_task_from_other_tasks_and_from_who_only_has_its_number(
+    listener: tuple[int, int],
+) -> None:
+    pid, port = listener
+    other = subprocess.Popen(["cat"], stdin=subprocess.PIPE, start_new_session=True)
+    with other:
+        asked = (port, other.pid, "t1")
+        assert holder.find_stranger(pid, *asked, lambda session: "") == (
+            f"control port {port} is answered by {holder.describe(pid)}, which is not of this task"
+        )
+        assert "answered by task t7, which" in holder.find_stranger(pid, *asked, lambda session: "task t7")
+        assert holder.find_stranger(other.pid, *asked, lambda session: "") == ""
+        assert holder.find_stranger(os.getpid(), *asked, lambda session: "") == ""  # answers elsewhere, if at all
+        assert holder.find_stranger(0, *asked, lambda session: "") == ""
+    with pytest.raises(TaskError, match=rf"control port {port} is taken already by process {pid} \("):
+        holder.refuse_taken(port, lambda session: "")
+    with pytest.raises(TaskError, match=f"control port {port} is taken already by task t7"):
+        holder.refuse_taken(port, lambda session: "task t7" if session == pid else "")
 
 
 def test_a_port_that_nobody_has_has_no_holder() -> None:

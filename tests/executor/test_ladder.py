@@ -46,13 +46,13 @@ def test_a_task_that_ends_before_its_answer_to_exit_has_finished(agent):
     assert reports(agent.exited(exit_code=0))[0].final_status == "TASK_FINISHED"
 
 
-def test_signals_follow_by_timer_and_only_sigkill_goes_to_the_whole_group(agent):
+def test_signals_to_the_controlled_process_follow_by_timer(agent):
     agent.up()
     query = only(agent.command(Kill(command_id="k", task_ids=("t1",))), QueryOcc)
     out = agent.replied(query.call_id, error="GetState timed out")
     assert out == [CloseOcc("t1"), Signal("t1", SIGTERM, 101), StartTimer("ladder:t1", 2.0)]
     assert agent.fire("ladder:t1") == [Signal("t1", SIGINT, 101), StartTimer("ladder:t1", 3.0)]
-    assert agent.fire("ladder:t1") == [Signal("t1", SIGKILL, 0), StartTimer("ladder:t1", 5.0)]
+    assert agent.fire("ladder:t1") == [Signal("t1", SIGKILL, 101), StartTimer("ladder:t1", 5.0)]
     out = agent.exited(exit_code=None, signal=9)
     assert [(r.final_status, r.state) for r in reports(out)] == [("TASK_KILLED", "")]
     assert results(out) == [("t1", "", "")]

@@ -10,11 +10,12 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 from process_ends import becomes, ends
 
-from executor.api.messages import Phase
+from executor.api.messages import Kill, Phase
 
 FOREIGN_TASK = Path(__file__).with_name("foreign_task.py")
 
@@ -84,6 +85,22 @@ async def test_a_task_is_not_started_where_its_control_port_is_taken_already(cor
             assert [r.pid for r in core.task_reports(task_id)] == [0]  # there never was a process
     reply = await core.transition("CONFIGURE", "STANDBY", "CONFIGURED", "t1")
     assert [(r.state, r.error) for r in reply.results] == [("CONFIGURED", "")]
+
+
+async def test_a_task_that_left_its_session_is_known_by_its_descent_and_is_killed_all_the_same(core, host, spec):
+    """As behind a sudo that makes a terminal of its own and an environment of its own."""
+    host.start()
+    own = spec("t1", shell=True)
+    command = f"setsid -w env -i OCC_CONTROL_PORT={own.control_port} {own.value} {own.arguments[0]}; true"
+    await core.launch(msgspec.structs.replace(own, value=command, arguments=()))
+    active = await core.phase("t1", Phase.ACTIVE)
+    assert os.getsid(active.pid) == active.pid
+    assert "ALIECS_TASK_ID" not in psutil.Process(active.pid).environ()
+    reply = await core.transition("CONFIGURE", "STANDBY", "CONFIGURED", "t1")
+    assert [(r.state, r.error) for r in reply.results] == [("CONFIGURED", "")]
+    core.send(Kill(command_id="k", task_ids=("t1",), at_once=True))
+    assert (await core.phase("t1", Phase.ENDED)).final_status == "TASK_KILLED"
+    assert await ends(active.pid)
 
 
 async def test_a_stranger_that_answers_on_the_port_of_a_task_is_found_out_and_left_alone(core, host, spec):
