@@ -27,6 +27,8 @@ class Reply(NamedTuple):
     pid: int = 0
     lost: bool = False
     """The connection broke."""
+    native: str = ""
+    """The state as the task spelt it, if that is another word and it was asked for."""
 
 
 class Watcher(Protocol):
@@ -76,7 +78,8 @@ class OccControl:
             return failed("GetState", error)
         except asyncio.CancelledError:
             return closed("GetState")
-        return Reply(self._state_of(report), pid=report.pid)
+        state = self._state_of(report)
+        return Reply(state, pid=report.pid, native=report.native if report.native != state else "")
 
     def _state_of(self, report: StateReport) -> str:
         """Return the OCC state that a task means."""

@@ -54,8 +54,9 @@ class Life:
             self.desk.report(known, self.now_ms)
             return
         task = self.tasks[spec.task_id] = Task(spec, Stage.IDLE)
-        if task.is_remote and not spec.control_port:
-            refusal = refusal or f"a task in control mode {spec.mode.value} needs a control port, none was given"
+        if task.is_remote and not 0 < spec.control_port < 65536:
+            given = f"{spec.control_port} is none" if spec.control_port else "none was given"
+            refusal = refusal or f"a task in control mode {spec.mode.value} needs a control port, {given}"
         if refusal:
             self.ended(task, "TASK_FAILED", refusal)
         elif task.is_remote:

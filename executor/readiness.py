@@ -88,7 +88,7 @@ async def first_answer(
             return FirstAnswer("", 0, stranger)
         if reply.state in _START_STATES:
             return FirstAnswer(reply.state, reply.pid)
-        if (news := reply.error or f"state {reply.state or 'not known'}") != trouble:
+        if (news := reply.error or f"state {reply.native or reply.state or 'not known'}") != trouble:
             trouble = news
             on_trouble(trouble)
         await asyncio.sleep(MAX_INTERVAL_S)

@@ -83,6 +83,8 @@ def test_a_fairmq_device_in_error_is_signalled_without_asking_it_to_end(agent):
 
 def test_a_direct_task_without_a_control_port_is_refused(agent):
     assert reports(agent.launch(direct(control_port=0)))[0].error.endswith("needs a control port, none was given")
+    out = agent.launch(direct("t2", control_port=65536))
+    assert reports(out)[0].error.endswith("needs a control port, 65536 is none")
 
 
 def test_a_spawn_that_fails_ends_the_task(agent):

@@ -72,7 +72,7 @@ async def test_states_before_the_first_meaningful_one_are_passed_over_and_told()
             Reply(""),
             Reply("", "GetState failed: no"),
             Reply("", "GetState failed: no"),
-            Reply("UNKNOWN"),
+            Reply("UNKNOWN", native="IDLE"),
             Reply("STANDBY", pid=7),
         ]
     )
@@ -83,7 +83,7 @@ async def test_states_before_the_first_meaningful_one_are_passed_over_and_told()
     told: list[str] = []
     async with asyncio.timeout(5):
         assert await first_answer(query, lambda pid: "", told.append) == ("STANDBY", 7, "")
-    assert told == ["state not known", "GetState failed: no", "state UNKNOWN"]
+    assert told == ["state not known", "GetState failed: no", "state IDLE"]
 
 
 async def test_a_stranger_that_answers_ends_the_asking():

@@ -127,3 +127,13 @@ async def test_a_task_that_starts_in_a_wrong_state_fails(core, host, spec):
     await core.launch(spec("t1", "--state", "ERROR"))
     ended = await core.phase("t1", Phase.ENDED)
     assert (ended.final_status, ended.error) == ("TASK_FAILED", "started in state ERROR, expected STANDBY")
+
+
+async def test_a_task_that_does_not_get_to_standby_fails_by_what_it_answered_last(core, host, spec):
+    host.start("--standby-s", "0.5")
+    lost = spec("t1", "--state", "IDLE")  # as of a FairMQ device that its class calls direct
+    await core.launch(lost)
+    ended = await core.phase("t1", Phase.ENDED)
+    assert ended.error == (
+        f"opened its control port {lost.control_port} but was not in STANDBY after 0.5 s; last answer: state IDLE"
+    )

@@ -153,7 +153,7 @@ async def test_a_state_that_nobody_knows_is_unknown_and_garbage_an_error(control
     raw = Raw()
     task = await control(raw)
     raw.answers["GetState"] = occ_pb2.GetStateReply(state="standby", pid=-3).SerializeToString()
-    assert await task.get_state(DEADLINE_S) == Reply("UNKNOWN", pid=-3)
+    assert await task.get_state(DEADLINE_S) == Reply("UNKNOWN", pid=-3, native="standby")
     raw.answers["GetState"] = GARBAGE
     assert "no OCC message" in (await task.get_state(DEADLINE_S)).error
 
