@@ -1,7 +1,7 @@
 """Control groups: where those of this executor are, and what limits a group. Of whom they are: limits.py.
 
 Version 1 has a tree of groups for each controller, version 2 one for all; a host may have some of each. Ours lie below the
-group that the executor is in: ``aliecs.<executor id>.<pid>/<task id>``. The first is locked while its executor lives.
+group that the executor is in, or was given: ``aliecs.<executor id>.<pid>/<task id>``; the first is locked while it lives.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ CPU, MEMORY = "cpu", "memory"
 _PREFIX = "aliecs."
 _ITSELF = "executor"
 """Where an executor goes itself in a tree of version 2: a group has either processes or limited groups."""
+_DELEGATED = ("trusted.delegate", "user.delegate")
+"""Attributes by which systemd marks what it has left to others."""
 _PERIOD_US = 100_000
 _LEAST_QUOTA_US = 1_000
 """What the kernel takes."""
@@ -31,7 +33,7 @@ class Tree:
     """A tree of groups that has what we want.
 
     Attributes:
-        own: the group that we are in.
+        own: the group that ours are made in: the one that we are in; in version 2 the one above, if that is ours to divide.
         controllers: those of CPU and MEMORY that it has.
     """
 
@@ -66,7 +68,7 @@ def find_trees(proc: Path = Path("/proc/self")) -> list[Tree]:
         mount, _, kind = line.partition(" - ")
         root, point = (_unescaped(text) for text in mount.split(" ")[3:5])
         if kind.startswith("cgroup2 "):
-            if (own := _below(point, root, paths.get(""))) and own not in found:
+            if (own := _below(point, root, paths.get(""))) and (own := _to_divide(own)) not in found:
                 found[own] = Tree(own, _offered(own), is_unified=True)
         elif kind.startswith("cgroup "):
             ours = frozenset(name for name in (CPU, MEMORY) if name in paths and name in kind.split(" ")[2].split(","))
@@ -85,6 +87,20 @@ def _below(point: str, root: str, path: str | None) -> Path | None:
         return None
     own = Path(point) / Path(path).relative_to(root)
     return own if own.is_dir() else None
+
+
+def _to_divide(own: Path) -> Path:
+    """Return the group above if systemd has left it to us (``Delegate=`` with ``DelegateSubgroup=``), else our own.
+
+    Nobody is in such a group, so it can be divided however many are in ours.
+    """
+    for name in _DELEGATED:
+        try:
+            if os.getxattr(own.parent, name) == b"1":
+                return own.parent
+        except OSError:
+            continue
+    return own
 
 
 def _offered(own: Path) -> frozenset[str]:
@@ -129,18 +145,21 @@ class Folder:
         os.close(self._lock)
 
     def _take_over(self) -> None:
-        """Let groups below have limits; for that no process may be in ours, so we go below it ourselves."""
+        """Let groups below have limits; for that no process may be in the one above, so we go below it ourselves."""
         tree, itself = self.tree, self._path / _ITSELF
-        if others := [pid for pid in pids_in(tree.own) if pid != os.getpid()]:
+        within = pids_in(tree.own)
+        if others := [pid for pid in within if pid != os.getpid()]:
             raise OSError(0, f"the executor shares it with {len(others)} other processes", str(tree.own))
-        itself.mkdir()
         wanted = " ".join(f"+{name}" for name in sorted(tree.controllers))
-        _write(itself / "cgroup.procs", "0")
+        if within:
+            itself.mkdir()
+            _write(itself / "cgroup.procs", "0")
         try:
             for path in (tree.own, self._path):
                 _write(path / "cgroup.subtree_control", wanted)
         except OSError:
-            _write(tree.own / "cgroup.procs", "0")
+            if within:
+                _write(tree.own / "cgroup.procs", "0")
             raise
 
 

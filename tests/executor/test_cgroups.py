@@ -55,6 +55,18 @@ def test_version_2_has_what_its_group_was_given(tmp_path: Path) -> None:
     assert cgroups.find_trees(at) == []
 
 
+def test_version_2_is_divided_above_our_group_if_that_is_marked_as_left_to_us(own_group: Path) -> None:
+    inner = own_group / "core"
+    inner.mkdir()
+    assert cgroups._to_divide(inner) == inner
+    os.setxattr(own_group, "trusted.delegate", b"1")
+    assert cgroups._to_divide(inner) == own_group
+    # where it is divided nobody is, whoever is beside us
+    script = IN_LEFT_GROUP.format(inner=inner, own=own_group)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=10)
+    assert done.stdout.splitlines() == ["['core']", "True", "True"], done.stderr
+
+
 def test_of_a_container_that_shows_only_a_part_of_the_tree_that_part_is_used(tmp_path: Path) -> None:
     (tmp_path / "memory/inner").mkdir(parents=True)
     mounts = ("cgroup", "/docker/c1", tmp_path / "memory", "memory")
@@ -129,6 +141,26 @@ print(f"/{group.relative_to(own)}\\n" in shown.stdout.decode())
 print(remove_stale(tree))
 folder.close()
 print(group.exists())
+"""
+
+
+IN_LEFT_GROUP = """
+import subprocess
+from pathlib import Path
+from executor.cgroups import Folder, Tree
+from executor.limits import Confinement
+
+Path("{inner}/cgroup.procs").write_text("0")
+tree = Tree(Path("{own}"), frozenset(), is_unified=True)
+with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as other:
+    folder = Folder(tree, "x1")
+    group = folder.make("t1")
+    print([Path(line).name for line in Path("/proc/self/cgroup").read_text().split() if line.startswith("0:")])
+    shown = subprocess.run(Confinement(groups={{tree: group}}).entered(["cat", "/proc/self/cgroup"], {{}}), capture_output=True)
+    print(f"/{{group.relative_to(tree.own)}}\\n" in shown.stdout.decode())
+    other.communicate()
+folder.close()
+print(not group.exists())
 """
 
 
