@@ -24,6 +24,7 @@ Run = Callable[..., Any]
         ("critical task sink ended with exit code 127 on flp002", "exit code 127", "not found"),
         ("ended with exit code 3", "exit code 3", "ended itself"),
         ("killed by signal 9", "SIGKILL", "without a chance|killed at once"),
+        ("killed by its memory limit of 40 MB (signal 9)", "killed by its memory limit of 40 MB", "limits.memory"),
         ("SIGABRT", "SIGABRT", "gave up"),
         ("START_ACTIVITY is in progress", "is in progress", "one transition at a time"),
         ("STOP_ACTIVITY needs RUNNING, the environment is CONFIGURED", "needs RUNNING", "does not begin"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from console.present import measured
-from server.api.model import Metric
+from console.present import measured, task_problem
+from server.api.model import Metric, Task
 
 
 @pytest.mark.parametrize(
@@ -20,3 +22,10 @@ from server.api.model import Metric
 )
 def test_a_metric_is_told_in_its_unit_and_a_bare_number_without_one(metric: Metric, words: str) -> None:
     assert measured(metric) == words
+
+
+def test_how_the_last_process_of_a_living_task_ended_is_no_problem_of_the_task() -> None:
+    ended = Task(task_id="t1", status="INACTIVE", signal=9)
+    assert task_problem(ended) == "killed by signal 9"
+    assert task_problem(replace(ended, status="ACTIVE")) == ""
+    assert task_problem(replace(ended, status="ACTIVE", error="does not answer")) == "does not answer"

@@ -55,12 +55,15 @@ async def test_a_task_is_opened_with_its_facts_and_its_output(
     core: FakeCore, logs: LogServer, tmp_path: Path, size: tuple[int, int]
 ) -> None:
     task = task_on(core, logs, tmp_path, b"first line\nlast line\n")
+    core.tasks[task.task_id] = replace(task, limits="cpu 1 enforced; memory 64 MB not enforced: switched off")
+    core.publish(core.tasks[task.task_id])
     app = app_on(core.endpoint)
     async with app.run_test(size=size) as pilot:
         lines = await opened(pilot, "last line", "aliecs-sink --verbose")
         text = "\n".join(lines)
         assert len(lines) == size[1] and all(len(line) == size[0] for line in lines)
         assert task.task_id in text and "pid 4001" in text and "first line" in text
+        assert "limits    cpu 1 enforced; memory 64 MB not enforced" in text
         await pilot.press("v")
         await shows(pilot, "argument 1", "--verbose")
         await pilot.press("escape")
