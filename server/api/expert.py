@@ -98,5 +98,5 @@ class Expert:
             Reason.RESERVED,
             f"the core at {self._client.endpoint} gives experts no access: it has only AliECS's own interface",
             code=error.code,
-            hint="task ls and task show tell what it knows of tasks",
+            hint="hosts, task ls and task show tell what it knows",
         )

@@ -40,8 +40,12 @@ class FakeOps(OpsServicer):
 
     async def TailTask(self, request: pb.TailRequest, context: Any) -> AsyncIterator[pb.Output]:
         self.requests.append(request)
+        if request.offset >= self.parts[-1].size:
+            yield pb.Output(offset=request.offset, size=request.offset)
+            return
         for part in self.parts:
-            yield part
+            if request.offset < part.offset + len(part.data):
+                yield part
 
     async def TransitionTask(self, request: pb.TaskTransitionRequest, context: Any) -> pb.TaskOutcome:
         self.requests.append(request)

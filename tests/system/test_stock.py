@@ -49,3 +49,16 @@ async def test_a_plan_is_not_to_be_had_there(facility: Facility) -> None:
         code, said = await run(stock.endpoint, "env plan flow --hosts flp001\n")
         assert code == 11, said
         assert "cannot plan: it has only AliECS's own interface" in said
+
+
+async def test_experts_are_told_that_there_is_no_access_for_them(facility: Facility) -> None:
+    lines = (
+        "host ls", "host show flp001", "host drain flp001 --yes", "host undrain flp001", "host restart flp001 --yes",
+        "task tail t1", "task transition t1 STOP --yes", "task kill t1 --confirm t1",
+    )  # fmt: skip
+    async with StockCore(f"127.0.0.1:{facility.port}") as stock:
+        code, said = await run(stock.endpoint, "\n".join(("on-error continue", *lines)))
+        assert code == 8, said
+        assert (
+            said.count("gives experts no access: it has only AliECS's own interface") == len(lines) + 1
+        )  # and the sum

@@ -118,7 +118,7 @@ class TaskScreen(ConsoleScreen):
         facts = self.query_one(TaskFacts)
         facts.show_task(self.task_id)
         task = facts.shown
-        self.query_one(TaskLog).show_task(task.sandbox_stdout if task else "")
+        self.query_one(TaskLog).show_task(task.sandbox_stdout if task else "", self.task_id)
         self._share_height()
         self._ask()
 

@@ -1,4 +1,7 @@
-"""The output of a task, followed while it can be seen. Reading and making it safe: console/task_output.py."""
+"""The output of a task, followed while it can be seen: from its address, or by way of the core where that leads nowhere.
+
+Reading and making it safe: console/task_output.py, task_relay.py.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from textual.strip import Strip
 from console.filters import Fields, parse
 from console.present import size
 from console.task_output import OutputError, OutputLines, Piece, read_piece_aside, stream_url
+from console.task_relay import relayed_piece
 from console.tui.widgets.grid import Cell, Column, Grid
 
 if TYPE_CHECKING:
@@ -51,6 +55,9 @@ class TaskLog(Grid):
         self.is_following = True
         self.stream = STDOUT
         self._stdout_url = ""
+        self._task_id = ""
+        self._is_relayed = False
+        """Its address could not be read, and the core relays it."""
         self._lines = OutputLines()
         self._matching: list[int] | None = None
         """Serial numbers that the filter lets through; None without a filter."""
@@ -66,10 +73,10 @@ class TaskLog(Grid):
 
     # ---- what is read ------------------------------------------------------------------------
 
-    def show_task(self, stdout_url: str) -> None:
+    def show_task(self, stdout_url: str, task_id: str) -> None:
         """Read the output of another task."""
-        if stdout_url != self._stdout_url:
-            self._stdout_url = stdout_url
+        if (stdout_url, task_id) != (self._stdout_url, self._task_id):
+            self._stdout_url, self._task_id, self._is_relayed = stdout_url, task_id, False
             self._begin(STDOUT)
             self._may_switch = True
 
@@ -102,19 +109,20 @@ class TaskLog(Grid):
             return
         if self.desk.session.replay is not None:
             self._problem = "a recording does not hold what tasks write"
-        elif not self.url:
-            self._problem = "the core does not say where this is kept"
+        elif not self._task_id:
+            self._problem = "no task is looked at"
         else:
             self._is_reading = True
             self.run_worker(self._read(self.url, self._end), group="output", exclusive=True, exit_on_error=False)
 
     async def _read(self, url: str, end: int | None) -> None:
+        asked = url, self._task_id, self.stream
         try:
-            piece = await read_piece_aside(url, end, deadline_s=DEADLINE_S)
+            piece = await self._piece(url, end)
         except OutputError as error:
             piece = None
             problem = f"{error.message}{f' ({error.hint})' if error.hint else ''}"
-        if url != self.url:
+        if asked != (self.url, self._task_id, self.stream):
             return  # another one is shown by now
         self._is_reading = False
         if piece is None:
@@ -123,6 +131,26 @@ class TaskLog(Grid):
         else:
             self._problem = ""
             self._take(piece)
+
+    async def _piece(self, url: str, end: int | None) -> Piece:
+        """Read on from the address, or by way of the core if that fails and the core does relay outputs.
+
+        Raises:
+            OutputError: neither is possible; says why the address is not.
+        """
+        direct = OutputError("the core does not say where this is kept")
+        if url and not self._is_relayed:
+            try:
+                return await read_piece_aside(url, end, deadline_s=DEADLINE_S)
+            except OutputError as error:
+                direct = error
+        client, task_id = self.desk.session.client, self._task_id
+        try:
+            piece = await relayed_piece(client, task_id, self.stream, end, deadline_s=DEADLINE_S)
+        except OutputError as error:
+            raise (error if self._is_relayed else direct) from None
+        self._is_relayed = self._is_relayed or task_id == self._task_id
+        return piece
 
     def _take(self, piece: Piece) -> None:
         data = piece.data
@@ -136,7 +164,12 @@ class TaskLog(Grid):
             newest = self._lines.serials.stop
             self._lines.feed(data)
             self._grow(newest)
-        elif is_first and not piece.size and self._may_switch and stream_url(self._stdout_url, STDERR):
+        elif (
+            is_first
+            and not piece.size
+            and self._may_switch
+            and (self._is_relayed or stream_url(self._stdout_url, STDERR))
+        ):
             self._may_switch = False
             self._begin(STDERR)  # many programs write nothing else
             return

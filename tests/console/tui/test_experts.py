@@ -13,6 +13,7 @@ from screen import app_on, arm, shows, told, types, until
 from console.tui.dialogs.base import Dialog
 from console.tui.dialogs.confirm import Confirm
 from console.tui.palette import Palette
+from server.api import ops_pb2 as pb
 from server.api.model import Drain, Host, TransitionProgress
 from server.api.ops_pb2_grpc import add_OpsServicer_to_server
 
@@ -127,3 +128,20 @@ async def test_observing_and_without_a_selection_nothing_is_sent(core: FakeCore,
         app.operator.submit(["task", "tail", "task10011", "--stderr"])
         await shows(pilot, "sink", "task10011", "STDERR")
         assert ops.requests == []
+
+
+async def test_an_output_whose_address_leads_nowhere_is_relayed_by_the_core(core: FakeCore, ops: FakeOps) -> None:
+    core.add(state="CONFIGURED")
+    core.tasks["task10010"] = replace(core.tasks["task10010"], sandbox_stdout="http://127.0.0.1:9/task/stdout")
+    core.publish(core.tasks["task10010"])
+    app = app_on(core.endpoint)
+    async with app.run_test(size=SIZE) as pilot:
+        await shows(pilot, "CFG")
+        app.operator.submit(["task", "tail", "task10010"])
+        await shows(pilot, "STDOUT", "follows", "two red", "three")
+        await until(pilot, lambda _: len(ops.requests) > 1)
+        assert [(one.stream, one.HasField("offset"), one.offset) for one in ops.requests[:2]] == [
+            ("stdout", False, 0), ("stdout", True, 23),
+        ]  # fmt: skip
+        ops.parts.append(pb.Output(offset=23, data=b"four\n", size=28))
+        await shows(pilot, "three", "four")
