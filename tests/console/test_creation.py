@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 
 import pytest
 from form_world import spec
@@ -14,7 +15,7 @@ from console.creation import Creation, Reference, Surroundings, assignment
 from console.parse import parse
 from console.preflight import Grade, checks, obstacles
 from console.store import Store
-from server.api.model import Batch, Change, Core, Environment, Host, Part
+from server.api.model import Batch, Change, Core, Drain, Environment, Host, Part
 from server.api.replies import RepoInfo, RepoListing, TemplateListing, VariableSpec
 
 REPO = "github.com/A/Workflows"
@@ -110,6 +111,21 @@ def test_a_detector_is_taken_with_all_its_hosts() -> None:
     assert creation.toggle_detector("TOF", AROUND) == "TOF is in use by 2abCDE"
     creation.set_hosts(["flp004", "flp001"])
     assert creation.toggle_detector("TOF", AROUND) == "" and creation.hosts == ("flp001",)
+
+
+def test_a_drained_host_is_not_taken_and_a_detector_comes_without_it() -> None:
+    drained = replace(HOSTS["flp002"], drain=Drain(who="kim", why="new disk", since_ms=1_764_000_000_000))
+    around = replace(AROUND, hosts=HOSTS | {"flp002": drained})
+    creation = chosen(specs=(spec("hosts", default="[]", type="list"),))
+    assert creation.toggle_host("flp002", around).startswith("flp002 is drained by kim since 2025-11-24")
+    assert creation.toggle_detector("TPC", around) == ""
+    assert creation.hosts == ("flp003",)
+    assert creation.toggle_detector("TPC", around) == ""
+    assert creation.hosts == ()
+    shut = replace(AROUND, hosts=HOSTS | {"flp002": drained, "flp003": replace(drained, name="flp003")})
+    assert creation.toggle_detector("TPC", shut) == "TPC is drained: no task can be placed on flp002, flp003"
+    creation.set_hosts(["flp001", "flp002"])
+    assert words_of(creation, around)["hosts"] == (Grade.BAD, "drained, nothing new is placed there: flp002")
 
 
 def test_a_range_takes_what_is_free_and_says_what_is_not() -> None:

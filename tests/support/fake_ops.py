@@ -30,10 +30,16 @@ class FakeOps(OpsServicer):
 
     def __init__(self) -> None:
         self.requests: list[Any] = []
+        """All of them, in order."""
         self.parts = [
             pb.Output(offset=0, data=b"one\ntwo \x1b[31mred\nthr", size=20),
             pb.Output(offset=20, data=b"ee\n", size=23),
         ]
+
+    @property
+    def acts(self) -> list[Any]:
+        """The requests that change something."""
+        return [request for request in self.requests if not isinstance(request, pb.TailRequest)]
 
     async def ListHosts(self, request: pb.ListHostsRequest, context: Any) -> pb.HostList:
         return pb.HostList(hosts=map(to_host, HOSTS))

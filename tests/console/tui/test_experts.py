@@ -50,9 +50,8 @@ async def test_hosts_are_shown_with_what_they_have_left_and_who_drained_them_and
         await shows(pilot, "host restart flp001", "environments have tasks there", "flp001 is not drained")
         await pilot.press("escape", "j", "E")
         await shows(pilot, "host undrain flp003")
-        await pilot.press("ctrl+u")
-        await types(pilot, "undrain flp003")
-        await pilot.press("enter")
+        await pilot.press("escape")
+        app.operator.submit(["host", "undrain", "flp003"])
         await shows(pilot, "Host", "attached  0 tasks", "by kim@flp since 2025-11-24", "[ Let tasks in ]")
         await pilot.press("enter")
         await told(pilot, "host undrain", "flp001")
@@ -71,21 +70,17 @@ async def test_a_task_is_killed_by_force_with_its_id_and_a_reason(core: FakeCore
         await shows(
             pilot, "task kill task10010", "it is critical for 2ab1CDEFgh", "task transition task10010 CONFIGURE"
         )
-        await pilot.press("ctrl+u")
-        await types(pilot, "kill task10010 force")
-        await pilot.press("enter")
+        await pilot.press("escape")
+        app.operator.submit(["task", "kill", "task10010", "--force"])
         await shows(
             pilot, "Killing task task10010 by force", "readout on flp001", "2ab1CDEFgh", "Type task10010 in full"
         )
-        await types(pilot, "task")
-        await pilot.press("enter")
-        await shows(pilot, "type task10010")
-        await types(pilot, "10010")
+        await types(pilot, "task10010")
         await pilot.press("enter")
         await types(pilot, "it sends nonsense")
         await pilot.press("enter")
         await told(pilot, "task kill", "task10010", "ERROR")
-        (request,) = ops.requests
+        (request,) = ops.acts
         assert (request.task_id, request.force, request.reason) == ("task10010", True, "it sends nonsense")
 
 
@@ -101,15 +96,16 @@ async def test_a_question_about_a_task_closes_when_its_environment_begins_to_mov
         await shows(pilot, "STANDBY")
         await pilot.press("E")
         await until(pilot, lambda _: isinstance(app.screen, Palette))
-        await pilot.press("ctrl+u")
-        await types(pilot, "task10010 configure")
-        await pilot.press("enter")
+        lines = await shows(pilot, "task transition task10010 CONFIGURE")
+        at = next(at for at, line in enumerate(lines) if "transition task10010 CONFIGURE" in line)
+        first = next(at for at, line in enumerate(lines) if "\u25b8 task" in line)
+        await pilot.press(*["down"] * (at - first), "enter")
         await shows(pilot, "CONFIGURE of task task10010", "[ Send it ]")
         assert isinstance(app.screen, Confirm)
         core.show(replace(one, transition=TransitionProgress(event="START_ACTIVITY")))
         await told(pilot, "task transition: closed", "START_ACTIVITY of 2ab1CDEFgh")
         await until(pilot, lambda _: not isinstance(app.screen, Dialog))
-        assert ops.requests == []
+        assert ops.acts == []
 
 
 async def test_observing_and_without_a_selection_nothing_is_sent(core: FakeCore, ops: FakeOps) -> None:
@@ -127,7 +123,7 @@ async def test_observing_and_without_a_selection_nothing_is_sent(core: FakeCore,
         await told(pilot, "host undrain: not possible now", "flp001 is not drained")
         app.operator.submit(["task", "tail", "task10011", "--stderr"])
         await shows(pilot, "sink", "task10011", "STDERR")
-        assert ops.requests == []
+        assert ops.acts == []
 
 
 async def test_an_output_whose_address_leads_nowhere_is_relayed_by_the_core(core: FakeCore, ops: FakeOps) -> None:

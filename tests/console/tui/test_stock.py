@@ -26,9 +26,7 @@ async def test_it_works_by_polling_and_says_that_it_is_advisory(core: FakeCore) 
             await pilot.press("8")
             await shows(pilot, "states are seen by polling")
             await pilot.press("enter")
-            await shows(
-                pilot, "Host show: failed", "gives experts no access", "hosts, task ls and task show tell"
-            )
+            await shows(pilot, "Host show: failed", "gives experts no access", "hosts, task ls and task show tell")
             await pilot.press("escape")
             await stock.cut()
             await until(pilot, lambda lines: "LINK LOST" in lines[0])
