@@ -142,6 +142,11 @@ class Controller:
         """
         return await asyncio.shield(self._own(self._request(event, arguments)))
 
+    @property
+    def has_metrics(self) -> bool:
+        """Whether the device has any numbers to tell."""
+        return self._overridden("metrics")
+
     async def metrics(self) -> tuple[Metric, ...]:
         """Return the device's numbers; none if its ``metrics`` raises, which is logged."""
         try:

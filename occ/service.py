@@ -143,9 +143,10 @@ class Meter:
 
     async def _measure(self) -> None:
         done = self._controller.done
+        period_s = self._period_s if self._controller.has_metrics else None
         while not done.is_set():
             try:
-                async with asyncio.timeout(self._period_s):
+                async with asyncio.timeout(period_s):
                     await done.wait()
             except TimeoutError:
                 if not self.samples.subscribers:

@@ -241,6 +241,19 @@ async def test_metrics_come_at_once_and_again_to_all_watchers_until_done(serve) 
     assert all(len(samples) >= 2 for samples in await asyncio.gather(*watches))
 
 
+async def test_a_device_without_metrics_says_so_once_and_costs_nothing_more(serve) -> None:
+    class Plain(Device):
+        metrics_period_s = 0.005
+
+    served = await serve(Plain())
+    watch = asyncio.create_task(collect(served.client.metrics()))
+    for event in ("CONFIGURE", "START", "STOP", "RESET"):
+        await served.fire(event)
+    await collect(served.client.metrics(), 1)
+    await served.fire("EXIT")
+    assert [sample.metrics for sample in await watch] == [()]
+
+
 async def test_metrics_that_fail_are_none_and_harm_nothing(serve, caplog: pytest.LogCaptureFixture) -> None:
     class Broken(Device):
         def metrics(self) -> Iterable[Metric]:
