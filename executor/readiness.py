@@ -1,7 +1,7 @@
 """When is the control port of a new task open, and when is the task in STANDBY? One of the few places that may sleep.
 
 Our own devices say so through a pipe and wait for no timer. A foreign task's port is tried on a plain socket: one
-prober for all ports, every 5 ms for a few and every 20 ms for many, so that its cost does not grow.
+prober for all ports, every 5 ms for a few and every 250 ms for 500, so that its cost does not grow.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from executor.control import Reply
 from executor.holder import accepts
 
 MIN_INTERVAL_S = 0.005
-MAX_INTERVAL_S = 0.020
 _INTERVAL_PER_PORT_S = 0.0005
+STATE_INTERVAL_S = 0.020
 _START_STATES = ("STANDBY", "ERROR", "DONE")
 
 
@@ -61,7 +61,7 @@ class Readiness:
             for opened, port in list(self._waiting.items()):
                 if not opened.done() and accepts(port):
                     opened.set_result(None)
-            await asyncio.sleep(max(MIN_INTERVAL_S, min(MAX_INTERVAL_S, len(self._waiting) * _INTERVAL_PER_PORT_S)))
+            await asyncio.sleep(max(MIN_INTERVAL_S, len(self._waiting) * _INTERVAL_PER_PORT_S))
 
 
 class FirstAnswer(NamedTuple):
@@ -91,7 +91,7 @@ async def first_answer(
         if (news := reply.error or f"state {reply.native or reply.state or 'not known'}") != trouble:
             trouble = news
             on_trouble(trouble)
-        await asyncio.sleep(MAX_INTERVAL_S)
+        await asyncio.sleep(STATE_INTERVAL_S)
 
 
 def _on_pipe(loop: asyncio.AbstractEventLoop, ready_fd: int, opened: asyncio.Future[None]) -> None:

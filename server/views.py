@@ -20,6 +20,7 @@ from server.environment.turn import to_user
 from server.integration.base import Plugin
 from server.task.roster import Roster
 from server.task.task import Task
+from server.template.model import Traits
 
 SINK_BYTES, SINK_RATE = "data.sink.bytes", "data.sink.rate"
 """Metrics that say how much data arrived whole; their sums are an environment's bytes and rate (design 1b)."""
@@ -166,8 +167,13 @@ def role_views(runner: EnvironmentRunner, roles: Iterable[Role]) -> Iterable[mod
             task_id=environment.task_of_role.get(role.order, ""),
             order=role.order,
             parent_order=role.parent.order if role.parent else None,
-            traits=model.Traits(traits.trigger, traits.await_, traits.timeout, traits.critical) if traits else None,
+            traits=_traits(traits) if traits else None,
         )
+
+
+@lru_cache
+def _traits(traits: Traits) -> model.Traits:
+    return model.Traits(traits.trigger, traits.await_, traits.timeout, traits.critical)
 
 
 def task_view(task: Task, stdout_url: str) -> model.Task:

@@ -58,11 +58,21 @@ def world(folder: Path, monkeypatch: pytest.MonkeyPatch, hosts: Sequence[str] = 
     """Return a facility, not started, with the repository of this folder and these hosts."""
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     repository = shutil.copytree(HERE / "repository", folder / "repository")
-    facility = Facility(folder, repository, records=False, **settings)
+    facility = Facility(folder, repository, records=False, **{"executor": _patient_executor(folder)} | settings)
     facility.state.mkdir()
     inventory = ", ".join(f'{host}: {{cards: "{{}}"}}' for host in hosts)
     (facility.state / "configuration.yaml").write_text(f"{CONFIGURATION}      ITS: {{flps: {{{inventory}}}}}\n")
     return facility
+
+
+def _patient_executor(folder: Path) -> str:
+    """Return an executor that waits for the ports of hundreds of tasks, which start at once, on a machine that is busy."""
+    program = folder / "patient-executor"
+    program.write_text(
+        f'#!/bin/sh\nexec {sys.executable} -P -m executor "$@" --port-open-s {ROUND_S} --standby-s {ROUND_S}\n'
+    )
+    program.chmod(0o755)
+    return str(program)
 
 
 class Parts:
