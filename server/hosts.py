@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from occ.errors import AliecsError
+from occ.errors import AliecsError, DeadlineError
 from server.api.errors import CoreError, Reason
 from server.api.model import Drain
 from server.api.model_ops import HostFacts
@@ -83,7 +83,8 @@ class Hosts:
                 words = f"was restarted by {requester.name or 'unknown'}"
                 await self._core.backend.restart(host, words, at_once=bool(locked))
             except AliecsError as error:
-                raise CoreError(Reason.EXECUTOR_AWAY, error.message, hint=error.hint, host=host) from error
+                kind = Reason.DEADLINE if isinstance(error, DeadlineError) else Reason.EXECUTOR_AWAY
+                raise CoreError(kind, error.message, hint=error.hint, host=host) from error
             finally:
                 self._restarting.discard(host)
             free = [task.task_id for task in tasks if not task.locked]
