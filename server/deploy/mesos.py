@@ -222,7 +222,14 @@ class MesosBackend:
         if stale:
             raise LinkError(f"the executor on host {host} that was to run {', '.join(stale)} is gone")
         infos = [
-            task_info(spec, command_id, agent_id=room.agent_id, executor=room.executor, held=room.held[spec.task_id])
+            task_info(
+                spec,
+                command_id,
+                agent_id=room.agent_id,
+                executor=room.executor,
+                held=room.held[spec.task_id],
+                takes_limits=room.takes_limits,
+            )
             for spec in tasks
         ]
         offer_ids = list(room.offers)

@@ -75,6 +75,11 @@ class MesosHost(Host):
             self.offers.pop(offer_id, None)
         self._count_ports()
 
+    @property
+    def takes_limits(self) -> bool:
+        """True if the agent that made the offers lets tasks have limits."""
+        return all(offer.takes_limits for offer in self.offers.values())
+
     def _count_ports(self) -> None:
         self.offered = normalise(one for offer in self.offers.values() for one in offer.ports)
 

@@ -114,15 +114,18 @@ def executor_info(
 
 
 def task_info(
-    spec: TaskSpec, command_id: str, *, agent_id: str, executor: Mapping[str, Any], held: Held
+    spec: TaskSpec, command_id: str, *, agent_id: str, executor: Mapping[str, Any], held: Held, takes_limits: bool
 ) -> dict[str, Any]:
     """Return the TaskInfo; its data is our own Launch of this one task.
 
     Args:
         held: all that the task takes, with its share of the executor.
+        takes_limits: whether the agent lets tasks have more than that, up to limits of their own. Agents that do not
+            refuse tasks with limits.
     """
     launch = command_to_pb(Launch(command_id=command_id, tasks=(spec,))).SerializeToString()
     labels = {"environmentId": spec.environment_id, "detector": spec.detector}
+    limits = {"cpus": _limit(spec.cpu_limit, held.cpus), "mem": _limit(spec.memory_limit_mb, held.memory_mb)}
     return {
         "name": f"{spec.class_name}#{spec.task_id}",
         "task_id": {"value": spec.task_id},
@@ -131,7 +134,13 @@ def task_info(
         "labels": {"labels": [{"key": key, "value": value} for key, value in labels.items() if value]},
         "resources": _resources(held.cpus, held.memory_mb, held.ports),
         "data": base64.b64encode(launch).decode(),
+        **({"limits": limits} if takes_limits else {}),
     }
+
+
+def _limit(limit: float, held: float) -> dict[str, Any]:
+    """Return a limit as Mesos wants it: no lower than what is held; without one the task would be held to just that."""
+    return {"value": round(max(limit, held), 3) if limit > 0 else "Infinity"}
 
 
 def _resources(cpus: float, memory_mb: float, ports: Iterable[int]) -> list[dict[str, Any]]:

@@ -109,7 +109,8 @@ class Stage(Generic[B]):
         specs = [self.spec(backend, host, task_id) for task_id in task_ids]
         await backend.launch(host, "o1", specs, new_id(), timeout_s=DEADLINE_S)
         await ear.until(lambda: all(ear.is_active(one) or ear.has_ended(one) for one in task_ids))
-        assert not [ear.tasks[one] for one in task_ids if not ear.is_active(one)]
+        failed = [ear.tasks[one] for one in task_ids if not ear.is_active(one)]
+        assert not failed, failed
 
     def info(self, backend: B, host: str = "") -> HostInfo:
         """Return what the backend tells of a host, the first one if none is named."""

@@ -8,6 +8,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from executor.__main__ import settings_in
@@ -117,7 +118,9 @@ def test_an_executor_in_an_image_has_the_network_of_its_host() -> None:
 
 def test_a_task_carries_our_own_launch_and_all_that_it_takes() -> None:
     held = Held(0.51, 164.0, (30001, 9000, 9001), "x1")
-    info = task_info(SPEC, "c1", agent_id="S1", executor={"executor_id": {"value": "x1"}}, held=held)
+    info = task_info(
+        SPEC, "c1", agent_id="S1", executor={"executor_id": {"value": "x1"}}, held=held, takes_limits=False
+    )
     message = executor_pb2.Command.FromString(base64.b64decode(info["data"]))
     assert command_from_pb(message) == Launch(command_id="c1", tasks=(SPEC,))
     assert (info["name"], info["task_id"], info["agent_id"]) == (
@@ -132,9 +135,32 @@ def test_a_task_carries_our_own_launch_and_all_that_it_takes() -> None:
         scalar("mem", 164.0),
         {"name": "ports", "type": "RANGES", "ranges": {"range": ports}},
     ]
-    nothing = task_info(SPEC, "c1", agent_id="S1", executor={}, held=Held(0.0, 0.0, (), "x1"))
+    nothing = task_info(SPEC, "c1", agent_id="S1", executor={}, held=Held(0.0, 0.0, (), "x1"), takes_limits=False)
     assert nothing["resources"] == []
     assert "limits" not in info
+
+
+@pytest.mark.parametrize(
+    ("cpu", "memory_mb", "limits"),
+    [
+        (0.0, 0.0, {"cpus": {"value": "Infinity"}, "mem": {"value": "Infinity"}}),
+        (2.0, 0.0, {"cpus": {"value": 2.0}, "mem": {"value": "Infinity"}}),
+        (0.5, 100.0, {"cpus": {"value": 0.51}, "mem": {"value": 164.0}}),
+    ],
+)
+def test_agents_that_take_limits_are_told_those_of_the_class_and_where_there_is_none(
+    cpu: float, memory_mb: float, limits: dict[str, object]
+) -> None:
+    spec = msgspec.structs.replace(SPEC, cpu_limit=cpu, memory_limit_mb=memory_mb)
+    info = task_info(spec, "c1", agent_id="S1", executor={}, held=Held(0.51, 164.0, (), "x1"), takes_limits=True)
+    assert info["limits"] == limits
+    assert "Infinity" not in json.dumps(info).replace('"Infinity"', "")
+
+
+def test_what_an_agent_can_is_read_from_what_the_driver_adds_to_its_offer() -> None:
+    assert offer_from(offer(agent_capabilities=["MULTI_ROLE", "TASK_RESOURCE_LIMITS"])).takes_limits
+    assert not offer_from(offer(agent_capabilities=["MULTI_ROLE"])).takes_limits
+    assert not offer_from(offer()).takes_limits
 
 
 def test_a_framework_that_comes_back_names_its_id() -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
+import msgspec
 import pytest
 from deploy_ear import DEADLINE_S
-from deploy_stages import PORTS, DoubleStage, settled
+from deploy_stages import PACE, PORTS, TIMING, DoubleStage, agent, settled
+from mesos.double import MesosDouble
 
 from executor.api.messages import Phase
 from occ.errors import RefusedError
@@ -87,6 +91,27 @@ async def test_ports_that_are_not_offered_are_refused(cluster: DoubleStage) -> N
     with pytest.raises(RefusedError, match="no free port between 9000 and 29999"):
         backend.reserve("host1", "t1", Demand(channels=101))
     assert (await backend.offers())[0].ports == PORTS[0]
+
+
+@pytest.mark.parametrize("takes_limits", [True, False])
+async def test_limits_are_told_to_agents_that_take_them_and_no_others(tmp_path: Path, takes_limits: bool) -> None:
+    known = agent(1)
+    agents = [known if takes_limits else replace(known, capabilities=("MULTI_ROLE",))]
+    async with MesosDouble(agents, tmp_path / "agents", pace=PACE, timing=TIMING) as mesos:
+        cluster = DoubleStage(tmp_path, mesos)
+        backend, ear = await cluster.start()
+        await backend.offers()
+        specs = [cluster.spec(backend, "host1", task_id) for task_id in ("t1", "t2")]
+        specs[0] = msgspec.structs.replace(specs[0], memory_limit_mb=500.0, cpu_limit=3.0)
+        await backend.launch("host1", "o1", specs, new_id(), timeout_s=DEADLINE_S)
+        await ear.until(lambda: ear.is_active("t1") and ear.is_active("t2"))
+        (run,) = mesos.agents["host1"].runs.values()
+        told = {task_id: task.info.get("limits") for task_id, task in run.launched.items()}
+        assert told == {
+            "t1": {"cpus": {"value": 3.0}, "mem": {"value": 500.0}} if takes_limits else None,
+            "t2": {"cpus": {"value": "Infinity"}, "mem": {"value": "Infinity"}} if takes_limits else None,
+        }
+        await backend.close()
 
 
 async def settled_offers(backend: MesosBackend, condition: Callable[[float], bool]) -> None:

@@ -118,6 +118,8 @@ class MesosDouble:
         await self.stop_master()
         self._scheduler_door.door.port = 0
         await self.start_master(agents_return=agents_return)
+        for standby in self._standbys:
+            standby.leader_address = self.address
 
     async def restart_master(self, *, agents_return: bool = True) -> None:
         """Stop the master and start another."""
