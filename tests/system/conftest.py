@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from facility import Facility
+from facility_backends import facility_on
 
 HERE = Path(__file__).resolve().parent
 
@@ -21,11 +22,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture
-async def facility(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Facility]:
-    """Return a running facility; at its end nothing of it may be left."""
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the repository of workflows; what its tasks start is found in the PATH."""
     scripts = Path(sys.executable).parent
     monkeypatch.setenv("PATH", f"{scripts}{os.pathsep}{os.environ['PATH']}")
-    repository = tmp_path / "repository"
-    shutil.copytree(HERE / "repository", repository)
-    async with Facility(tmp_path, repository) as one:
+    shutil.copytree(HERE / "repository", tmp_path / "repository")
+    return tmp_path / "repository"
+
+
+@pytest.fixture
+async def facility(request: pytest.FixtureRequest, tmp_path: Path, repository: Path) -> AsyncIterator[Facility]:
+    """Return a running facility, on the backend that ``on_every_backend`` asks for; at its end nothing may be left."""
+    async with facility_on(getattr(request, "param", "local"), tmp_path, repository) as one:
         yield one

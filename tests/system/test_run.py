@@ -1,4 +1,4 @@
-"""A whole run on real processes, and what happens when some of them are killed."""
+"""A whole run on real processes, on every backend, and what happens when some of them are killed."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import signal
 
 import psutil
 from facility import Facility
+from facility_backends import on_every_backend
 
 from console.store import Store
 
 HOSTS = ["flp001", "flp002"]
 
 
+@on_every_backend
 async def test_a_workflow_goes_through_a_whole_run_and_moves_data(facility: Facility) -> None:
     environment = await facility.create("flow", HOSTS)
     assert environment.state == "CONFIGURED"
@@ -37,6 +39,7 @@ async def test_a_workflow_goes_through_a_whole_run_and_moves_data(facility: Faci
     assert not await facility.tasks()
 
 
+@on_every_backend
 async def test_a_killed_critical_task_leads_to_error_and_the_first_fault_names_it(facility: Facility) -> None:
     environment = await facility.create("flow", HOSTS)
     await facility.ask(environment.id, "START_ACTIVITY")
@@ -51,6 +54,7 @@ async def test_a_killed_critical_task_leads_to_error_and_the_first_fault_names_i
     assert not await facility.tasks()
 
 
+@on_every_backend
 async def test_a_killed_task_that_is_not_critical_changes_nothing(facility: Facility) -> None:
     environment = await facility.create("flow", ["flp001"])
     await facility.ask(environment.id, "START_ACTIVITY")
@@ -60,6 +64,7 @@ async def test_a_killed_task_that_is_not_critical_changes_nothing(facility: Faci
     assert await facility.state_of(environment.id) == "RUNNING"
 
 
+@on_every_backend
 async def test_a_core_killed_in_a_run_comes_back_and_the_run_goes_on(facility: Facility) -> None:
     environment = await facility.create("flow", HOSTS)
     await facility.ask(environment.id, "START_ACTIVITY")
@@ -140,6 +145,7 @@ async def test_history_variables_and_usual_durations_survive_a_core_that_is_kill
     await creating
 
 
+@on_every_backend
 async def test_a_killed_executor_takes_its_tasks_along_and_is_named(facility: Facility) -> None:
     environment = await facility.create("flow", HOSTS)
     await facility.ask(environment.id, "START_ACTIVITY")
