@@ -64,7 +64,10 @@ def decode_transition(payload: bytes) -> tuple[str, str, list[tuple[str, str]]]:
     """
     message = _object(payload)
     arguments = []
-    for entry in message.get("arguments") or ():
+    entries = message.get("arguments") or []
+    if not isinstance(entries, list):
+        raise ValueError(f"arguments is {entries!r}, expected a list")
+    for entry in entries:
         if not isinstance(entry, dict):
             raise ValueError(f"argument is {entry!r}, expected an object")
         if "key" in entry:

@@ -47,6 +47,8 @@ def test_absent_members_read_as_their_defaults() -> None:
         b'{"srcState":"A","transitionEvent":"B","arguments":[1]}',
         b'{"srcState":"A","transitionEvent":"B","arguments":[{"key":1}]}',
         b'{"srcState":"A","transitionEvent":"B","arguments":[{"key":"a","value":7}]}',
+        b'{"srcState":"A","transitionEvent":"B","arguments":5}',
+        b'{"srcState":"A","transitionEvent":"B","arguments":{"a":"b"}}',
     ],
 )  # fmt: skip
 def test_what_is_no_transition_is_an_error(payload: bytes) -> None:
