@@ -221,7 +221,9 @@ class _Resolver:
 
         Every stage sees only what the stages before it have made; values of one section never see each other.
         """
-        raw = role.name.value if name is None else name
+        # The name of an include role was rendered with it, and is looked at again with the root that took its place.
+        written = role.name if name is None else Text(name, role.name.line, role.name.column)
+        raw = written.value
         path = parent.child_path(raw)
         objects = parent.objects(self.library.objects)
         above = seen_above(parent, local, cut_defaults=role.defaults.cut, cut_vars=role.vars.cut)
@@ -238,9 +240,9 @@ class _Resolver:
         lineage = Lineage(raw, path, parent, flat_defaults, flat_vars, parent.user_vars)
         stack = {**lineage.stack, **local} if local else lineage.stack
         own = _Own(raw, path, lineage, stack, defaults, variables, objects)
-        if name is not None or OPEN not in role.name.value:
+        if OPEN not in raw:
             return own
-        name = self._render(role.name, own.scope, path)
+        name = self._render(written, own.scope, path)
         path = parent.child_path(name)
         return _Own(name, path, lineage.renamed(name, path), stack, defaults, variables, objects)
 

@@ -65,3 +65,15 @@ def test_blanks_around_a_target_go_and_those_of_a_value_stay(repository: Reposit
         "roles: [{name: t, task: {load: x}}]"
     )
     assert [one.target for one in workflow.root.connect] == [" a:b ", "x:y"]
+
+
+def test_the_name_of_an_include_role_is_looked_at_again_with_what_it_includes(repository: Repository) -> None:
+    repository.workflow(
+        "name: sub\ndefaults: {b: inner}\nroles: [{name: '{{ Parent().Name }}', task: {load: x}}]", "sub"
+    )
+    text = "name: w\ndefaults: {{b: outer}}\nroles: [{{name: '{}', include: sub}}]"
+    (once,) = repository.load(text.format("{{ b }}")).root.roles
+    assert (once.name, once.roles[0].name) == ("outer", "outer")
+    (again,) = repository.load(text.format("{{ a }}"), user_vars={"a": "x-{{ b }}"}).root.roles
+    assert (again.name, again.roles[0].name) == ("x-inner", "x-inner")
+    assert repository.refused(text.format("{{ a }}"), user_vars={"a": "{{ nobody }}"}).reason is Reason.VARIABLE_MISSING
