@@ -29,7 +29,7 @@ _BREAK_S = 0.02
 _SIGNAL_S = 0.1
 """FairMQ looks at signals that often."""
 _REPLIES_S = 1.0
-"""At EXITING, for replies and streams that are being written."""
+"""At EXITING and ERROR, for replies and streams that are being written."""
 _FOR_EVER_S = 1e6
 _DOWN = {
     DeviceState.RUNNING: DeviceTransition.STOP,
@@ -90,7 +90,7 @@ async def _serve(options: argparse.Namespace) -> int:
         _say("Exiting FairMQ state machine")
         await stopping
     elif server is not None:
-        await server.stop(0)
+        await server.stop(_REPLIES_S)  # what answers the step that failed is on its way, on a busy machine
     _say("Exiting FairMQ state machine")
     sys.stdout.write("[ERROR] Uncaught exception reached the top of main: Device transitioned to error state\n")
     return 1
