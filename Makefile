@@ -6,13 +6,14 @@ BIN := $(VENV)/bin
 WORKERS := $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types contracts consul protos recordings pictures bench system clean
+.PHONY: help run test check lint types contracts consul protos recordings pictures bench system faults clean
 
 help:
 	@echo "make run         start the demo facility and open the console on it (headless where there is no terminal)"
 	@echo "make test        all checks and tests, as CI runs them"
 	@echo "make check       lint, types, import contracts, protobufs and unit tests, without the system tests"
 	@echo "make pictures  paint the screens anew from the recordings: docs/pictures and the goldens of the tests"
+	@echo "make faults      kill, stop and cut off everything in every phase, and print what happened"
 	@echo "make bench       the benchmarks (ratios to a baseline in the same run)"
 	@echo "make protos      regenerate the protobuf code"
 	@echo "make recordings  make the shipped recordings anew, on a facility of their own (two minutes)"
@@ -43,6 +44,10 @@ consul:
 
 system: $(VENV)/.dev consul
 	$(BIN)/pytest -q -n auto --dist loadscope -m system
+
+# Every fault in every phase, the long ones too (five minutes); prints the tables of docs/faults.md.
+faults: $(VENV)/.dev
+	@$(BIN)/python scripts/faults.py
 
 pictures: $(VENV)/.dev
 	rm -rf docs/pictures tests/goldens/screens

@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,14 +46,18 @@ class Facility:
         folder: of the test.
         repository: workflows and tasks.
         records: record stimuli for a replay.
+        prefix: put before the command that starts the core.
         settings: further settings of the core, by flag name.
     """
 
-    def __init__(self, folder: Path, repository: Path, *, records: bool = True, **settings: str) -> None:
+    def __init__(
+        self, folder: Path, repository: Path, *, records: bool = True, prefix: Sequence[str] = (), **settings: str
+    ) -> None:
         self.folder = folder
         self.state = folder / "state"
         self.instance = f"{new_id()}-{os.getpid()}"
         self.records = records
+        self.prefix = prefix
         self.repository = repository
         self.settings = settings
         self.port = 0
@@ -102,6 +106,7 @@ class Facility:
         if self.records:
             environment["ALIECS_RECORD_STIMULI"] = str(self.recordings)
         self.process = await asyncio.create_subprocess_exec(
+            *self.prefix,
             str(Path(sys.executable).parent / "aliecs-server"),
             *(f"--{key}={value}" for key, value in flags.items()),
             env=environment, pass_fds=(writer,),
@@ -116,7 +121,7 @@ class Facility:
             os.close(reader)
         assert line, f"the core did not start:\n{self.log()}"
         self.port = int(line)
-        self._channel = grpc.aio.insecure_channel(f"127.0.0.1:{self.port}")
+        self._channel = grpc.aio.insecure_channel(f"{flags['bindAddress']}:{self.port}")
 
     async def stop(self, *, drain: bool) -> None:
         """End the core: drained, or detached from what runs."""

@@ -10,15 +10,13 @@ import socket
 from occ.device import Device
 from occ.properties import Properties
 
-GATE = "ALIECS_TEST_GATE"
-"""Environment variable: the Unix socket of the gate. Without it nothing is asked."""
-
 
 class Gated(Device):
     """Does nothing, when it may."""
 
     @classmethod
     def options(cls, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--gate", default="", help="Unix socket of the gate; without it nothing is asked")
         parser.add_argument("--name", default="", help="by which the gate knows it")
         parser.add_argument("--stubborn", action="store_true", help="ignore SIGTERM and SIGINT")
 
@@ -27,6 +25,7 @@ class Gated(Device):
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, signal.SIG_IGN)
         self.name = options.name
+        self._gate = options.gate
         self._pass("UP")
 
     def configure(self, properties: Properties) -> None:
@@ -46,10 +45,10 @@ class Gated(Device):
 
     def _pass(self, what: str) -> None:
         """Say who is there and what is to be done; return when it may be done or when there is no gate (any more)."""
-        if path := os.environ.get(GATE):
+        if self._gate:
             with socket.socket(socket.AF_UNIX) as gate:
                 try:
-                    gate.connect(path)
+                    gate.connect(self._gate)
                     gate.sendall(f"{self.name} {what} {os.getpid()}\n".encode())
                     gate.recv(1)
                 except OSError:

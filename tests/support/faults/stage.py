@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -13,17 +14,17 @@ import pytest
 from facility import Facility
 
 from faults.gate import Gate
-from faults.gated import GATE
 from faults.trial import BYSTANDER, CROWDED, Phase, Trial
 
-TRANSITION_S = 4.0
+TRANSITION_S = 5.0
 MARGIN_S = 2.0
 """What the core waits longer than tasks may take."""
+AT_A_TIME = 4
 LEASE_S = 5.0
 SETTINGS = {
     "transitionTimeout": f"{TRANSITION_S:g}s",
     "configureTimeout": f"{TRANSITION_S:g}s",
-    "deployTimeout": "20s",
+    "deployTimeout": "40s",
     "heartbeat": "300ms",
     "silent": "1500ms",
     "lease": f"{LEASE_S:g}s",
@@ -44,18 +45,33 @@ class Stage:
         """Return one trial for each phase, on a host of its own if it shall be ``alone``."""
         return [self.trial(phase, host if alone else CROWDED, **variables) for host, phase in HOSTS.items()]
 
+    async def reach(self, trials: Sequence[Trial]) -> None:
+        """Bring all trials into their phases, some at a time: each starts two processes."""
+        turns = asyncio.Semaphore(AT_A_TIME)
+
+        async def reach(trial: Trial) -> None:
+            async with turns:
+                await trial.reach()
+
+        await asyncio.gather(*(reach(trial) for trial in trials))
+
     def trial(self, phase: Phase, host: str = CROWDED, **variables: str) -> Trial:
         return Trial(self.facility, self.gate, host, phase, **variables)
 
 
 @asynccontextmanager
 async def staged(
-    folder: Path, *, environment: Mapping[str, str] | None = None, **settings: str
+    folder: Path,
+    *,
+    environment: Mapping[str, str] | None = None,
+    prefix: Sequence[str] = (),
+    **settings: str,
 ) -> AsyncIterator[Stage]:
     """Run a facility; at its end nothing of it may be left.
 
     Args:
         environment: of the core, and so of all that it starts.
+        prefix: put before the command that starts the core.
         settings: of the core, in the place of ours.
     """
     shutil.copytree(REPOSITORY, folder / "repository")
@@ -70,6 +86,7 @@ async def staged(
         for name, value in (environment or {}).items():
             monkeypatch.setenv(name, value)
         async with Gate(folder / "gate") as gate:
-            monkeypatch.setenv(GATE, str(gate.path))
-            async with Facility(folder, folder / "repository", records=False, **SETTINGS | settings) as facility:
+            async with Facility(
+                folder, folder / "repository", records=False, prefix=prefix, **SETTINGS | settings
+            ) as facility:
                 yield Stage(facility, gate)

@@ -29,7 +29,7 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
 
 async def test_a_killed_core_finds_all_environments_again_and_ends_what_it_had_begun(stage: Stage) -> None:
     trials = stage.trials()
-    await asyncio.gather(*(trial.reach() for trial in trials))
+    await stage.reach(trials)
     before = {trial.phase: trial.processes() for trial in trials}
     core = stage.facility.process
     assert core
@@ -70,7 +70,7 @@ async def test_a_core_that_was_stopped_for_longer_than_any_deadline_goes_on_as_i
     stage: Stage,
 ) -> None:
     trials = stage.trials()
-    await asyncio.gather(*(trial.reach() for trial in trials))
+    await stage.reach(trials)
     assert stage.facility.process
     os.kill(stage.facility.process.pid, signal.SIGSTOP)
     try:

@@ -29,7 +29,7 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
 
 async def test_a_stopped_executor_is_told_silent_and_goes_on_where_it_was_with_all_its_tasks(stage: Stage) -> None:
     trials = stage.trials(alone=True)
-    await asyncio.gather(*(trial.reach() for trial in trials))
+    await stage.reach(trials)
     await asyncio.gather(*(stopped(trial) for trial in trials))
 
 
@@ -101,7 +101,7 @@ def executor_state(store: Store, trial: Trial) -> str:
 
 async def test_a_killed_executor_takes_its_tasks_along_and_the_next_one_takes_its_place(stage: Stage) -> None:
     trials = stage.trials(alone=True)
-    await asyncio.gather(*(trial.reach() for trial in trials))
+    await stage.reach(trials)
     await asyncio.gather(*(killed(trial) for trial in trials))
     again = stage.trial(Phase.CONFIGURED, trials[0].host)
     await again.reach()

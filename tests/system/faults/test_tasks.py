@@ -29,7 +29,7 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
 
 async def test_a_killed_task_is_told_at_once_and_nothing_of_its_environment_is_left(stage: Stage) -> None:
     trials = stage.trials()
-    await asyncio.gather(*(trial.reach() for trial in trials))
+    await stage.reach(trials)
     await asyncio.gather(*(killed(trial) for trial in trials))
 
 
@@ -65,10 +65,11 @@ async def killed(trial: Trial) -> None:
     note(Row("task killed", trial.phase, answer.text if answer else "", f"{state}. {fault}", ended))
 
 
-async def test_a_stopped_task_costs_no_command_its_answer_and_goes_on_when_it_is_let(stage: Stage) -> None:
+async def test_a_task_that_is_stopped_or_deaf_costs_no_command_its_answer_and_goes_on_when_it_can(stage: Stage) -> None:
     trials = stage.trials(deploy_timeout=f"{DEPLOY_S:g}s")
-    await asyncio.gather(*(trial.reach() for trial in trials))
-    await asyncio.gather(*(stopped(trial) for trial in trials))
+    stubborn = stage.trial(Phase.DESTROY, victim_class="stubborn")
+    await stage.reach([*trials, stubborn])
+    await asyncio.gather(*(stopped(trial) for trial in trials), deaf(stubborn))
 
 
 STOPPED = {
@@ -110,3 +111,12 @@ async def stopped(trial: Trial) -> None:
         row = Row(row.fault, row.phase, row.answer, row.seen, f"let go on: task {task.state}; {ended.text}")
     await trial.leaves_nothing()
     note(row)
+
+
+async def deaf(trial: Trial) -> None:
+    """Wait for the end of a task that neither leaves by itself nor listens to SIGTERM and SIGINT."""
+    answer = await trial.answer()
+    assert answer.text == "2 tasks ended" and answer.after_s < KILL_S, str(answer)
+    await trial.leaves_nothing()
+    told = f"{answer.text}, after {answer.after_s:.0f} s"
+    note(Row("task ignores SIGTERM and SIGINT, and EXIT hangs", trial.phase, told, "gone", "ended by SIGKILL"))
