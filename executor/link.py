@@ -109,8 +109,9 @@ class Link:
         options = (
             ("grpc.use_local_subchannel_pool", 1),  # no back-off inherited from the channel before
             ("grpc.enable_http_proxy", 0),
-            ("grpc.keepalive_time_ms", 20000),
-            ("grpc.keepalive_timeout_ms", 10000),
+            ("grpc.keepalive_time_ms", int(1000 * self._settings.core_quiet_s)),
+            ("grpc.keepalive_timeout_ms", int(1000 * self._settings.core_answer_s)),
+            ("grpc.http2.ping_timeout_ms", int(1000 * self._settings.core_answer_s)),  # which alone counts
             ("grpc.max_send_message_length", _MESSAGE_BYTES),
             ("grpc.max_receive_message_length", _MESSAGE_BYTES),
         )

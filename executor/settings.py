@@ -55,6 +55,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Between two looks at what is kept; the first is at the start."""
     task_limits: LimitsMode = "auto"
     """Enforce the limits of tasks where that may be, or not at all."""
+    core_quiet_s: float = 20.0
+    """A core that said nothing for so long is asked, by gRPC itself, whether it is there."""
+    core_answer_s: float = 10.0
+    """For it to answer; after that it is dialled again."""
     redial_min_s: float = 0.05
     redial_max_s: float = 0.5
     agent_pause_s: float = 2.0

@@ -11,7 +11,7 @@ from server.api import live_pb2, o2control_pb2_grpc, ops_pb2, ops_pb2_grpc
 from server.config.serve import ConfigurationServer
 from server.config.stored import StoreConfiguration
 from server.core import Core
-from server.listening import OPTIONS, open_port
+from server.listening import asking_after_clients, open_port
 from server.live import SERVICE as LIVE
 from server.live import LiveService
 from server.ops import SERVICE as OPS
@@ -31,7 +31,9 @@ class ControlServer:
     def __init__(self, core: Core, address: str, port: int) -> None:
         self.port = port
         self._address = address
-        self._server = grpc.aio.server(options=OPTIONS)
+        settings = core.settings
+        options = asking_after_clients(settings.client_quiet_s, settings.client_answer_s)
+        self._server = grpc.aio.server(options=options)
         self._health = health.HealthServicer()
         o2control_pb2_grpc.add_ControlServicer_to_server(ControlService(core), self._server)
         LiveService(core.display.picture).add_to(self._server)

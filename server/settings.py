@@ -182,6 +182,12 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     event_queue: Annotated[
         Port, msgspec.Meta(description="events that may wait for a slow subscriber before it loses them")
     ] = 20_000
+    client_quiet_s: Annotated[
+        float, msgspec.Meta(ge=1, description="a client that was silent for so long is asked whether it is still there")
+    ] = 20.0
+    client_answer_s: Annotated[
+        float, msgspec.Meta(gt=0, description="time for it to answer; after that its calls are ended")
+    ] = 10.0
     call_margin_s: Annotated[
         Seconds, msgspec.Meta(description="what a call of an integrated service may take beyond its timeout")
     ] = 5.0

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 PAUSE_S = 0.5
-"""A wait that lasts so much longer than it should was a pause; a loaded machine makes such too."""
+"""Work that lasts longer, and a wait that lasts so much longer than it should, was a pause; a loaded machine makes such too."""
 GRACE_S = 1.0
 """What is due next gets so much more, since nobody knows where in the wait the pause began."""
 
@@ -52,13 +52,17 @@ class _Selector(selectors.DefaultSelector):
     def __init__(self, on_pause: Callable[[float], None]) -> None:
         super().__init__()
         self._on_pause = on_pause
+        self._returned_s = time.monotonic()
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         began_s = time.monotonic()
+        busy_s = began_s - self._returned_s
         found = super().select(timeout)
-        if timeout is not None:
-            wanted_s = max(0.0, timeout)
-            over_s = time.monotonic() - began_s - wanted_s
-            if over_s > PAUSE_S:
-                self._on_pause(over_s + min(wanted_s, GRACE_S))
+        self._returned_s = time.monotonic()
+        wanted_s = 0.0 if timeout is None else max(0.0, timeout)
+        over_s = 0.0 if timeout is None else self._returned_s - began_s - wanted_s
+        if over_s > PAUSE_S:
+            self._on_pause(over_s + min(wanted_s, GRACE_S))
+        if busy_s > PAUSE_S:  # stopped, or held up, in the midst of work: nothing could be read then either
+            self._on_pause(busy_s)
         return found

@@ -106,6 +106,7 @@ class LinkServer(executor_pb2_grpc.LinkServicer):
             LinkError: the socket cannot be made.
         """
         limits = [("grpc.max_receive_message_length", MAX_MESSAGE), ("grpc.max_send_message_length", MAX_MESSAGE)]
+        limits.append(("grpc.http2.max_ping_strikes", 0))  # executors ask after us, however rare our heartbeats are
         self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0), *limits])
         executor_pb2_grpc.add_LinkServicer_to_server(self, self._server)
         try:

@@ -13,13 +13,19 @@ PROGRAM = """
 import asyncio, os, sys, time
 from executor.api.patient_loop import PatientLoop, tell_pauses
 
+def ready():
+    print("ready", flush=True)
+    until = time.process_time() + float(sys.argv[1])
+    while time.process_time() < until:
+        pass
+
 async def main():
     loop = asyncio.get_running_loop()
     pauses = []
     tell_pauses(pauses.append)
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    loop.call_later(0.1, lambda: print("ready", flush=True))
+    loop.call_later(0.1, ready)
     began = time.monotonic()
     try:
         async with asyncio.timeout(1.5):
@@ -33,10 +39,14 @@ with asyncio.Runner(loop_factory=PatientLoop) as runner:
 """
 
 
-def run(*, answers: bool) -> str:
-    """Stop a process that waits one and a half seconds for an answer, for two seconds; return what it says afterwards."""
+def run(*, answers: bool, busy_s: float = 0.0) -> str:
+    """Stop a process that waits one and a half seconds for an answer, for two seconds; return what it says afterwards.
+
+    Args:
+        busy_s: it works for so long as it is stopped.
+    """
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/"
+        [sys.executable, "-c", PROGRAM, str(busy_s)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/"
     )
     try:
         assert process.stdin and process.stdout
@@ -59,6 +69,10 @@ def run(*, answers: bool) -> str:
 
 def test_what_was_waited_for_before_a_pause_has_its_time_after_it() -> None:
     assert run(answers=True) == "answer 1 True"
+
+
+def test_a_pause_in_the_midst_of_work_counts_too() -> None:
+    assert run(answers=True, busy_s=0.3) == "answer 1 True"
 
 
 def test_a_deadline_comes_all_the_same() -> None:

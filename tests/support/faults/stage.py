@@ -46,14 +46,17 @@ class Stage:
         return [self.trial(phase, host if alone else CROWDED, **variables) for host, phase in HOSTS.items()]
 
     async def reach(self, trials: Sequence[Trial]) -> None:
-        """Bring all trials into their phases, some at a time: each starts two processes."""
+        """Bring all trials into their phases: what takes long before what is held up, whose deadlines run."""
         turns = asyncio.Semaphore(AT_A_TIME)
 
-        async def reach(trial: Trial) -> None:
+        async def prepare(trial: Trial) -> None:
             async with turns:
-                await trial.reach()
+                await trial.prepare()
 
-        await asyncio.gather(*(reach(trial) for trial in trials))
+        await asyncio.gather(*(prepare(trial) for trial in trials))
+        first = [trial for trial in trials if trial.phase in (Phase.DEPLOY, Phase.CONFIGURE)]
+        await asyncio.gather(*(trial.begin() for trial in first))
+        await asyncio.gather(*(trial.begin() for trial in trials if trial not in first))
 
     def trial(self, phase: Phase, host: str = CROWDED, **variables: str) -> Trial:
         return Trial(self.facility, self.gate, host, phase, **variables)

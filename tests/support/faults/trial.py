@@ -107,18 +107,26 @@ class Trial:
 
     # ---- what is asked -----------------------------------------------------------------------
 
-    async def reach(self) -> None:
-        """Bring the environment into its phase; again where this machine was too slow for the deadlines of the facility."""
+    async def prepare(self) -> None:
+        """Do what comes before the phase; again where this machine was too slow for the deadlines of the facility."""
+        if self.phase in (Phase.DEPLOY, Phase.CONFIGURE):
+            return
         for _ in range(ATTEMPTS):
-            if held := HELD.get(self.phase):
-                self.gate.hold(self.name, held)
             if await self._prepared():
-                break
+                return
             if self.environment_id and self.state(await self.seen()) != "gone":
                 await self.destroy()
-        else:
-            raise AssertionError(f"{self.phase}: not reached in {ATTEMPTS} attempts")
+        raise AssertionError(f"{self.phase}: not reached in {ATTEMPTS} attempts")
+
+    async def begin(self) -> None:
+        """Bring a prepared environment into its phase: have its transition begun and held, if it is within one."""
+        held = HELD.get(self.phase)
         if held:
+            self.gate.hold(self.name, held)
+            if self.phase in (Phase.DEPLOY, Phase.CONFIGURE):
+                self.ask(self._create)
+            else:
+                self.ask_next()
             self.pid = await self.gate.reached(self.name, held)
             self.environment_id = variable(self.pid, "ALIECS_ENVIRONMENT_ID")
         else:
@@ -127,11 +135,12 @@ class Trial:
             self.pid = task.pid
         self.executor_pid = psutil.Process(self.pid).ppid()
 
+    async def reach(self) -> None:
+        """Bring the environment into its phase."""
+        await self.prepare()
+        await self.begin()
+
     async def _prepared(self) -> bool:
-        """Do what comes before the phase, and begin what is under way in it; False if something failed."""
-        if self.phase in (Phase.DEPLOY, Phase.CONFIGURE):
-            self.ask(self._create)
-            return True
         try:
             self.environment_id = (await self._created()).id
         except grpc.aio.AioRpcError:
@@ -139,8 +148,6 @@ class Trial:
         for event in BEFORE[self.phase]:
             if (await self.facility.ask(self.environment_id, event)).state == "ERROR":
                 return False
-        if self.phase in HELD:
-            self.ask_next()
         return True
 
     def release(self) -> None:

@@ -10,20 +10,22 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from faults.stage import MARGIN_S, TRANSITION_S, Stage, staged
+from faults.stage import MARGIN_S, Stage, staged
 from faults.table import Row, note
 from faults.trial import HELD, REACHED, REACHED_NEXT, Phase, Trial
 
 from console.store import Store
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
-STOPPED_S = TRANSITION_S + MARGIN_S + 1.0
+LIMIT_S = 8.0
+PATIENT = {"transitionTimeout": f"{LIMIT_S:g}s", "configureTimeout": f"{LIMIT_S:g}s"}
+STOPPED_S = LIMIT_S + MARGIN_S + 1.0
 """Longer than any answer is waited for."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
-    async with staged(tmp_path_factory.mktemp("core"), lease="60s") as one:
+    async with staged(tmp_path_factory.mktemp("core"), lease="60s", **PATIENT) as one:
         yield one
 
 
