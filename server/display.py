@@ -131,7 +131,7 @@ class Display:
                 started_ms=self._started_ms,
                 detectors=self.detectors,
                 active_detectors=tuple(self.environments.active_detectors()),
-                state="CONNECTED",
+                state=self._backend.state,
             )
         )
 

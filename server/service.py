@@ -60,7 +60,7 @@ class ControlService(o2control_pb2_grpc.ControlServicer):
             frameworkId=core.backend.framework_id,
             environmentsCount=len(core.environments.all()),
             tasksCount=len(core.roster),
-            state="CONNECTED",
+            state=core.backend.state,
             hostsCount=len({task.agent_id for task in core.roster.all()}),
             instanceName=core.settings.instance_name,
             version=core.version(),

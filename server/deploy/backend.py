@@ -156,6 +156,10 @@ class Backend(Room, Protocol):
     def framework_id(self) -> str:
         """What clients see as the id of the scheduler; "" while there is none."""
 
+    @property
+    def state(self) -> str:
+        """What clients see as its state: INITIAL until it can place tasks for the first time, then CONNECTED."""
+
     async def start(self, listener: Listener, known: Sequence[KnownExecutor] = ()) -> None:
         """Begin; executors known from an earlier life are waited for in the background."""
 

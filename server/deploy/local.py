@@ -21,6 +21,7 @@ class LocalBackend:
 
     def __init__(self, parts: LocalParts, settings: LocalSettings) -> None:
         self.framework_id = f"local-{parts.instance}"
+        self.state = "CONNECTED"
         self.tasks_directory = parts.state_directory / "tasks"
         self.settings = settings
         self._parts = parts

@@ -77,6 +77,7 @@ class MesosBackend:
         self._again: dict[str, list[TaskSpec]] = {}
         """By host, tasks whose offers were not valid any more when they were used."""
         self._second_chances: set[str] = set()
+        self._was_subscribed = False
         self._work: set[asyncio.Task[None]] = set()
         self._scheduler = Scheduler(
             settings.master, self, load_id=parts.load_framework_id, store_id=parts.store_framework_id
@@ -99,6 +100,11 @@ class MesosBackend:
     def framework_id(self) -> str:
         """Return the id that the master gave us, "" before the first registration."""
         return self._scheduler.framework_id
+
+    @property
+    def state(self) -> str:
+        """Return CONNECTED from the first registration of this life on, as AliECS does (occ-executor-mesos.md 4.2)."""
+        return "CONNECTED" if self._was_subscribed else "INITIAL"
 
     @property
     def scheduler_pid(self) -> int:
@@ -297,6 +303,7 @@ class MesosBackend:
     # ---- what the master says: called by Scheduler ---------------------------------------------
 
     def subscribed(self, *, is_new: bool) -> None:
+        self._was_subscribed = True
         self._offers.subscribed()
         self._executors.subscribed(is_new=is_new)
         self._parts.changed()

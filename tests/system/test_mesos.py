@@ -15,6 +15,8 @@ from facility import Facility, error_info
 from facility_backends import agents_named, settings_for
 from mesos.double import MesosDouble
 
+from server.api import o2control_pb2 as pb
+
 HOSTS = ["flp001", "flp002"]
 
 
@@ -77,6 +79,8 @@ async def test_a_core_without_a_master_starts_and_says_why_nothing_can_be_placed
 ) -> None:
     settings = {"mesos": "127.0.0.1:1", "deployTimeout": "6s"}
     async with Facility(tmp_path, repository, **settings) as facility:
+        info = await facility.control.GetFrameworkInfo(pb.GetFrameworkInfoRequest(), timeout=10)
+        assert (info.state, info.frameworkId) == ("INITIAL", "")
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await facility.create("flow", HOSTS)
         assert "Mesos master 127.0.0.1:1 has not accepted this core within 2 s" in str(refused.value.details())

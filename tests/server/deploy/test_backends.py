@@ -45,6 +45,7 @@ async def carried_out(backend: Backend, ear: Ear, host: str, command: Transition
 async def test_a_launch_starts_the_executor_of_its_host_and_the_tasks_come_up(stage: Stage[Any]) -> None:
     backend, ear = await stage.start()
     await backend.offers()
+    assert backend.state == "CONNECTED" and backend.framework_id
     assert [(one.name, one.state) for one in backend.hosts()] == [(host, ExecutorState.NONE) for host in stage.hosts]
     await stage.launch(backend, ear, "t1", "t2")
     assert (ear.tasks["t1"].state, ear.tasks["t1"].environment_id) == ("STANDBY", "2env")

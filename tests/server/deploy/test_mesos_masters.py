@@ -67,8 +67,13 @@ async def test_a_master_that_does_not_lead_yet_is_asked_again_with_pauses(cluste
     backend, ear = await cluster.start()
     with pytest.raises(LinkError, match="has not accepted this core within 5 s"):
         await backend.offers()
+    assert backend.state == "INITIAL"
     cluster.mesos.set_mood(Mood.LEADING)
     await cluster.launch(backend, ear, "t1")
+    assert backend.state == "CONNECTED"
+    cluster.mesos.set_mood(Mood.LEADERLESS)
+    cluster.mesos.scheduler_stream(cluster.framework_id).cut()
+    assert backend.state == "CONNECTED"
 
 
 async def test_a_framework_that_the_master_has_removed_begins_anew(cluster: DoubleStage) -> None:
