@@ -35,7 +35,7 @@ def print_table(rows: list[dict[str, str]]) -> None:
     """Print one table for each fault, in the order in which they were tried."""
     faults = dict.fromkeys(row["fault"] for row in rows)
     for fault in faults:
-        print(f"\n## {fault[0].upper()}{fault[1:]}\n")
+        print(f"\n### {fault[0].upper()}{fault[1:]}\n")
         print("| Phase | The command under way, or the next one, is answered | What is shown | Afterwards |")
         print("|---|---|---|---|")
         for row in sorted((row for row in rows if row["fault"] == fault), key=lambda row: PHASES.index(row["phase"])):

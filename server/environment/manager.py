@@ -158,7 +158,7 @@ class EnvironmentManager:
 
     async def _clean_unlocked(self) -> None:
         """Kill what no environment owns any more, as AliECS does before each creation (core.md 2.9, step 5)."""
-        leftovers = [task.task_id for task in self._roster.all() if not task.locked]
+        leftovers = self._commander.within_reach(task.task_id for task in self._roster.all() if not task.locked)
         if leftovers:
             _, remaining = await self._commander.kill(leftovers, timeout_s=self._timings.kill_s)
             if remaining:

@@ -21,7 +21,7 @@ from executor.api.messages import (
     Transition,
     TriggerHooks,
 )
-from server.deploy.backend import Backend
+from server.deploy.backend import Backend, ExecutorState
 from server.ids import new_id
 from server.task.roster import Roster, TaskChange
 
@@ -214,6 +214,12 @@ class Commander:
         self._roster.remove(gone)
         self._backend.release(gone)
         return gone, remaining
+
+    def within_reach(self, task_ids: Iterable[str]) -> list[str]:
+        """Return those tasks whose executor is not silent: whoever waits for the end of another one waits in vain."""
+        silent = {host.name for host in self._backend.hosts() if host.state is ExecutorState.SILENT}
+        known = ((task_id, self._roster.get(task_id)) for task_id in task_ids)
+        return [task_id for task_id, task in known if task and (task.ended or task.host not in silent)]
 
     def kill_unknown(self, host: str, task_ids: Sequence[str]) -> None:
         """End tasks that stand in no roster; nobody waits for it. Their executor is told to forget them when ended."""

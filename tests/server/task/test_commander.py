@@ -47,6 +47,7 @@ class FakeBackend:
         self.sent: list[tuple[str, Command]] = []
         self.released: list[str] = []
         self.down: set[str] = set()
+        self.silent: set[str] = set()
         self.listener: Listener | None = None
 
     async def start(self, listener: Listener, known: Sequence[KnownExecutor] = ()) -> None:
@@ -57,7 +58,7 @@ class FakeBackend:
     async def drain(self) -> None: ...
 
     def hosts(self) -> Sequence[HostInfo]:
-        return []
+        return [HostInfo(name=name, address="", state=ExecutorState.SILENT) for name in self.silent]
 
     async def offers(self) -> Sequence[Offer]:
         return []
@@ -335,6 +336,14 @@ async def test_a_kill_is_sent_again_when_the_executor_comes_back() -> None:
     bench.backend.down.clear()
     bench.reception.executor_back("a", "x-a")
     assert await killing == (["a-0"], [])
+
+
+async def test_tasks_of_a_silent_executor_are_out_of_reach_unless_they_have_ended() -> None:
+    bench = Bench(a=1, b=2)
+    bench.backend.silent.add("b")
+    ended = TaskReport(task_id="b-1", environment_id="", phase=Phase.ENDED, final_status="TASK_FAILED")
+    bench.reception.reported("b", TaskReports(tasks=(ended,)))
+    assert bench.commander.within_reach(["a-0", "b-0", "b-1", "nobody"]) == ["a-0", "b-1"]
 
 
 async def test_strangers_of_an_attaching_executor_are_killed_and_forgotten_when_ended() -> None:
