@@ -53,8 +53,9 @@ pictures: $(VENV)/.dev
 	rm -rf docs/pictures tests/goldens/screens
 	UPDATE_SNAPSHOTS=1 $(BIN)/pytest -q -n auto tests/console/tui/test_goldens.py
 
+# BENCH=bench_scale.py: one file of them.
 bench: $(VENV)/.dev
-	$(BIN)/python -P -m pytest -q -s tests/benchmarks --override-ini=python_files='bench_*.py' -p no:cacheprovider
+	$(BIN)/python -P -m pytest -q -s tests/benchmarks/$(BENCH) --override-ini=python_files='bench_*.py' -p no:cacheprovider
 
 protos: $(VENV)/.dev
 	$(BIN)/python scripts/protos.py

@@ -32,6 +32,7 @@ async def backend(kind: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> A
         agents.append(VirtualAgent(host, {"machine_id": host}, f"cpus:16;mem:65536;{ports}"))
     async with MesosDouble(agents, folder / "agents", pace=PACE) as double:
         settings = {"mesos": double.address, "mesosFrameworkUser": getpass.getuser(), "deployTimeout": "280s"}
+        settings["executor"] = ""  # an agent starts it without arguments
         async with world(folder, monkeypatch, **settings) as facility:
             yield facility
 

@@ -92,7 +92,10 @@ def _opened(loop: asyncio.AbstractEventLoop, reader: int, opened: asyncio.Future
 
 
 def _spawn(command: list[str], environment: dict[str, str], writer: int) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(command, env=environment, pass_fds=(writer,), stderr=subprocess.DEVNULL)
+    # A session of its own, as an executor gives to a task: the kernel shares the CPU out among sessions.
+    return subprocess.Popen(
+        command, env=environment, pass_fds=(writer,), stderr=subprocess.DEVNULL, start_new_session=True
+    )
 
 
 def _free_ports(count: int) -> list[int]:

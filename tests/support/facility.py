@@ -34,6 +34,8 @@ o2:
     detectors:
 """
 HOSTS = {"flp001": "ITS", "flp002": "TPC", "flp003": "TOF", "flp004": "TST"}
+_ANY_SIZE = [("grpc.max_receive_message_length", -1)]
+"""Thousands of tasks in one reply."""
 START_S = 30.0
 CREATE_S = 300.0
 """For an environment; hundreds of tasks take their time."""
@@ -121,7 +123,7 @@ class Facility:
             os.close(reader)
         assert line, f"the core did not start:\n{self.log()}"
         self.port = int(line)
-        self._channel = grpc.aio.insecure_channel(f"{flags['bindAddress']}:{self.port}")
+        self._channel = grpc.aio.insecure_channel(f"{flags['bindAddress']}:{self.port}", options=_ANY_SIZE)
 
     async def stop(self, *, drain: bool) -> None:
         """End the core: drained, or detached from what runs."""
