@@ -119,8 +119,9 @@ class ConsulAgent:
             self._process.wait(START_S)
 
     def freeze(self) -> None:
-        """Let it hold all connections and answer nothing."""
+        """Let it hold all connections and answer nothing, from when this returns."""
         os.kill(self.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED)  # all its threads; a busy one may still answer before
 
     def thaw(self) -> None:
         os.kill(self.pid, signal.SIGCONT)

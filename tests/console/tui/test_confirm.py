@@ -182,7 +182,7 @@ async def test_a_dialog_stays_while_other_things_change(core: FakeCore) -> None:
 
 async def test_a_dialog_closes_when_the_link_breaks_and_when_the_data_grow_old(core: FakeCore) -> None:
     core.add(state="CONFIGURED")
-    timings = Timings(retry_first_s=0.01, retry_last_s=0.05, heartbeat_s=0.1, stale_s=0.6, silence_s=30)
+    timings = Timings(retry_first_s=0.01, retry_last_s=0.05, heartbeat_s=0.1, stale_s=2, silence_s=30)
     app = app_on(core.endpoint, timings=timings)
     async with app.run_test(size=SIZE) as pilot:
         await shows(pilot, "CFG")
