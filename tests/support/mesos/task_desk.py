@@ -21,7 +21,7 @@ class TaskDesk:
         if framework is None:
             return
         task = framework.tasks.get(status["task_id"]["value"])
-        if task is not None:
+        if task is not None and not task.is_over:  # a late update does not bring a task back
             task.state, task.uuid = status["state"], status["uuid"]
             task.container = status.get("container_status", task.container)
             # What is used comes back with the first word of the end, though the word itself waits its turn.
