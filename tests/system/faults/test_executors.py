@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from faults.death import bury, kill
 from faults.stage import LEASE_S, MARGIN_S, TRANSITION_S, Stage, staged
 from faults.table import Row, note
 from faults.trial import HELD, Phase, Trial
@@ -117,25 +118,10 @@ KILLED = {
 
 
 async def killed(trial: Trial) -> None:
-    began_s = time.monotonic()
-    os.kill(trial.executor_pid, signal.SIGKILL)
-    wanted, state = KILLED.get(trial.phase, ("ERROR", "ERROR"))
-    answer = await trial.answer() if trial.phase in HELD else None
-    store = await trial.seen(lambda store: trial.state(store) == state)
-    after_s = time.monotonic() - began_s
-    assert after_s < TRANSITION_S, f"{trial.phase}: {after_s:.1f} s"
-    if answer is not None:
-        assert wanted in answer.text, f"{trial.phase}: {answer}"
-        assert state == "ERROR" or trial.phase is Phase.DESTROY or f"on host {trial.host} was killed" in answer.text
-    fault = trial.fault(store)
-    if state == "ERROR":
-        task = trial.task(store, trial.host)
-        assert task is not None and (task.state, task.status) == ("ERROR", "INACTIVE")
-        assert f"on host {trial.host} was killed by signal 9" in fault
-    await trial.is_true()
-    ended = ""
-    if state == "ERROR":
-        ended = (await trial.destroy()).text
-        assert ended == "2 tasks ended"
-    await trial.leaves_nothing()
-    note(Row("executor killed", trial.phase, answer.text if answer else "", f"{state}. {fault}", ended))
+    death = await kill(trial, trial.executor_pid, KILLED)
+    told = f"on host {trial.host} was killed"
+    if death.answer is not None:
+        assert death.state == "ERROR" or trial.phase is Phase.DESTROY or told in death.answer.text
+    if death.task is not None:
+        assert f"{told} by signal 9" in death.fault
+    await bury(trial, death, "executor")

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from faults.death import bury, kill
 from faults.stage import MARGIN_S, TRANSITION_S, Stage, staged
 from faults.table import Row, note
 from faults.trial import HELD, Phase, Trial
@@ -42,27 +43,11 @@ KILLED = {
 
 
 async def killed(trial: Trial) -> None:
-    began_s = time.monotonic()
-    os.kill(trial.pid, signal.SIGKILL)
-    wanted, state = KILLED.get(trial.phase, ("ERROR", "ERROR"))
-    answer = await trial.answer() if trial.phase in HELD else None
-    store = await trial.seen(lambda store: trial.state(store) == state)
-    after_s = time.monotonic() - began_s
-    assert after_s < TRANSITION_S, f"{trial.phase}: {after_s:.1f} s"
-    if answer is not None:
-        assert wanted in answer.text, trial.phase
-    fault = trial.fault(store)
-    if state == "ERROR":
-        task = trial.task(store, trial.host)
-        assert task is not None and (task.state, task.status) == ("ERROR", "INACTIVE") and "signal 9" in task.error
-        assert trial.host in fault and "signal 9" in fault
-    await trial.is_true()
-    ended = ""
-    if state == "ERROR":
-        ended = (await trial.destroy()).text
-        assert ended == "2 tasks ended"
-    await trial.leaves_nothing()
-    note(Row("task killed", trial.phase, answer.text if answer else "", f"{state}. {fault}", ended))
+    death = await kill(trial, trial.pid, KILLED)
+    if death.task is not None:
+        assert "signal 9" in death.task.error
+        assert trial.host in death.fault and "signal 9" in death.fault
+    await bury(trial, death, "task")
 
 
 async def test_a_task_that_is_stopped_or_deaf_costs_no_command_its_answer_and_goes_on_when_it_can(stage: Stage) -> None:
