@@ -147,6 +147,14 @@ def _listening(port: int) -> set[str]:
 def _has(pid: int, sockets: set[str]) -> bool:
     folder = f"/proc/{pid}/fd"
     try:
-        return any(os.readlink(f"{folder}/{name}") in sockets for name in os.listdir(folder))
+        names = os.listdir(folder)
     except OSError:
         return False  # ended meanwhile, or of another user
+    return any(_link(f"{folder}/{name}") in sockets for name in names)
+
+
+def _link(path: str) -> str:
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""  # closed meanwhile; what else is open counts all the same

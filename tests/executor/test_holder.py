@@ -21,6 +21,16 @@ print(one.getsockname()[1], flush=True)
 sys.stdin.read()
 """
 
+RESTLESS = """
+import os, socket
+lower = os.pipe()
+one = socket.create_server(("127.0.0.1", 0))
+print(one.getsockname()[1], flush=True)
+while True:
+    for end in lower: os.close(end)
+    lower = os.pipe()
+"""
+
 
 @pytest.fixture(params=["127.0.0.1", "0.0.0.0", "::"])
 def listener(request: pytest.FixtureRequest) -> Iterator[tuple[int, int]]:
@@ -64,6 +74,18 @@ def test_a_stranger_is_told_from_the_task_from_other_tasks_and_from_who_only_has
         holder.refuse_taken(port, lambda session: "")
     with pytest.raises(TaskError, match=f"control port {port} is taken already by task t7"):
         holder.refuse_taken(port, lambda session: "task t7" if session == pid else "")
+
+
+def test_a_process_that_opens_and_closes_files_all_the_time_still_has_its_port() -> None:
+    command = [sys.executable, "-c", RESTLESS]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
+        try:
+            assert child.stdout is not None
+            port = int(child.stdout.readline())
+            assert all(holder.holds(child.pid, port) for _ in range(100))
+            assert holder.holder_of(port) == child.pid
+        finally:
+            child.kill()
 
 
 def test_a_port_that_nobody_has_has_no_holder() -> None:
