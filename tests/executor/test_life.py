@@ -8,37 +8,20 @@ import pytest
 from agent_driver import direct, local, only, reports, results, transition
 from msgspec.structs import replace
 
-from executor.api.messages import (
-    ControlMode,
-    Kill,
-    Phase,
-)
-from executor.stimuli import (
-    CallOcc,
-    CloseOcc,
-    ConnectOcc,
-    OccEvent,
-    PortOpened,
-    Ready,
-    Send,
-    Signal,
-    Spawn,
-    Spawned,
-    SpawnFailed,
-    StartTimer,
-    StateSeen,
-    StopTimer,
-    Unready,
-)
+from executor import stimuli
+from executor.api.messages import ControlMode, Kill, Phase
 
 
 def test_a_direct_task_is_active_only_after_standby(agent):
     spec = direct()
-    assert agent.launch(spec) == [Spawn(spec)]
-    assert agent.feed(Spawned, task_id="t1", pid=100) == [ConnectOcc("t1", 30000), StartTimer("ready:t1", 45.0)]
-    assert agent.feed(PortOpened, task_id="t1") == [StartTimer("ready:t1", 30.0)]
-    out = agent.feed(Ready, task_id="t1", pid=101, state="STANDBY")
-    assert out[0] == StopTimer("ready:t1")
+    assert agent.launch(spec) == [stimuli.Spawn(spec)]
+    assert agent.feed(stimuli.Spawned, task_id="t1", pid=100) == [
+        stimuli.ConnectOcc("t1", 30000),
+        stimuli.StartTimer("ready:t1", 45.0),
+    ]
+    assert agent.feed(stimuli.PortOpened, task_id="t1") == [stimuli.StartTimer("ready:t1", 30.0)]
+    out = agent.feed(stimuli.Ready, task_id="t1", pid=101, state="STANDBY")
+    assert out[0] == stimuli.StopTimer("ready:t1")
     assert [(r.phase, r.state, r.pid) for r in reports(out)] == [(Phase.ACTIVE, "STANDBY", 101)]
 
 
@@ -61,10 +44,10 @@ def test_a_task_that_is_launched_again_is_reported_and_not_started_again(agent):
 
 def test_a_fairmq_task_is_started_and_connected_to_as_a_direct_one(agent):
     agent.launch(replace(direct(), mode=ControlMode.FAIRMQ))
-    out = agent.feed(Spawned, task_id="t1", pid=100)
-    assert out == [ConnectOcc("t1", 30000), StartTimer("ready:t1", 45.0)]
-    agent.feed(PortOpened, task_id="t1")
-    assert reports(agent.feed(Ready, task_id="t1", pid=101, state="STANDBY"))[0].phase is Phase.ACTIVE
+    out = agent.feed(stimuli.Spawned, task_id="t1", pid=100)
+    assert out == [stimuli.ConnectOcc("t1", 30000), stimuli.StartTimer("ready:t1", 45.0)]
+    agent.feed(stimuli.PortOpened, task_id="t1")
+    assert reports(agent.feed(stimuli.Ready, task_id="t1", pid=101, state="STANDBY"))[0].phase is Phase.ACTIVE
 
 
 def test_a_fairmq_task_without_control_port_is_refused(agent):
@@ -74,11 +57,11 @@ def test_a_fairmq_task_without_control_port_is_refused(agent):
 
 def test_a_fairmq_device_in_error_is_signalled_without_asking_it_to_end(agent):
     agent.launch(replace(direct(), mode=ControlMode.FAIRMQ))
-    agent.feed(Spawned, task_id="t1", pid=100)
-    agent.feed(Ready, task_id="t1", pid=101, state="STANDBY")
+    agent.feed(stimuli.Spawned, task_id="t1", pid=100)
+    agent.feed(stimuli.Ready, task_id="t1", pid=101, state="STANDBY")
     (query,) = agent.command(Kill(command_id="k", task_ids=("t1",)))
     out = agent.replied(query.call_id, "ERROR", pid=101)
-    assert out == [CloseOcc("t1"), Signal("t1", SIGTERM, 101), StartTimer("ladder:t1", 2.0)]
+    assert out == [stimuli.CloseOcc("t1"), stimuli.Signal("t1", SIGTERM, 101), stimuli.StartTimer("ladder:t1", 2.0)]
 
 
 def test_a_direct_task_without_a_control_port_is_refused(agent):
@@ -89,7 +72,7 @@ def test_a_direct_task_without_a_control_port_is_refused(agent):
 
 def test_a_spawn_that_fails_ends_the_task(agent):
     agent.launch(direct())
-    out = agent.feed(SpawnFailed, task_id="t1", error="command not found")
+    out = agent.feed(stimuli.SpawnFailed, task_id="t1", error="command not found")
     assert [(r.phase, r.final_status, r.error, r.state) for r in reports(out)] == [
         (Phase.ENDED, "TASK_FAILED", "command not found", "ERROR")
     ]
@@ -97,9 +80,9 @@ def test_a_spawn_that_fails_ends_the_task(agent):
 
 def test_an_exit_before_standby_fails_the_task_with_how_it_ended_even_with_code_0(agent):
     agent.launch(direct())
-    agent.feed(Spawned, task_id="t1", pid=100)
+    agent.feed(stimuli.Spawned, task_id="t1", pid=100)
     out = agent.exited(stderr="bind: address in use")
-    assert CloseOcc("t1") in out and StopTimer("ready:t1") in out
+    assert stimuli.CloseOcc("t1") in out and stimuli.StopTimer("ready:t1") in out
     (report,) = reports(out)
     assert (report.final_status, report.exit_code) == ("TASK_FAILED", 0)
     wanted = "ended before its control port 30000 was ready: exit code 0; last line on stderr: bind: address in use"
@@ -116,31 +99,36 @@ def test_an_exit_before_standby_fails_the_task_with_how_it_ended_even_with_code_
 )
 def test_a_task_that_is_not_ready_in_time_is_ended_and_fails(agent, opened, troubles, error):
     agent.launch(direct())
-    agent.feed(Spawned, task_id="t1", pid=100)
+    agent.feed(stimuli.Spawned, task_id="t1", pid=100)
     if opened:
-        agent.feed(PortOpened, task_id="t1")
+        agent.feed(stimuli.PortOpened, task_id="t1")
     for trouble in troubles:
-        assert agent.feed(Unready, task_id="t1", why=trouble) == []
+        assert agent.feed(stimuli.Unready, task_id="t1", why=trouble) == []
     out = agent.fire("ready:t1")
-    assert out == [CloseOcc("t1"), Signal("t1", SIGTERM), StartTimer("ladder:t1", 2.0)]
+    assert out == [stimuli.CloseOcc("t1"), stimuli.Signal("t1", SIGTERM), stimuli.StartTimer("ladder:t1", 2.0)]
     (report,) = reports(agent.exited(exit_code=None, signal=15))
     assert (report.final_status, report.signal, report.error) == ("TASK_FAILED", 15, error)
 
 
 def test_a_task_that_starts_in_a_wrong_state_is_ended_and_fails(agent):
     agent.launch(direct())
-    agent.feed(Spawned, task_id="t1", pid=100)
-    out = agent.feed(Ready, task_id="t1", pid=101, state="DONE")
-    assert Signal("t1", SIGTERM, 101) in out
+    agent.feed(stimuli.Spawned, task_id="t1", pid=100)
+    out = agent.feed(stimuli.Ready, task_id="t1", pid=101, state="DONE")
+    assert stimuli.Signal("t1", SIGTERM, 101) in out
     assert reports(agent.exited(exit_code=0))[0].error == "started in state DONE, expected STANDBY"
 
 
 def test_a_task_whose_port_is_answered_by_somebody_else_is_ended_and_fails(agent):
     agent.launch(direct())
-    agent.feed(Spawned, task_id="t1", pid=100)
-    agent.feed(PortOpened, task_id="t1")
-    out = agent.feed(Ready, task_id="t1", pid=0, state="", error="it is somebody else's")
-    assert out == [StopTimer("ready:t1"), CloseOcc("t1"), Signal("t1", SIGTERM), StartTimer("ladder:t1", 2.0)]
+    agent.feed(stimuli.Spawned, task_id="t1", pid=100)
+    agent.feed(stimuli.PortOpened, task_id="t1")
+    out = agent.feed(stimuli.Ready, task_id="t1", pid=0, state="", error="it is somebody else's")
+    assert out == [
+        stimuli.StopTimer("ready:t1"),
+        stimuli.CloseOcc("t1"),
+        stimuli.Signal("t1", SIGTERM),
+        stimuli.StartTimer("ladder:t1", 2.0),
+    ]
     (report,) = reports(agent.exited(exit_code=None, signal=15))
     assert (report.final_status, report.error) == ("TASK_FAILED", "it is somebody else's")
 
@@ -148,32 +136,32 @@ def test_a_task_whose_port_is_answered_by_somebody_else_is_ended_and_fails(agent
 def test_a_state_that_the_stream_repeats_late_changes_nothing(agent):
     agent.up()
     for event, state in (("CONFIGURE", "CONFIGURED"), ("START", "RUNNING")):
-        call = only(agent.command(transition(event, command_id=event)), CallOcc)
+        call = only(agent.command(transition(event, command_id=event)), stimuli.CallOcc)
         agent.replied(call.call_id, state)
-    assert agent.feed(StateSeen, task_id="t1", state="CONFIGURED") == []
-    assert agent.feed(StateSeen, task_id="t1", state="RUNNING") == []
+    assert agent.feed(stimuli.StateSeen, task_id="t1", state="CONFIGURED") == []
+    assert agent.feed(stimuli.StateSeen, task_id="t1", state="RUNNING") == []
     assert agent.agent.tasks["t1"].state == "RUNNING"
 
 
 def test_a_state_that_the_stream_tells_before_the_reply_is_not_taken_for_a_move_of_the_task(agent):
     agent.up()
-    call = only(agent.command(transition("CONFIGURE")), CallOcc)
-    assert agent.feed(StateSeen, task_id="t1", state="CONFIGURED") == []
+    call = only(agent.command(transition("CONFIGURE")), stimuli.CallOcc)
+    assert agent.feed(stimuli.StateSeen, task_id="t1", state="CONFIGURED") == []
     agent.replied(call.call_id, "CONFIGURED")
-    assert [r.state for r in reports(agent.feed(StateSeen, task_id="t1", state="STANDBY"))] == ["STANDBY"]
+    assert [r.state for r in reports(agent.feed(stimuli.StateSeen, task_id="t1", state="STANDBY"))] == ["STANDBY"]
 
 
 def test_an_error_by_stream_is_reported_at_once_also_during_a_transition(agent):
     agent.up()
-    call = only(agent.command(transition("CONFIGURE")), CallOcc)
-    assert [r.state for r in reports(agent.feed(StateSeen, task_id="t1", state="ERROR"))] == ["ERROR"]
+    call = only(agent.command(transition("CONFIGURE")), stimuli.CallOcc)
+    assert [r.state for r in reports(agent.feed(stimuli.StateSeen, task_id="t1", state="ERROR"))] == ["ERROR"]
     assert results(agent.replied(call.call_id, "ERROR", "failed")) == [("t1", "ERROR", "failed")]
-    assert agent.feed(StateSeen, task_id="t1", state="ERROR") == []
+    assert agent.feed(stimuli.StateSeen, task_id="t1", state="ERROR") == []
 
 
 def test_device_events_are_passed_on(agent):
     agent.up()
-    event = only(agent.feed(OccEvent, task_id="t1", type=1), Send).report.events[0]
+    event = only(agent.feed(stimuli.OccEvent, task_id="t1", type=1), stimuli.Send).report.events[0]
     assert (event.task_id, event.environment_id, event.type, event.termination) == ("t1", "env", 1, None)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from executor import stimuli
 from executor.agent import Agent
 from executor.api.messages import (
     CommandReply,
@@ -18,17 +19,6 @@ from executor.api.messages import (
     Transition,
 )
 from executor.settings import Identity, Settings
-from executor.stimuli import (
-    Commanded,
-    Exited,
-    OccReplied,
-    PortOpened,
-    Ready,
-    Send,
-    Spawned,
-    Started,
-    TimerFired,
-)
 
 IDENTITY = Identity(executor_id="x1", agent_id="a1", host="flp001", pid=7, instance="i1", version="0")
 
@@ -39,7 +29,7 @@ class Driver:
     def __init__(self, settings: Settings | None = None) -> None:
         self.agent = Agent(IDENTITY, settings or Settings())
         self.now_ms = 1000
-        self.feed(Started)
+        self.feed(stimuli.Started)
 
     def feed(self, kind: type, **fields: Any) -> list[Any]:
         self.now_ms += 1
@@ -48,7 +38,7 @@ class Driver:
         return out
 
     def command(self, command: Any) -> list[Any]:
-        return self.feed(Commanded, command=command)
+        return self.feed(stimuli.Commanded, command=command)
 
     def launch(self, *specs: TaskSpec) -> list[Any]:
         return self.command(Launch(command_id="l", tasks=specs))
@@ -56,21 +46,21 @@ class Driver:
     def up(self, task_id: str = "t1", pid: int = 100) -> None:
         """Bring a direct task to STANDBY."""
         self.launch(direct(task_id))
-        self.feed(Spawned, task_id=task_id, pid=pid)
-        self.feed(PortOpened, task_id=task_id)
-        self.feed(Ready, task_id=task_id, pid=pid + 1, state="STANDBY")
+        self.feed(stimuli.Spawned, task_id=task_id, pid=pid)
+        self.feed(stimuli.PortOpened, task_id=task_id)
+        self.feed(stimuli.Ready, task_id=task_id, pid=pid + 1, state="STANDBY")
 
     def exited(
         self, task_id: str = "t1", exit_code: int | None = 0, signal: int | None = None, **output: str
     ) -> list[Any]:
         output = {"stdout": "", "stderr": "", **output}
-        return self.feed(Exited, task_id=task_id, exit_code=exit_code, signal=signal, **output)
+        return self.feed(stimuli.Exited, task_id=task_id, exit_code=exit_code, signal=signal, **output)
 
     def replied(self, call_id: int, state: str = "", error: str = "", task_id: str = "t1", **more: Any) -> list[Any]:
-        return self.feed(OccReplied, call_id=call_id, task_id=task_id, state=state, error=error, **more)
+        return self.feed(stimuli.OccReplied, call_id=call_id, task_id=task_id, state=state, error=error, **more)
 
     def fire(self, timer_id: str) -> list[Any]:
-        return self.feed(TimerFired, timer_id=timer_id)
+        return self.feed(stimuli.TimerFired, timer_id=timer_id)
 
 
 def direct(task_id: str = "t1", **more: Any) -> TaskSpec:
@@ -91,11 +81,11 @@ def transition(event: str, *task_ids: str, source: str = "STANDBY", destination:
 
 
 def reports(out: list[Any]) -> list[TaskReport]:
-    return [r for i in out if isinstance(i, Send) and isinstance(i.report, TaskReports) for r in i.report.tasks]
+    return [r for i in out if isinstance(i, stimuli.Send) and isinstance(i.report, TaskReports) for r in i.report.tasks]
 
 
 def replies(out: list[Any]) -> list[CommandReply]:
-    return [i.report for i in out if isinstance(i, Send) and isinstance(i.report, CommandReply)]
+    return [i.report for i in out if isinstance(i, stimuli.Send) and isinstance(i.report, CommandReply)]
 
 
 def results(out: list[Any]) -> list[tuple[str, str, str]]:
@@ -104,7 +94,9 @@ def results(out: list[Any]) -> list[tuple[str, str, str]]:
 
 def termination(out: list[Any]) -> Termination:
     """Return what the one event of the end of a hook or basic process tells."""
-    events = [e for i in out if isinstance(i, Send) and isinstance(i.report, DeviceEvents) for e in i.report.events]
+    events = [
+        e for i in out if isinstance(i, stimuli.Send) and isinstance(i.report, DeviceEvents) for e in i.report.events
+    ]
     assert [event.type for event in events] == [2]
     assert events[0].termination
     return events[0].termination
