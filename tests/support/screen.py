@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 from console.session import Session, Timings
 from console.settings import Settings
 from console.tui.app import ConsoleApp
+from console.tui.dialogs.base import Dialog
 from server.api.client import Client, Deadlines
 
 QUICK = Timings(retry_first_s=0.01, retry_last_s=0.05)
@@ -32,6 +33,12 @@ def screen_of(app: App[Any]) -> list[str]:
     return ["".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips()]
 
 
+def app_of(pilot: Pilot[Any]) -> ConsoleApp:
+    """Return the app behind a pilot."""
+    assert isinstance(pilot.app, ConsoleApp)
+    return pilot.app
+
+
 async def until(pilot: Pilot[Any], condition: Callable[[list[str]], bool], within_s: float = WITHIN_S) -> list[str]:
     """Return the screen once it meets the condition; AssertionError with the screen if it never does."""
     ends_at = time.monotonic() + within_s
@@ -46,6 +53,11 @@ async def until(pilot: Pilot[Any], condition: Callable[[list[str]], bool], withi
 async def shows(pilot: Pilot[Any], *texts: str, within_s: float = WITHIN_S) -> list[str]:
     """Return the screen once it holds all the texts."""
     return await until(pilot, lambda lines: all(any(text in line for line in lines) for text in texts), within_s)
+
+
+async def closed(pilot: Pilot[Any]) -> None:
+    """Wait until no dialog is open."""
+    await until(pilot, lambda _: not isinstance(pilot.app.screen, Dialog))
 
 
 async def arm(pilot: Pilot[Any]) -> None:

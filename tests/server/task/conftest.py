@@ -1,0 +1,22 @@
+"""Real executors and tasks on this machine, of which nothing is left after the test."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from task_world import Facility
+
+
+@pytest.fixture
+async def facility(tmp_path: Path) -> AsyncIterator[Facility]:
+    facility = Facility(tmp_path)
+    yield facility
+    for core in facility.cores:
+        await core.backend.close()
+    for pid in facility.processes():
+        os.kill(pid, signal.SIGKILL)
+    await facility.empty()
