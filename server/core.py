@@ -241,11 +241,12 @@ class Core:
         await self.drains.restore()
         self.durations.restore(await journal.load(Table.DURATIONS))
         stories = {one: await journal.stimuli(one) for one in await journal.environments()}
-        self.environments.restore(stories)
+        released = self.environments.restore(stories)
         records = (await journal.load(Table.TASKS)).values()
         tasks = [self.environments.as_last_seen(from_record(record)) for record in records]
         self.roster.restore(tasks)
         self.roster.listen(self._tasks_changed)
+        self.roster.release(released)
         executors = (await journal.load(Table.EXECUTORS)).values()
         known = [msgspec.json.decode(record, type=KnownExecutor) for record in executors]
         reception = Reception(

@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 from consul_agent import ConsulAgent, find_consul
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
+
+settings.register_profile("any machine", deadline=None)  # what a property says does not depend on who else is busy
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

@@ -102,31 +102,34 @@ def _on_destroy_requested(turn: Turn, stimulus: DestroyRequested) -> None:
     environment = turn.environment
     environment.requester = stimulus.requester
     environment.tree.user_vars["last_request_user"] = stimulus.requester.to_variable()
-    if any(job.name == "DESTROY" for job in (environment.job, *environment.jobs) if job):
+    asked = any(job.name == "DESTROY" for job in (environment.job, *environment.jobs) if job)
+    is_ending = environment.transition is EnvironmentEvent.DESTROY or environment.state is EnvironmentState.DONE
+    if is_ending or (asked and not stimulus.force):
         error = "the environment is being destroyed already"
         turn.do(Reply(request_id=stimulus.request_id, error=error, reason=Reason.TRANSITION_RUNNING.value))
         return
-    job = Job("DESTROY", deque(), request_id=stimulus.request_id, is_interruptible=not stimulus.force)
+    job = Job("DESTROY", deque(), request_id=stimulus.request_id)
     job.destroy = stimulus
     if stimulus.force:
         _interrupt(turn)
-        environment.jobs.clear()
     elif environment.job is not None:
         turn.start_timer("destroy", environment.created.timings.destroy_s)
     environment.jobs.append(job)
 
 
 def _interrupt(turn: Turn) -> None:
-    """Give up the job in progress: a forced destroy does not wait for it (design: ``force`` interrupts)."""
+    """Give up the job in progress and all that wait: a forced destroy does not (design: ``force`` interrupts)."""
     environment = turn.environment
-    job = environment.job
-    if job is None or not job.is_interruptible:
-        return
     if environment.transition is not None:
         close_cancelled(turn, "interrupted by a forced destroy")
-    if job.request_id:
+    for job in (environment.job, *environment.jobs):
+        if job is None or not job.request_id:
+            continue
         error = f"{job.name} was interrupted by a forced destroy"
+        if job.name == "CREATE":
+            _publish_failed_creation(turn, error)
         turn.do(Reply(request_id=job.request_id, error=error, reason=Reason.TRANSITION_FAILED.value))
+    environment.jobs.clear()
     for name in [name for name in environment.timers if name.startswith("hook:") or name == "deploy"]:
         turn.stop_timer(name)
     environment.outstanding = {
@@ -263,10 +266,7 @@ def _run_stage(turn: Turn, job: Job, stage: Stage) -> bool:
             environment.was_created = True
             turn.do(Reply(request_id=job.request_id))
         case StageKind.CREATE_FAILED:
-            turn.publish(
-                "transition error", state=EnvironmentState.PENDING, transition="CREATE", status=OpStatus.DONE_ERROR,
-                error=job.error, with_run=False,
-            )  # fmt: skip
+            _publish_failed_creation(turn, job.error)
             turn.do(Reply(request_id=job.request_id, error=job.error, reason=Reason.DEPLOYMENT_FAILED.value))
         case StageKind.REPLY:
             turn.do(Reply(request_id=job.request_id, error=_reply_error(job), reason=job.reason, killed=job.killed))
@@ -274,6 +274,13 @@ def _run_stage(turn: Turn, job: Job, stage: Stage) -> bool:
             environment.is_gone = True
             turn.do(Gone())
     return True
+
+
+def _publish_failed_creation(turn: Turn, error: str) -> None:
+    turn.publish(
+        "transition error", state=EnvironmentState.PENDING, transition="CREATE", status=OpStatus.DONE_ERROR, error=error,
+        with_run=False,
+    )  # fmt: skip
 
 
 def _reply_error(job: Job) -> str:
@@ -330,13 +337,15 @@ def _fail(turn: Turn, job: Job, stage: Stage, error: str) -> None:
         environment.step = ""
     environment.cursor = None
     if stage.event is EnvironmentEvent.GO_ERROR:
-        # GO_ERROR may not fail: the state is set without callbacks, and the caller learns that it had to be.
+        # GO_ERROR may not fail: the state is set without callbacks. The caller learns that it had to be, unless it asked
+        # for an end, which only a teardown or a kill can fail.
         if environment.state is not EnvironmentState.ERROR:
             environment.machine.force(EnvironmentState.ERROR)
             environment.state_since_ms = turn.now_ms
-        job.reason = job.reason or Reason.TRANSITION_FAILED.value
-        job.error = job.error or error
         job.stages.popleft()
+        if not any(later.kind is StageKind.TEARDOWN for later in job.stages):
+            job.reason = job.reason or Reason.TRANSITION_FAILED.value
+            job.error = f"{job.error}; GO_ERROR failed too: {error}" if job.error else error
         return
     turn.record_fault(f"{job.name if stage.event is None else stage.event.value} failed", cause=error)
     job.error = job.error or error

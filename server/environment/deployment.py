@@ -22,9 +22,16 @@ def begin_deployment(turn: Turn, cursor: Cursor) -> None:
         if role.kind is RoleKind.CALL and role.traits.trigger:
             tree.update(role, status=Status.ACTIVE)
     roles = tuple(role.order for role in tree.task_roles() if role.order not in environment.task_of_role)
-    if roles:
+    if roles and not silent_calls(environment):
         cursor.awaited.add(turn.ask(Acquire(token=turn.token("acquire"), roles=roles, timeout_s=deploy_timeout(turn))))
     touch_deployment(turn)
+
+
+def give_up_placing(turn: Turn, cursor: Cursor) -> None:
+    """Wait no longer for tasks to be placed; those that come after all are ended by whoever brings them."""
+    for token in cursor.awaited:
+        turn.environment.outstanding.pop(token, None)
+    cursor.awaited.clear()
 
 
 def deploy_timeout(turn: Turn) -> float:

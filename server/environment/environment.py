@@ -91,7 +91,7 @@ class Environment:
     fault: Fault | None = None
     """The first critical failure, kept until the environment is gone."""
     is_watched: bool = False
-    """A critical task's ERROR leads to GO_ERROR: from the first CONFIGURED until it happened once (core.md 2.13)."""
+    """A critical task's ERROR leads to GO_ERROR: from CONFIGURED until it happened once (core.md 2.13)."""
     was_created: bool = False
     """Deployed and configured once."""
     was_started: bool = False

@@ -43,7 +43,7 @@ def run_hooks(turn: Turn, cursor: Cursor, step: Step) -> bool:
         _collect_tasks(turn, hooks)
         hooks.done.add(hooks.weight)
         hooks.weight, hooks.tasks_triggered = None, False
-        if any(critical for _, critical in hooks.failures):
+        if not step.goes_on and any(critical for _, critical in hooks.failures):
             return True
 
 

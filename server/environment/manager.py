@@ -19,11 +19,13 @@ from server.config.configuration import Configuration
 from server.environment.advance import advance
 from server.environment.creation import Creation, Drafts
 from server.environment.environment import Environment
+from server.environment.instructions import Release
 from server.environment.parts import Answer, Parts
 from server.environment.runner import EnvironmentRunner
 from server.environment.stimuli import Created, DestroyRequested, Requested, Requester, TaskChange, Timings, decode
 from server.environment.turn import to_user
 from server.ids import is_valid_id
+from server.journal import DeleteEnvironment
 from server.task.commander import Commander
 from server.task.roster import Roster
 from server.task.task import Task
@@ -58,6 +60,8 @@ class EnvironmentManager:
         self._runners: dict[str, EnvironmentRunner] = {}
         self._reserved: dict[str, str] = {}
         """Detector to the environment that holds it, from the check to the end of the teardown."""
+        self._leaving: list[EnvironmentRunner] = []
+        """Of environments that are gone, and for which something may be under way still."""
         self._group: asyncio.TaskGroup | None = None
 
     def start(self, group: asyncio.TaskGroup) -> None:
@@ -69,7 +73,7 @@ class EnvironmentManager:
 
     async def close(self) -> None:
         """Detach from all environments; they go on at their executors."""
-        await asyncio.gather(*(runner.close() for runner in self._runners.values()))
+        await asyncio.gather(*(runner.close() for runner in (*self._runners.values(), *self._leaving)))
 
     # ---- look-up -----------------------------------------------------------------------------
 
@@ -191,6 +195,7 @@ class EnvironmentManager:
 
     def _remove(self, runner: EnvironmentRunner) -> None:
         self._runners.pop(runner.environment.id, None)
+        self._leaving = [one for one in (*self._leaving, runner) if one.is_working]
         self._free(runner.environment.id)
 
     def _announce(
@@ -269,11 +274,15 @@ class EnvironmentManager:
 
     # ---- restart -----------------------------------------------------------------------------
 
-    def restore(self, journalled: Mapping[str, list[bytes]]) -> None:
+    def restore(self, journalled: Mapping[str, list[bytes]]) -> list[str]:
         """Take up environments from their journalled stimuli, in the order given; call before ``start``.
 
         What tasks did while no core was there is told by the roster afterwards.
+
+        Returns:
+            The tasks that were released, which a core that was killed in the midst of it may not have recorded.
         """
+        released: list[str] = []
         for environment_id, lines in journalled.items():
             stimuli = [decode(line) for line in lines]
             first = stimuli[0] if stimuli else None
@@ -281,11 +290,12 @@ class EnvironmentManager:
                 log.error("journal of an environment does not begin with its creation env=%s", environment_id)
                 continue
             environment = Environment.begin(first)
-            for stimulus in stimuli:
-                advance(environment, stimulus)
+            decided = [one for stimulus in stimuli for one in advance(environment, stimulus)]
+            released += [task_id for one in decided if isinstance(one, Release) for task_id in one.task_ids]
             environment.tree.take_changed()
             environment.take_finished()
             if environment.is_gone:
+                self._parts.journal.append_nowait([DeleteEnvironment(environment_id)])
                 continue
             self._reserved |= dict.fromkeys(first.detectors, environment_id)
             self._add(environment)
@@ -295,6 +305,7 @@ class EnvironmentManager:
                 environment.state.value,
                 environment.run_number,
             )
+        return released
 
     def as_last_seen(self, task: Task) -> Task:
         """Return a restored task in the state that the history of its environment knows.

@@ -41,12 +41,14 @@ class Step:
         moment: the moment it belongs to ("before_CONFIGURE").
         sign: of HOOKS: -1 weights below zero, +1 the others, 0 all.
         is_fatal: a critical failure here cancels the transition.
+        goes_on: a critical failure here does not even keep later weights from acting.
     """
 
     op: Op
     moment: str = ""
     sign: int = 0
     is_fatal: bool = False
+    goes_on: bool = False
 
 
 def transition_steps(
@@ -87,11 +89,11 @@ def teardown_steps(source: EnvironmentState) -> tuple[Step, ...]:
     return (
         Step(Op.TEARDOWN_CHECK),
         Step(Op.TEARDOWN_BEGIN, leave),
-        Step(Op.HOOKS, leave, 0),
+        Step(Op.HOOKS, leave, 0, goes_on=True),
         Step(Op.TEARDOWN_LEFT, leave),
         Step(Op.TEARDOWN_RELEASE, "DESTROY"),
-        Step(Op.HOOKS, "DESTROY", 0),
-        Step(Op.HOOKS, "after_DESTROY", 0),
+        Step(Op.HOOKS, "DESTROY", 0, goes_on=True),
+        Step(Op.HOOKS, "after_DESTROY", 0, goes_on=True),
         Step(Op.TEARDOWN_END, "after_DESTROY"),
     )
 
@@ -178,8 +180,6 @@ class Job:
     reason: str = ""
     """server.api.errors.Reason by name; with it the reply is an error."""
     killed: tuple[str, ...] = ()
-    is_interruptible: bool = True
-    """A forced destroy may cut in."""
     destroy: DestroyRequested | None = None
     """Of a DESTROY that waits: its stages are chosen by the state in which its turn comes."""
 
@@ -258,4 +258,4 @@ def destruction(state: EnvironmentState, request_id: str, *, keep_tasks: bool, a
         stages = (_TEARDOWN, *keep, *gone)
     else:
         stages = (_TEARDOWN_FORCED, _KILL, *gone)
-    return Job("DESTROY", deque(stages), failing, request_id, is_interruptible=not force)
+    return Job("DESTROY", deque(stages), failing, request_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from occ.states import TaskState
 from server.api.errors import Reason
 from server.api.states import EnvironmentEvent, EnvironmentState, Status
-from server.environment.deployment import deployment_timed_out, touch_deployment
+from server.environment.deployment import deployment_timed_out, give_up_placing, touch_deployment
 from server.environment.hooks import finish_task_hook, on_terminated
 from server.environment.instructions import Reply
 from server.environment.plan import Job, reaction
@@ -34,9 +34,9 @@ def on_tasks_changed(turn: Turn, stimulus: TasksChanged) -> None:
         if entry is None:
             continue
         role = environment.tree[entry.role]
-        entry.is_safe_to_stop = False
         entry.error = change.error or entry.error
         state = TaskState.parse(change.state) if change.state is not None else None
+        entry.is_safe_to_stop = entry.is_safe_to_stop and state is None
         status = Status(change.status) if change.status is not None else None
         environment.tree.update(role, state=state, status=status)
         if status is Status.INACTIVE and role.state in (TaskState.ERROR, TaskState.DONE):
@@ -45,7 +45,7 @@ def on_tasks_changed(turn: Turn, stimulus: TasksChanged) -> None:
             _on_task_error(turn, role, change)
     if environment.cursor and environment.cursor.is_deploying:
         touch_deployment(turn)
-    _watch(turn)
+    turn.watch()
 
 
 def _on_task_error(turn: Turn, role: Role, change: TaskChange) -> None:
@@ -64,15 +64,6 @@ def _how_it_ended(change: TaskChange) -> str:
     if change.exit_code is not None:
         return f"ended with exit code {change.exit_code}"
     return f"ended: {change.error}" if change.error else "ended"
-
-
-def _watch(turn: Turn) -> None:
-    """Start the clock to GO_ERROR when a critical ERROR has reached the root (core.md 2.13)."""
-    environment = turn.environment
-    if not environment.is_watched or environment.tree.root.state is not TaskState.ERROR:
-        return
-    environment.is_watched = False
-    turn.start_timer("go_error", environment.created.timings.go_error_delay_s)
 
 
 def on_command_done(turn: Turn, stimulus: CommandDone) -> None:
@@ -132,7 +123,7 @@ def on_device_reported(turn: Turn, stimulus: DeviceReported) -> None:
             named = describe_task(environment, stimulus.task_id)
             turn.record_fault(f"critical {named} reported an internal error", role=role, task_id=stimulus.task_id)
         _enqueue(turn, reaction(EnvironmentEvent.STOP_ACTIVITY))
-        _watch(turn)
+        turn.watch()
 
 
 def _end_of_data(turn: Turn, task_id: str) -> None:
@@ -180,7 +171,7 @@ def _deployment_silent(turn: Turn) -> None:
     if cursor is None or not cursor.is_deploying:
         return
     error = deployment_timed_out(turn)
-    cursor.awaited.clear()
+    give_up_placing(turn, cursor)
     cursor.deploy_verdict = error
     if not error:
         for entry in environment.tasks.values():
@@ -200,10 +191,9 @@ def _destroy_gave_up(turn: Turn) -> None:
 
 
 def _enqueue(turn: Turn, job: Job) -> None:
-    """Let a job wait its turn, once of each kind, and not behind a destroy."""
+    """Let a job wait its turn, once of each kind; also behind a destroy, which may give up waiting."""
     environment = turn.environment
     if environment.transition is EnvironmentEvent.DESTROY:
         return
-    names = [job.name for job in environment.jobs]
-    if job.name not in names and "DESTROY" not in names:
+    if job.name not in [waiting.name for waiting in environment.jobs]:
         environment.jobs.append(job)

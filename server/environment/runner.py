@@ -151,6 +151,11 @@ class EnvironmentRunner:
         """Wait until the environment is gone from the core; to be called once its last answer is there."""
         await self._finished.wait()
 
+    @property
+    def is_working(self) -> bool:
+        """True while something is under way for it, also after its end: calls that nobody awaits take their time."""
+        return self._task is not None and not self._task.done()
+
     def _flush_changes(self) -> None:
         if self._changes:
             self._stimuli.append(TasksChanged(at_ms=now_ms(), changes=tuple(self._changes.values())))
@@ -166,14 +171,15 @@ class EnvironmentRunner:
                     self._carry_out(instruction)
                 await self._loop()
         finally:
-            self._finished.set()
-            for handle in self._timers.values():
-                handle.cancel()
-            for future in self._waiting.values():
-                if not future.done():
-                    future.set_result(
-                        Answer(error="the environment is gone", reason=Reason.ENVIRONMENT_NOT_FOUND.value)
-                    )
+            self._finish()
+
+    def _finish(self) -> None:
+        self._finished.set()
+        for handle in self._timers.values():
+            handle.cancel()
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_result(Answer(error="the environment is gone", reason=Reason.ENVIRONMENT_NOT_FOUND.value))
 
     async def _loop(self) -> None:
         environment = self.environment
@@ -192,9 +198,12 @@ class EnvironmentRunner:
                 await self._parts.journal.append(records + self._durations())
             for instruction in wanted:
                 self._carry_out(instruction)
+            self._turn_away(stimuli)
             self._parts.changed(self)
         await self._parts.journal.delete_environment(environment.id)
         self._on_gone(self)
+        self._turn_away(self._stimuli)
+        self._finish()
 
     def _durations(self) -> list[Record]:
         """Learn from the transitions that ended how long such ones take; return what is to be journalled of it."""
@@ -240,6 +249,18 @@ class EnvironmentRunner:
             case do.Kill():
                 self._spawn(self._kill(instruction))
 
+    def _turn_away(self, stimuli: Sequence[AnyStimulus]) -> None:
+        """End tasks that were placed too late for their environment to want them."""
+        placed = [one.task_id for stimulus in stimuli if isinstance(stimulus, Acquired) for one in stimulus.assignments]
+        strays = [task_id for task_id in placed if task_id not in self.environment.tasks]
+        if strays:
+            log.warning("tasks came too late and are ended env=%s tasks=%s", self.environment.id, ",".join(strays))
+            self._parts.roster.release(strays)
+            self._spawn(self._end(strays))
+
+    async def _end(self, task_ids: Sequence[str]) -> None:
+        await self._parts.commander.kill(task_ids, timeout_s=self.environment.created.timings.kill_s)
+
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         assert self._group is not None, "the runner is not started"
         self._group.create_task(work)
@@ -276,7 +297,11 @@ class EnvironmentRunner:
             undeployable |= acquired.undeployable
             tasks = ((key, self._parts.roster.get(task_id)) for key, task_id in acquired.assigned.items())
             assignments = tuple(assignment(key, task) for key, task in tasks if task)
-        self.post(Acquired(at_ms=now_ms(), token=asked.token, assignments=assignments, undeployable=undeployable))
+        answer = Acquired(at_ms=now_ms(), token=asked.token, assignments=assignments, undeployable=undeployable)
+        if self._finished.is_set():
+            self._turn_away((answer,))
+            return
+        self.post(answer)
         # A task may have come up before it was known here.
         for one in assignments:
             if task := self._parts.roster.get(one.task_id):

@@ -10,7 +10,7 @@ from occ.states import TaskState
 from server.api.model import OpStatus
 from server.api.states import EnvironmentEvent, EnvironmentState
 from server.environment.arguments import start_arguments, stop_arguments
-from server.environment.deployment import begin_deployment, deployed_tasks, deployment_outcome
+from server.environment.deployment import begin_deployment, deployed_tasks, deployment_outcome, give_up_placing
 from server.environment.hooks import critical_error, run_hooks
 from server.environment.instructions import Command, NewRunNumber
 from server.environment.plan import Cursor, Op, Step
@@ -182,7 +182,7 @@ def _deploy(turn: Turn, cursor: Cursor) -> str | None:
     outcome = deployment_outcome(turn, cursor)
     if outcome is not None:
         cursor.is_deploying = False
-        cursor.awaited.clear()
+        give_up_placing(turn, cursor)
         up, wanted = deployed_tasks(turn.environment)
         _progress(turn).count_tasks(up, wanted)
         turn.stop_timer("deploy")
@@ -241,8 +241,9 @@ def _move(turn: Turn, cursor: Cursor, step: Step) -> bool:
     environment = turn.environment
     environment.machine.fire(cursor.event)
     environment.state_since_ms = turn.now_ms
-    if environment.state is EnvironmentState.CONFIGURED and environment.tree.root.state is not TaskState.ERROR:
+    if environment.state is EnvironmentState.CONFIGURED and "go_error" not in environment.timers:
         environment.is_watched = True
+        turn.watch()  # a critical task may have died on the way, which no command noticed
     return True
 
 

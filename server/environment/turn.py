@@ -137,6 +137,14 @@ class Turn:
 
     # ---- failures ----------------------------------------------------------------------------
 
+    def watch(self) -> None:
+        """Start the clock to GO_ERROR when a critical ERROR has reached the root, once (core.md 2.13)."""
+        environment = self.environment
+        if not environment.is_watched or environment.tree.root.state is not TaskState.ERROR:
+            return
+        environment.is_watched = False
+        self.start_timer("go_error", environment.created.timings.go_error_delay_s)
+
     def record_fault(
         self,
         what: str,
