@@ -1,5 +1,6 @@
-"""Regular expressions of ``matches``: the original's take linear time whatever they are, Python's do not.
+"""Regular expressions of ``matches``, and of ``removetags`` in payloads.
 
+The original's take linear time whatever they are, Python's do not.
 So what a search may cost is estimated beforehand, and refused if it is too much.
 """
 
@@ -41,6 +42,20 @@ def search(pattern: str, text: str) -> bool:
     Raises:
         ExpressionError: no regular expression, or one that may take too long on such a text.
     """
+    return _affordable(pattern, text).search(text) is not None
+
+
+def without(pattern: str, text: str) -> str:
+    """Return the text with all matches taken out.
+
+    Raises:
+        ExpressionError: no regular expression, or one that may take too long on such a text.
+    """
+    return _affordable(pattern, text).sub("", text)
+
+
+def _affordable(pattern: str, text: str) -> re.Pattern[str]:
+    """Return the compiled expression, if a search in the text ends soon."""
     found = compiled(pattern)
     if found.is_nested:
         steps = 4 ** min(len(text), 32)
@@ -51,7 +66,7 @@ def search(pattern: str, text: str) -> bool:
             f"the regular expression {pattern[:100]!r} may take too long on {len(text)} characters: "
             "expected fewer repetitions, none of them inside another"
         )
-    return found.compiled.search(text) is not None
+    return found.compiled
 
 
 @lru_cache(maxsize=256)

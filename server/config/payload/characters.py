@@ -24,5 +24,5 @@ def from_bytes(data: bytes) -> str:
 
 
 def whole(text: str) -> str:
-    """Put bytes of characters together again; what is left over becomes the replacement character."""
-    return to_bytes(text).decode("utf-8", "replace") if _HALVES.search(text) else text
+    """Put bytes of characters together again; every byte that is left over becomes the replacement character."""
+    return _HALVES.sub("\ufffd", from_bytes(to_bytes(text))) if _HALVES.search(text) else text

@@ -1,7 +1,4 @@
-"""Filters of component templates: ``x|default:"y"``. What each does to a value; texts of HTML: filters_html.py.
-
-Left out, because they are for web pages only: urlize, urlizetrunc.
-"""
+"""Filters of component templates: ``x|default:"y"``. What each does to a value; texts of HTML: filters_html.py, links.py."""
 
 from __future__ import annotations
 
@@ -14,6 +11,7 @@ from server.config.payload.budget import Budget
 from server.config.payload.characters import to_bytes
 from server.config.payload.errors import PayloadError
 from server.config.payload.formats import sprintf
+from server.config.payload.links import iriencode, urlize
 from server.config.payload.numbers import fixed, remainder, wrap
 from server.config.payload.values import (
     Byte,
@@ -120,11 +118,6 @@ def _linenumbers(whole: str) -> str:
     return "\n".join(f"{number}. {line}" for number, line in enumerate(whole.split("\n"), start=1))
 
 
-def _iriencode(whole: str) -> str:
-    return "".join(c if c in _IRI else quote_plus(to_bytes(c)) for c in whole)
-
-
-_IRI = frozenset("/#%[]=:;$&()+,!?*@'~")
 _PHONE = str.maketrans("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", "22233344455566677778889999" * 2)
 
 
@@ -259,7 +252,7 @@ FILTERS: Mapping[str, Filter] = {
     "floatformat": _floatformat,
     "get_digit": _get_digit,
     "integer": lambda value, _p, _b: integer(value),
-    "iriencode": plain(_iriencode),
+    "iriencode": plain(iriencode),
     "join": _join,
     "last": lambda value, _p, _b: _element(value, -1),
     "length": lambda value, _p, _b: length(value),
@@ -288,6 +281,8 @@ FILTERS: Mapping[str, Filter] = {
     "truncatewords_html": lambda value, p, _: filters_html.truncate_words(text(value), integer(p)),
     "upper": plain(upper),
     "urlencode": plain(lambda whole: quote_plus(to_bytes(whole))),
+    "urlize": lambda value, p, b: urlize(text(value), b, escapes=not isinstance(p, bool) or p),
+    "urlizetrunc": lambda value, p, b: urlize(text(value), b, longest=integer(p)),
     "wordcount": plain(lambda whole: len(whole.split())),
     "wordwrap": _wordwrap,
     "yesno": _yesno,

@@ -6,7 +6,10 @@ import re
 
 from server.config.payload.characters import to_bytes
 from server.config.payload.errors import LimitError, PayloadError
+from server.config.payload.numbers import wrap
 from server.config.payload.values import SafeText
+from server.template.errors import ExpressionError
+from server.template.patterns import without
 
 
 def escapejs(whole: str) -> str:
@@ -62,26 +65,22 @@ def striptags(whole: str) -> str:
 
 
 def removetags(whole: str, names: str) -> str:
-    """Return a text without the tags of these names, separated by commas.
+    """Return a text without the tags of these names, separated by commas; each may be a regular expression.
 
     Raises:
-        PayloadError: a name that is none.
+        PayloadError: a name that is none, or that may take too long.
     """
     for name in names.split(","):
-        if not _TAG_NAME.fullmatch(name):
-            raise PayloadError(f"removetags: {name!r} is not the name of a tag", hint="expected names such as b,i,h1")
-        pattern = ".".join(re.escape(part) for part in name.split("."))  # a dot stands for any character
-        whole = re.sub(f"</?{pattern}/?>", "", whole)
+        try:
+            whole = without(f"</?{name}/?>", whole)
+        except ExpressionError as error:
+            raise PayloadError(f"removetags: {error.message}", hint="expected names such as b,i,h1") from error
     return whole.strip()
-
-
-_TAG_NAME = re.compile(r"[^\\+*?()|\[\]{}^$]*")
-"""All but regular expressions, which the original would take."""
 
 
 def truncate_characters(whole: str, count: int) -> str:
     """Return the first characters outside tags, three for the dots less; open tags are closed."""
-    wanted = max(count - 3, 0)
+    wanted = max(wrap(count - 3), 0)
     cutter = _Cutter(whole)
     found = 0
     while found < wanted and cutter.next_text():

@@ -1,207 +1,168 @@
-"""``stringformat``: a Go format applied to one value, with what Go says where the two do not fit.
+"""``stringformat``: a Go format applied to one value, with what Go says where the two do not fit (fmt.Sprintf).
 
-Left out, as errors: ``*`` and ``[1]``, Go syntax (``%#v``), hexadecimal and binary floats, addresses of functions.
+Here the format is read: flags, width, precision, ``*`` and ``[1]``. What a verb makes of a value: verbs.py.
 """
 
 from __future__ import annotations
 
-import math
-import re
 from dataclasses import dataclass, replace
 
 from server.config.payload.budget import Budget
 from server.config.payload.characters import to_bytes
-from server.config.payload.errors import PayloadError
-from server.config.payload.numbers import fixed
-from server.config.payload.values import kind
-from server.template.values import format_float
+from server.config.payload.values import is_integer, kind
+from server.config.payload.verbs import Form, shown
 
-_VERB = re.compile(r"%([-+# 0]*)([0-9]*)(?:(\.)([0-9]*))?(.?)", re.DOTALL)
-_MAX_WIDTH = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class _Form:
-    """One verb with its flags."""
-
-    verb: str
-    flags: str
-    width: int
-    precision: int
-    """-1 if none is given."""
-
-    def padded(self, shown: str, *, zeros: bool = True) -> str:
-        if "-" in self.flags:
-            return shown.ljust(self.width)
-        return shown.rjust(self.width, "0" if zeros and "0" in self.flags else " ")
+_MOST = 1_000_000
+"""Greatest width and precision; Go takes a greater one for none."""
+_FLAGS = "+-# 0"
+_BAD_WIDTH, _BAD_PRECISION, _NO_VERB = "%!(BADWIDTH)", "%!(BADPREC)", "%!(NOVERB)"
 
 
 def sprintf(form: str, value: object, budget: Budget) -> str:
     """Return the format with the value in place of its first verb.
 
     Raises:
-        PayloadError: a format that is left out, or too wide.
+        PayloadError: what would be shown is an address in the memory of the core; a result that is too long.
     """
-    parts: list[str] = []
-    at = 0
-    used = False
-    for match in _VERB.finditer(form):
-        parts.append(form[at : match.start()])
-        at = match.end()
-        flags, width, point, precision, verb = match.groups()
-        one = _Form(verb, flags, int(width or 0), int(precision or 0) if point else -1)
-        if verb in ("*", "[") or max(one.width, one.precision) > _MAX_WIDTH:
-            raise PayloadError(f"stringformat: {match[0]!r} is not supported")
-        if verb in ("", "%"):
-            parts.append("%" if verb else "%!(NOVERB)")
-        elif used:
-            parts.append(f"%!{verb}(MISSING)")
+    return _Formatter(form, value, budget).result()
+
+
+@dataclass(frozen=True, slots=True)
+class _Number:
+    """A width or precision as it is written."""
+
+    value: int
+    is_given: bool
+    is_bad: bool = False
+    """Taken from a value that is no integer."""
+
+
+class _Formatter:
+    def __init__(self, form: str, value: object, budget: Budget) -> None:
+        self.form = form
+        self.value = value
+        self.budget = budget
+        self.at = 0
+        self.parts: list[str] = []
+        self.length = 0
+        self.used = False
+        """The one value has been taken; ``[1]`` takes it again."""
+        self.indexed = False
+        """A ``[…]`` stood somewhere: then nobody minds a value that is not used."""
+        self.is_good_index = True
+
+    def write(self, text: str) -> None:
+        self.length += len(text)
+        self.budget.reserve(self.length)
+        self.parts.append(text)
+
+    def result(self) -> str:
+        while (percent := self.form.find("%", self.at)) >= 0:
+            self.write(self.form[self.at : percent])
+            self.at = percent + 1
+            self.verb()
+        self.write(self.form[self.at :])
+        if not (self.used or self.indexed):
+            self.write("%!(EXTRA ")
+            if self.value is None:
+                self.write("<nil>")
+            else:
+                self.write(f"{kind(self.value)}=")
+                self.show(Form("v"))
+            self.write(")")
+        return "".join(self.parts)
+
+    def show(self, form: Form) -> None:
+        for part in shown(form, self.value):
+            self.write(part)
+
+    def verb(self) -> None:
+        self.is_good_index = True
+        start = self.at
+        while self.form[self.at : self.at + 1] and self.form[self.at] in _FLAGS:
+            self.at += 1
+        flags = self.form[start : self.at]
+        indexed = self.index()
+        width, indexed = self.number(indexed=indexed)
+        if width.is_bad:
+            self.write(_BAD_WIDTH)
+        if width.value < 0:
+            flags, width = f"{flags}-", replace(width, value=-width.value)
+        precision = _Number(0, is_given=False)
+        if self.form.startswith(".", self.at):
+            self.at += 1
+            if indexed:
+                self.is_good_index = False
+            indexed = self.index()
+            precision, indexed = self.number(indexed=indexed, is_precision=True)
+        if not indexed:
+            self.index()
+        verb = self.form[self.at : self.at + 1]
+        self.at += 1
+        if not verb:
+            self.write(_NO_VERB)
+        elif verb == "%":
+            self.write("%")
+        elif not self.is_good_index:
+            self.write(f"%!{_character(verb)}(BADINDEX)")
+        elif self.used:
+            self.write(f"%!{_character(verb)}(MISSING)")
         else:
-            used = True
-            parts.append(_argument(one, value))
-    parts.append(form[at:])
-    if not used:
-        described = "<nil>" if value is None else f"{kind(value)}={_value(_Form('v', '', 0, -1), value)}"
-        parts.append(f"%!(EXTRA {described})")
-    budget.reserve(sum(map(len, parts)))
-    return "".join(parts)
+            self.used = True
+            least = precision.value if precision.is_given else -1
+            self.show(Form(_character(verb), frozenset(flags), width.value, least).normal())
+
+    def number(self, *, indexed: bool, is_precision: bool = False) -> tuple[_Number, bool]:
+        """Read a width or precision; return it, and whether a ``[…]`` that nothing has used yet stands before."""
+        if self.form.startswith("*", self.at):
+            self.at += 1
+            given = self.value if not self.used and is_integer(self.value) else None
+            self.used = True
+            if not isinstance(given, int) or not -_MOST <= given <= _MOST:
+                if is_precision:
+                    self.write(_BAD_PRECISION)
+                return _Number(0, is_given=False, is_bad=True), False
+            if is_precision and given < 0:
+                self.write(_BAD_PRECISION)
+                return _Number(0, is_given=False), False
+            return _Number(int(given), is_given=True), False
+        value, is_number, self.at = _digits(self.form, self.at)
+        if is_precision:
+            return _Number(value, is_given=True), indexed
+        if indexed and is_number:
+            self.is_good_index = False
+        return _Number(value, is_given=is_number), indexed
+
+    def index(self) -> bool:
+        """Read ``[1]``; tell whether it is there and could be read."""
+        if not self.form.startswith("[", self.at):
+            return False
+        self.indexed = True
+        closing = self.form.find("]", self.at)
+        if closing < 0 or len(to_bytes(self.form[self.at :])) < len("[1]"):
+            self.is_good_index = False
+            self.at += 1
+            return False
+        number, is_number, end = _digits(self.form[:closing], self.at + 1)
+        self.at = closing + 1
+        could_be_read = is_number and end == closing
+        if could_be_read and number == 1:
+            self.used = False
+        else:
+            self.is_good_index = False
+        return could_be_read
 
 
-def _argument(form: _Form, value: object) -> str:
-    if form.verb == "v":
-        if "#" in form.flags:
-            raise PayloadError("stringformat: '%#v' is not supported")
-        form = replace(form, flags=form.flags.replace("+", ""))
-    if value is None:
-        return form.padded("<nil>") if form.verb in ("v", "T") else f"%!{form.verb}(<nil>)"
-    if form.verb == "T":
-        return _string(replace(form, verb="s"), kind(value)) or ""
-    return _value(form, value)
+def _digits(form: str, at: int) -> tuple[int, bool, int]:
+    """Return a number, whether there is one, and where it ends: at the end of the format if it is too great."""
+    number, end = 0, at
+    while form[end : end + 1] and form[end] in "0123456789":
+        if number > _MOST:
+            return 0, False, len(form)
+        number = number * 10 + int(form[end])
+        end += 1
+    return number, end > at, end
 
 
-def _value(form: _Form, value: object) -> str:
-    if isinstance(value, (list, tuple)):
-        return f"[{' '.join(_element(form, item) for item in value)}]"
-    if isinstance(value, dict):
-        shown = (f"{_value(form, key)}:{_element(form, value[key])}" for key in sorted(value))
-        return f"map[{' '.join(shown)}]"
-    result = _scalar(form, value)
-    if result is not None:
-        return result
-    return f"%!{form.verb}({kind(value)}={_value(replace(form, verb='v'), value)})"
-
-
-def _element(form: _Form, value: object) -> str:
-    return "<nil>" if value is None else _value(form, value)
-
-
-def _scalar(form: _Form, value: object) -> str | None:
-    """Return what a verb makes of a value, None if it does not fit."""
-    if isinstance(value, bool):
-        return form.padded("true" if value else "false") if form.verb in ("t", "v") else None
-    if isinstance(value, str):
-        return _string(form, str(value))
-    if isinstance(value, int):
-        return _integer(form, int(value))
-    if isinstance(value, float):
-        return _float(form, value)
-    raise PayloadError(f"stringformat: a value of type {kind(value)} is not supported")
-
-
-def _string(form: _Form, value: str) -> str | None:
-    if form.verb in ("x", "X"):
-        data = to_bytes(value)
-        data = data if form.precision < 0 else data[: form.precision]
-        prefix = "0x" if "#" in form.flags and data else ""
-        digits = prefix + (f" {prefix}" if " " in form.flags else "").join(f"{byte:02x}" for byte in data)
-        return form.padded(digits if form.verb == "x" else digits.upper())
-    cut = value if form.precision < 0 else value[: form.precision]
-    if form.verb in ("s", "v"):
-        return form.padded(cut)
-    if form.verb != "q":
-        return None
-    if "#" in form.flags or "+" in form.flags:
-        raise PayloadError("stringformat: flags of %q are not supported")
-    return form.padded(_quoted(cut, '"'))
-
-
-def _quoted(text: str, quote: str) -> str:
-    return quote + "".join(_quoted_character(character, quote) for character in text) + quote
-
-
-def _quoted_character(character: str, quote: str) -> str:
-    code = ord(character)
-    if character in (quote, "\\"):
-        return "\\" + character
-    if character.isprintable():
-        return character
-    if character in _ESCAPES:
-        return _ESCAPES[character]
-    if 0xDC80 <= code <= 0xDCFF:  # a byte that is no character
-        return f"\\x{code - 0xDC00:02x}"
-    return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
-
-
-_ESCAPES = {"\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v"}
-
-
-def _integer(form: _Form, value: int) -> str | None:
-    if form.verb == "q" and set("+#") & set(form.flags):
-        raise PayloadError("stringformat: flags of %q are not supported")
-    if form.verb in ("c", "q"):
-        is_character = 0 <= value < 0x110000 and not 0xD800 <= value < 0xE000
-        character = chr(value) if is_character else "\ufffd"
-        return form.padded(character if form.verb == "c" else _quoted(character, "'"))
-    if form.verb == "U":
-        digits = f"{value % (1 << 64):X}".rjust(max(form.precision, 4), "0")
-        shown = f" '{chr(value)}'" if "#" in form.flags and 0 <= value < 0x110000 and chr(value).isprintable() else ""
-        return form.padded(f"U+{digits}{shown}", zeros=False)
-    if form.verb not in _BASES:
-        return None
-    if form.precision == 0 and value == 0:
-        return " " * form.width
-    sign = "-" if value < 0 else "+" if "+" in form.flags else " " if " " in form.flags else ""
-    least = form.precision
-    if least < 0 and "0" in form.flags and "-" not in form.flags:
-        least = form.width - len(sign)
-    digits = format(abs(value), _BASES[form.verb]).rjust(least, "0")
-    if form.verb == "O":
-        digits = "0o" + digits
-    elif "#" in form.flags:
-        digits = ("" if form.verb == "o" and digits.startswith("0") else _PREFIXES.get(form.verb, "")) + digits
-    return form.padded(sign + digits, zeros=False)
-
-
-_BASES = {"d": "d", "v": "d", "x": "x", "X": "X", "o": "o", "O": "o", "b": "b"}
-_PREFIXES = {"x": "0x", "X": "0X", "o": "0", "b": "0b"}
-
-
-def _float(form: _Form, value: float) -> str | None:
-    if form.verb not in _FLOATS:
-        return None
-    if form.verb in "bxX" or "#" in form.flags:
-        raise PayloadError(f"stringformat: %{form.flags}{form.verb} of a float is not supported")
-    if not math.isfinite(value):
-        signed = f"{value:+}".replace("inf", "Inf").replace("nan", "NaN")
-        if " " in form.flags and "+" not in form.flags:
-            signed = signed.replace("+", " ")
-        bare = signed.lstrip("+ ") if math.isnan(value) and not set(" +") & set(form.flags) else signed
-        return form.padded(bare, zeros=False)
-    shown = _digits(form, value)
-    sign = "-" if shown.startswith("-") else "+" if "+" in form.flags else " " if " " in form.flags else ""
-    shown = shown.lstrip("-")
-    if sign and "0" in form.flags and "-" not in form.flags:
-        return sign + shown.rjust(form.width - 1, "0")
-    return form.padded(sign + shown)
-
-
-_FLOATS = frozenset("eEfFgGvbxX")
-
-
-def _digits(form: _Form, value: float) -> str:
-    if form.verb in "fF":
-        return fixed(value, 6 if form.precision < 0 else form.precision)
-    if form.verb in "eE":
-        return f"{value:.{6 if form.precision < 0 else form.precision}{form.verb}}"
-    shown = format_float(value) if form.precision < 0 else f"{value:.{form.precision or 1}g}"
-    return shown.upper() if form.verb == "G" else shown
+def _character(verb: str) -> str:
+    return "\ufffd" if "\udc80" <= verb <= "\udcff" else verb

@@ -1,11 +1,11 @@
-"""All tags. Left out: lorem, which only fills pages with dummy text. Verbatim is known to tokens.py."""
+"""All tags. Verbatim is known to tokens.py."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from server.config.payload.document import TagReader
-from server.config.payload.tags import conditions, entries, loops, names, texts
+from server.config.payload.tags import conditions, entries, loops, lorem, names, texts
 
 TAGS: Mapping[str, TagReader] = {
     "autoescape": texts.read_autoescape,
@@ -22,6 +22,7 @@ TAGS: Mapping[str, TagReader] = {
     "ifnotequal": conditions.read_ifequal,
     "import": names.read_import,
     "include": entries.read_include,
+    "lorem": lorem.read_lorem,
     "macro": names.read_macro,
     "now": texts.read_now,
     "set": names.read_set,

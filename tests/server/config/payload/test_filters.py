@@ -8,6 +8,8 @@ from payloads import render
 from server.config.payload.errors import PayloadError
 from server.config.payload.filters import FILTERS
 
+_LINK = '{2}<a href="http://{0}" rel="nofollow">{1}</a>'
+
 CASES = [
     ("5|add:2", "7"),
     ("5|add:2.5", "7.500000"),
@@ -61,6 +63,21 @@ CASES = [
     ("0|pluralize:'y,ies'", "ies"),
     ("'x'|random", "x"),
     ("'<b>bold</b> <i>x</i><br/>'|removetags:'b,br'|safe", "bold <i>x</i>"),
+    ("'<b>bold</b> <i>x</i><em>y</em>'|removetags:'[bi]'|safe", "bold x<em>y</em>"),
+    (
+        "'at cern.ch, www.a.de/b?c=d&e'|urlize|safe",
+        _LINK.format("www.a.de/b?c=d&e", "www.a.de/b?c=d&amp;e", "at cern.ch, "),
+    ),
+    (
+        "'x.org'|urlize",
+        _LINK.format("x.org", "x.org", "").replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;"),
+    ),
+    ("'https://a/ü&'|urlize:false|safe", '<a href="https://a/%C3%BC&" rel="nofollow">https://a/ü&</a>'),
+    ("'to a_1@b.cern2'|urlize|safe", 'to <a href="mailto:a_1@b.cern">a_1@b.cern</a>2'),
+    ("'no@more a@b.c'|urlize", "no@more a@b.c"),
+    ("'http://abcdef'|urlizetrunc:8|safe", '<a href="http://abcdef" rel="nofollow">http:...</a>'),
+    ("'http://ab'|urlizetrunc:3|safe", '<a href="http://ab" rel="nofollow">http://ab</a>'),
+    ("'http://aé日é'|urlizetrunc:13|safe", '<a href="http://a%C3%A9%E6%97%A5%C3%A9" rel="nofollow">http://aé...</a>'),
     ("'ab'|rjust:4", "  ab"),
     ("host|slice:'1:3'", "lp"),
     ("host|slice:'-2:'", "42"),
@@ -126,7 +143,8 @@ def test_filters_of_lines_work_on_the_body_of_the_filter_tag(name: str, body: st
         ("host|yesno:'a,b,c,d'", "has 4 words"),
         ("host|date:'2006'", "no value is a date"),
         ("'a b c d e f g'|wordwrap:5", "cannot wrap 7 words"),
-        ("host|removetags:'b+'", r"'b\+' is not the name of a tag"),
+        ("host|removetags:'b('", r"removetags: invalid regular expression '</\?b\(/\?>'"),
+        ("host|ljust:99|removetags:'(b+)+'", "may take too long"),
         ("host|truncatechars:nothing|truncatechars:host.9|add:1|slice:1", "is no range"),
         ("1.5|floatformat:2000", "at most 1000"),
     ],
@@ -205,8 +223,66 @@ def _with(form: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("value", "form"), [("5", "%*d"), ("5", "%[1]d"), ("5", "%#v"), ("2.5", "%x"), ("strings", "%v"), ("5", "%999999d")]
+    ("value", "form", "result"),
+    [
+        ("5", "%*d|", "%!d(MISSING)|"),
+        ("5", "%[1]*[1]d|", "    5|"),
+        ("'x'", "%*s", "%!(BADWIDTH)%!s(MISSING)"),
+        ("2", "%.*f", "%!f(MISSING)"),
+        ("5", "%[1]d %[1]x %[2]d %[x]d", "5 5 %!d(BADINDEX) %!d(BADINDEX)"),
+        ("5", "%99999999d", "%!(NOVERB)%!(EXTRA int=5)"),
+        ("5", "%#O %!", "0o05 %!!(MISSING)"),
+        ("host", "%#v", '"flp042"'),
+        ("host.0", "%#v", "0x66"),
+        ("host.0", "%T", "uint8"),
+        ("host", "%#q", "`flp042`"),
+        ("'é`'", "%+q", '"\\u00e9`"'),
+        ("233", "%+q", "'\\u00e9'"),
+        ("55296", "%q", "'\ufffd'"),
+        ("json.Unmarshal(list)", "%#v", '[]interface {}{"MFT", "TOF"}'),
+        (
+            "json.Unmarshal(map).inner",
+            "%#v|%#v",
+            'map[string]interface {}{"on":[]interface {}{true, "x"}}|%!v(MISSING)',
+        ),
+        ("json.Unmarshal(empty)", "%#v %#v", "<nil> %!v(MISSING)"),
+        ('json.Unmarshal("[null]")', "%#v", "[]interface {}{interface {}(nil)}"),
+        ("list|split:','", "%#v", '[]string{"[\\"MFT\\"", "\\"TOF\\"]"}'),
+        ("json.Unmarshal(list)", "%w", "%!w([]interface {}=[MFT TOF])"),
+        ("json.Unmarshal(list)", "%5.1s|", "[    M     T]|"),
+        ("1.5", "%x", "0x1.8p+00"),
+        ("1.5", "%.0X", "0X1P+01"),
+        ("2.5", "%.1x", "0x1.4p+01"),
+        ("0.1", "%#.3x", "0x1.99ap-04"),
+        ("0.0", "%x", "0x0p+00"),
+        ("1.0", "%b", "4503599627370496p-52"),
+        ("0.0", "%b", "0p-1074"),
+        ("2.0", "%#g", "2.00000"),
+        ("0.0", "%#g", "0.00000"),
+        ("250000.0", "%#.2g", "2.5e+05"),
+        ("2.0", "%#.0f", "2."),
+        ("2.0", "%#v", "2"),
+        ("1.5", "%p", "%!p(float64=1.5)"),
+    ],
 )
-def test_formats_that_are_left_out_are_refused(value: str, form: str) -> None:
-    with pytest.raises(PayloadError, match="not supported"):
+def test_stringformat_knows_the_rare_forms_of_go_too(value: str, form: str, result: str) -> None:
+    template = f"{{% set v = {value} %}}{{{{ v|stringformat:form|safe }}}}"
+    assert render(template, variables={**_with(form), "host": "flp042", "empty": ""}) == result
+
+
+@pytest.mark.parametrize(("value", "form"), [("strings", "%v"), ("json.Unmarshal(list)", "%p"), ("strings", "")])
+def test_a_format_that_would_show_an_address_in_memory_is_refused(value: str, form: str) -> None:
+    with pytest.raises(PayloadError, match="lies in memory"):
         render(f"{{{{ {value}|stringformat:form }}}}", variables=_with(form))
+
+
+@pytest.mark.parametrize("form", ["%9999999d", "%.9999999f", "%9999999v"])
+def test_a_format_that_is_too_wide_is_refused_before_it_is_made(form: str) -> None:
+    value = "json.Unmarshal(list)" if form.endswith("v") else "5" if form.endswith("d") else "1.5"
+    with pytest.raises(PayloadError, match="at most"):
+        render(f"{{{{ {value}|stringformat:form }}}}", variables=_with(form))
+
+
+@pytest.mark.parametrize("text", ["www." * 500_000 + "\n", " a" * 500_000, "a@" * 500_000, "a" * 1_000_000 + "@b.c"])
+def test_links_are_looked_for_in_time_that_grows_with_the_text_only(text: str) -> None:
+    assert render("{{ text|urlize|safe|length }}", variables={"text": text}) == str(len(text))

@@ -171,8 +171,8 @@ def test_white_space_stays_where_no_dash_takes_it(template: str, result: str) ->
         ("{% filter nonsense %}{% endfilter %}", "1:11", "unknown filter"),
         ("{% templatetag x %}", "1:16", "templatetag: unknown word"),
         ("{% now %}", "1:4", "now: expected a layout in quotes"),
-        ("{% lorem 5 w %}", "1:4", "unknown tag"),
-        ("{{ host|urlize }}", "1:9", "unknown filter"),
+        ("{% lorem 5 x %}", "1:12", "lorem: expected w, p or b, found 'x'"),
+        ("{% lorem 5 w twice %}", "1:14", "too much in {% lorem %}, found 'twice'"),
         ("{% for x in 'ba' sorted %}{% endfor %}", "1:4", "a text cannot be sorted"),
         ("{% set forloop = 1 %}{% for x in 'a' %}{% endfor %}", "1:25", "forloop is set to something else"),
         (
@@ -197,3 +197,17 @@ def test_an_error_says_where_it_is_and_what_was_expected(template: str, place: s
     assert error.entry == "qc/ANY/any/main"
     assert reason.replace("\\\\", "\\") in error.message
     assert error.message.startswith(f"qc/ANY/any/main:{place}: ")
+
+
+def test_lorem_gives_words_or_paragraphs_again_and_again() -> None:
+    assert render("{% lorem 3 w %}|{% lorem 1 p %}")[:36] == "Lorem ipsum dolor|<p>Lorem ipsum dol"
+    assert render("{% lorem 8 %}").split("\n")[7] == render("{% lorem %}")
+    assert len(render("{% lorem 600 w %}").split()) == 600
+    assert set(render("{% lorem 9 w random %}").split()) <= set(render("{% lorem 7 %}").split())
+    assert render("{% lorem 2 p random %}").count("</p>") == 2
+    assert render("{% lorem 0 %}") == ""
+
+
+def test_lorem_without_end_is_stopped() -> None:
+    with pytest.raises(PayloadError, match="longer than"):
+        render("{% lorem 99999999999 p %}")
