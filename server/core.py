@@ -191,7 +191,8 @@ class Core:
         objects = vocabulary(self._services, STANDING_OBJECTS)
         plugin = FmqPlugin(settings.fmq_plugin, settings.fmq_plugin_search_path)
         acquirer = Acquirer(
-            self.backend, self.roster, record=self._record_tasks, objects=objects, plugin=plugin, closed=self.drains.closed
+            self.backend, self.roster, record=self._record_tasks, objects=objects, plugin=plugin,
+            closed=self.drains.closed, reuses=settings.reuse_unlocked_tasks,
         )  # fmt: skip
         parts = Parts(
             journal=self.journal,
@@ -231,6 +232,7 @@ class Core:
             holder=self.environments.holder,
             timeout_s=settings.load_timeout_s,
             closed=self.drains.closed,
+            claims=acquirer.claims,
         )
 
     # ---- restart -----------------------------------------------------------------------------
@@ -319,8 +321,8 @@ class Core:
             is_told = bool(task.environment_id and (before is None or before.environment_id))
             if is_told:
                 self.environments.catch_up(_change_of(before, task), task.environment_id)
-            if not (change.cause == "added" or (change.cause == "result" and is_told)):
-                # The acquirer has recorded it before it was launched; results are in the history of its environment.
+            if not (change.cause in ("added", "claimed") or (change.cause == "result" and is_told)):
+                # The acquirer records what it takes, before it launches; results are in the history of its environment.
                 records.append(Put(Table.TASKS, task.task_id, task.to_record()))
         if records:
             self.journal.append_nowait(records)

@@ -83,6 +83,7 @@ async def open_backend(settings: ServerSettings, core: Core) -> Backend:
                 failover_timeout_s=settings.mesos_failover_timeout_s,
                 checkpoint=settings.mesos_checkpoint,
                 roles=(settings.mesos_framework_role,) if settings.mesos_framework_role else (),
+                labels=tuple((key, value) for key, _, value in (one.partition("=") for one in settings.mesos_labels)),
                 principal=settings.mesos_principal or username,
                 username=username,
                 secret=secret,

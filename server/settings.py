@@ -72,6 +72,10 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     fmq_plugin_search_path: Annotated[
         str, msgspec.Meta(description="where they find it; expanded by the shell on the task's host")
     ] = "$CONTROL_OCCPLUGIN_ROOT/lib/"
+    reuse_unlocked_tasks: Annotated[
+        bool,
+        msgspec.Meta(description="new environments take over tasks that no environment has, instead of ending them"),
+    ] = False
     verbose: Annotated[bool, msgspec.Meta(description="log at level DEBUG")] = False
     log_file: Annotated[str, msgspec.Meta(description="file that the log goes to; empty = standard error")] = ""
     drain_on_term: Annotated[
@@ -144,6 +148,9 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     mesos_framework_name: Annotated[str, msgspec.Meta(description="name of the framework in Mesos")] = "aliecs"
     mesos_framework_hostname: Annotated[str, msgspec.Meta(description="host that Mesos shows for the core")] = ""
     mesos_framework_role: Annotated[str, msgspec.Meta(description="role in Mesos; empty = *")] = ""
+    mesos_labels: Annotated[
+        tuple[str, ...], msgspec.Meta(description="labels that Mesos shows for the core, key=value, comma-separated")
+    ] = ()
     mesos_principal: Annotated[str, msgspec.Meta(description="principal that Mesos notes for the core")] = ""
     mesos_auth_mode: Annotated[
         Literal["", "basic"], msgspec.Meta(description="how the master is told who we are; empty = not at all")

@@ -68,7 +68,7 @@ class MesosOffer:
 
 def framework_info(
     *, user: str, name: str, failover_timeout_s: float, checkpoint: bool, roles: Sequence[str], principal: str,
-    hostname: str, framework_id: str,
+    hostname: str, framework_id: str, labels: Sequence[tuple[str, str]] = (),
 ) -> dict[str, Any]:  # fmt: skip
     """Return the FrameworkInfo; with an id it is a framework that comes back."""
     info: dict[str, Any] = {
@@ -81,6 +81,8 @@ def framework_info(
     }
     optional = {"principal": principal, "hostname": hostname}
     info |= {key: value for key, value in optional.items() if value}
+    if labels:
+        info["labels"] = {"labels": [{"key": key, "value": value} for key, value in labels]}
     if framework_id:
         info["id"] = {"value": framework_id}
     return info

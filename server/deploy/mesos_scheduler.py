@@ -43,6 +43,7 @@ class MesosMaster:
     failover_timeout_s: float = 3_600_000.0
     checkpoint: bool = True
     roles: Sequence[str] = ()
+    labels: Sequence[tuple[str, str]] = ()
     principal: str = ""
     username: str = ""
     secret: str = field(default="", repr=False)
@@ -176,7 +177,7 @@ class Scheduler:
         info = framework_info(
             user=master.user, name=master.name, failover_timeout_s=master.failover_timeout_s,
             checkpoint=master.checkpoint, roles=master.roles, principal=master.principal, hostname=master.hostname,
-            framework_id=self.framework_id,
+            labels=master.labels, framework_id=self.framework_id,
         )  # fmt: skip
         self._was_removed = False
         helper = self._helper = HelperProcess("server.deploy.mesos_driver", self._heard)

@@ -26,6 +26,7 @@ from server.environment.stimuli import Created, DestroyRequested, Requested, Req
 from server.environment.turn import to_user
 from server.ids import is_valid_id
 from server.journal import DeleteEnvironment
+from server.task.claims import may_be_claimed
 from server.task.commander import Commander
 from server.task.roster import Roster
 from server.task.task import Task
@@ -161,8 +162,15 @@ class EnvironmentManager:
         return runner, created.request_id
 
     async def _clean_unlocked(self) -> None:
-        """Kill what no environment owns any more, as AliECS does before each creation (core.md 2.9, step 5)."""
-        leftovers = self._commander.within_reach(task.task_id for task in self._roster.all() if not task.locked)
+        """Kill what no environment owns any more, as AliECS does before each creation (core.md 2.9, step 5).
+
+        Where tasks are taken over, those that could be are left.
+        """
+        reuses = self._parts.acquirer.claims is not None
+        unlocked = (task for task in self._roster.all() if not task.locked)
+        leftovers = self._commander.within_reach(
+            task.task_id for task in unlocked if not (reuses and may_be_claimed(task))
+        )
         if leftovers:
             _, remaining = await self._commander.kill(leftovers, timeout_s=self._timings.kill_s)
             if remaining:

@@ -27,6 +27,7 @@ from server.environment.turn import Turn
 from server.environment.wanted import assignment, wanted_tasks
 from server.integration.base import Plugin
 from server.integration.registry import REGISTERED
+from server.task.claims import Claims, may_be_claimed
 from server.task.placement import Closed, Placement
 from server.task.properties import UnrenderedProperties
 from server.task.rehearsed import RehearsedRoom
@@ -51,12 +52,13 @@ class Rehearsal:
         holder: the environment that holds a detector, "" if none does.
         timeout_s: for placing tasks and making their properties.
         closed: returns the hosts on which nothing is placed now, with the reason in words.
+        claims: which tasks would be taken over; None: none is.
     """
 
     def __init__(
         self, drafts: Drafts, loader: WorkflowLoader, repositories: Repositories, backend: Backend, roster: Roster, *,
         objects: Callable[[], Mapping[str, object]], plugins: Iterable[Plugin], holder: Callable[[str], str],
-        timeout_s: float, closed: Closed = dict,
+        timeout_s: float, closed: Closed = dict, claims: Claims | None = None,
     ) -> None:  # fmt: skip
         self._drafts = drafts
         self._loader = loader
@@ -68,6 +70,7 @@ class Rehearsal:
         self._holder = holder
         self._timeout_s = timeout_s
         self._closed = closed
+        self._claims = claims
 
     async def plan(self, asked: Creation) -> Plan:
         """Return what the creation would come to. What would go wrong in it is part of the answer.
@@ -116,11 +119,16 @@ class Rehearsal:
         tree, objects, numbers = environment.tree, self._objects(), count(1)
         orders = [role.order for role in tree.task_roles()]
         descriptors, undeployable = await asyncio.to_thread(wanted_tasks, environment, orders)
-        room = RehearsedRoom(self._backend, self._roster.all())
-        placed = await Placement(room, objects, closed=self._closed).place(descriptors, lambda: f"TASK{next(numbers)}")
+        claimed = self._claims.find(descriptors) if self._claims else {}
+        left = [descriptor for descriptor in descriptors if descriptor.key not in claimed]
+        ended = [task for task in self._roster.all() if not (self._claims and may_be_claimed(task))]
+        room = RehearsedRoom(self._backend, ended)
+        placed = await Placement(room, objects, closed=self._closed).place(left, lambda: f"TASK{next(numbers)}")
         undeployable |= placed.undeployable
         # Nobody else has this environment: what follows is done beside the loop.
-        return await asyncio.to_thread(self._seen, plan, environment, placed.tasks, undeployable, problems, objects)
+        return await asyncio.to_thread(
+            self._seen, plan, environment, claimed | placed.tasks, undeployable, problems, objects
+        )
 
     def _seen(
         self, plan: Plan, environment: Environment, tasks: Mapping[int, Task], undeployable: Mapping[int, str],

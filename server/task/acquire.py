@@ -1,6 +1,7 @@
-"""Acquire the tasks that an environment wants: place them, record them, hand them over for launch.
+"""Acquire the tasks that an environment wants: take them over or place them, record them, hand new ones over for launch.
 
-Hosts, ports and commands: placement.py. That tasks came up is told by the roster.
+Which are taken over: claims.py; hosts, ports and commands of new ones: placement.py. That tasks came up is told by the
+roster.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from dataclasses import dataclass, field
 
 from occ.errors import AliecsError, DeadlineError
 from server.deploy.backend import Backend
+from server.task.claims import Claims
 from server.task.command import OCC_LITE, FmqPlugin
-from server.task.placement import Closed, Placement, TaskDescriptor
+from server.task.placement import Closed, Placed, Placement, TaskDescriptor
 from server.task.roster import Roster
 from server.task.task import Task
 from server.template.functions import UTILITIES
@@ -39,6 +41,10 @@ class Acquirer:
         objects: all that expressions in commands may call.
         plugin: what FairMQ devices are told to load.
         closed: returns the hosts on which nothing is placed now, with the reason in words.
+        reuses: tasks that no environment has are taken over.
+
+    Attributes:
+        claims: which tasks those are; None if there are none.
     """
 
     def __init__(
@@ -50,10 +56,12 @@ class Acquirer:
         objects: Mapping[str, object] = UTILITIES,
         plugin: FmqPlugin = OCC_LITE,
         closed: Closed = dict,
+        reuses: bool = False,
     ) -> None:
         self._backend = backend
         self._roster = roster
         self._record = record
+        self.claims = Claims(roster, backend.hosts, closed) if reuses else None
         self._placement = Placement(backend, objects, plugin, closed=closed)
 
     async def acquire(
@@ -71,19 +79,26 @@ class Acquirer:
         acquired = Acquired()
         if not descriptors:
             return acquired
+        claimed = self.claims.take(descriptors) if self.claims else {}
+        left = [descriptor for descriptor in descriptors if descriptor.key not in claimed]
         try:
             async with asyncio.timeout(timeout_s) as deadline:
-                placed = await self._placement.place(descriptors, ids)
+                placed = await self._placement.place(left, ids) if left else Placed({}, {})
                 acquired.undeployable.update(placed.undeployable)
                 tasks = list(placed.tasks.values())
                 self._roster.add(tasks)
                 try:
-                    await self._record(tasks)
+                    await self._record([*claimed.values(), *tasks])
                 except BaseException:
                     self._drop(tasks)
                     raise
-        except TimeoutError:
-            raise DeadlineError(f"env {environment_id}: tasks were not placed within {timeout_s:g} s") from None
+        except BaseException as error:
+            self._roster.release([task.task_id for task in claimed.values()])
+            if isinstance(error, TimeoutError):
+                message = f"env {environment_id}: tasks were not placed within {timeout_s:g} s"
+                raise DeadlineError(message) from None
+            raise
+        acquired.assigned.update({key: task.task_id for key, task in claimed.items()})
         keys = {task.task_id: key for key, task in placed.tasks.items()}
         left_s = max(0.0, (deadline.when() or 0.0) - asyncio.get_running_loop().time())
         await self._launch(tasks, keys, acquired, left_s, ids)

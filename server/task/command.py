@@ -115,7 +115,7 @@ def resolve_command(
     known = defaults | strong
     known = {key: rendered(f"vars.{key}", text, known) for key, text in task_class.vars.items()} | known
     command = task_class.command
-    mode = _mode(task_class, trigger)
+    mode = effective_mode(task_class, trigger)
     arguments = [rendered(f"arguments[{index}]", one, known) for index, one in enumerate(command.arguments)]
     if mode is ControlMode.FAIRMQ:
         if "--id" not in arguments:
@@ -169,7 +169,12 @@ def finish_command(command: ResolvedCommand, *, control_port: int, hostname: str
     return replace(command, environment=tuple(environment), arguments=tuple(arguments))
 
 
-def _mode(task_class: TaskClass, trigger: str) -> ControlMode:
+def effective_mode(task_class: TaskClass, trigger: str) -> ControlMode:
+    """Return how a task is controlled: a basic one with a trigger is a hook (core.md 2.8.4).
+
+    Raises:
+        ConfigError: the class names no mode that is supported.
+    """
     if task_class.mode == "basic" and trigger:
         return ControlMode.HOOK
     try:

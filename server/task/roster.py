@@ -30,7 +30,7 @@ class TaskChange(NamedTuple):
     before: Task | None
     after: Task | None
     cause: str
-    """added, restored, report, result, executor, metrics, released, killing or removed."""
+    """added, restored, claimed, report, result, executor, metrics, released, killing or removed."""
 
     @property
     def is_of_life(self) -> bool:
@@ -101,6 +101,10 @@ class Roster:
     def release(self, task_ids: Iterable[str]) -> None:
         """Unlock tasks: no environment has them any more (core.md 3.8)."""
         self._change("released", ((task_id, {"environment_id": "", "role_path": ""}) for task_id in task_ids))
+
+    def claim(self, tasks: Iterable[Task]) -> None:
+        """Lock tasks that are here and unlocked: these are their new values (claims.py)."""
+        self._enter(tasks, "claimed")
 
     def set_killing(self, task_ids: Iterable[str], killing: bool) -> None:
         """Note that tasks were told to end, or that this did not help."""

@@ -152,6 +152,7 @@ NAMED = {
     "mesosFrameworkName": "ours",
     "mesosFrameworkRole": "flps",
     "mesosFrameworkUser": "flp",
+    "mesosLabels": "site=p2,spare",
     "mesosPrincipal": "core",
     "mesosAuthMode": "basic",
     "mesosCredentials.username": "login",
@@ -184,6 +185,7 @@ async def test_every_setting_of_a_cluster_can_be_given_in_every_way(tmp_path: Pa
     assert settings.master == MesosMaster(
         address="head:5050", user="flp", name="ours", failover_timeout_s=7200.0, checkpoint=False, roles=("flps",),
         principal="core", username="login", secret="sesame", hostname="head.example", call_s=7.0,
+        labels=(("site", "p2"), ("spare", "")),
     )  # fmt: skip
     image = "aliecs/executor:1"
     assert settings.executor == ExecutorSettings(path="/opt/executor", cpus=0.5, memory_mb=128.0, image=image)

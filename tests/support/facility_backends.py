@@ -20,23 +20,28 @@ on_every_backend = pytest.mark.parametrize("facility", ["local", "double", "real
 
 
 @asynccontextmanager
-async def facility_on(backend: str, folder: Path, repository: Path) -> AsyncIterator[Facility]:
-    """Run a facility; the agents of a real cluster run on this machine, with the hosts' names as machine_id."""
+async def facility_on(backend: str, folder: Path, repository: Path, **settings: str) -> AsyncIterator[Facility]:
+    """Run a facility; the agents of a real cluster run on this machine, with the hosts' names as machine_id.
+
+    Args:
+        settings: further ones of the core, by flag name.
+    """
     match backend:
         case "local":
-            async with Facility(folder, repository) as facility:
+            async with Facility(folder, repository, **settings) as facility:
                 yield facility
         case "double":
             async with (
                 MesosDouble(agents_named(*HOSTS), folder / "agents", pace=PACE, timing=TIMING) as mesos,
-                Facility(folder, repository, **settings_for(mesos.address)) as facility,
+                Facility(folder, repository, **settings_for(mesos.address), **settings) as facility,
             ):
                 yield facility
         case _:
             address = os.environ.get("ALIECS_TEST_MESOS")
             if not address:
                 pytest.skip("no real Mesos: name its master in ALIECS_TEST_MESOS; its agents must run here")
-            async with Facility(folder, repository, **settings_for(address), mesosFailoverTimeout="20s") as facility:
+            settings |= settings_for(address) | {"mesosFailoverTimeout": "20s"}
+            async with Facility(folder, repository, **settings) as facility:
                 yield facility
 
 

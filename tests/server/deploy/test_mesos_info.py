@@ -176,6 +176,18 @@ def test_a_framework_that_comes_back_names_its_id() -> None:
     assert made("")["roles"] == ["*"]
 
 
+def test_a_framework_has_the_labels_that_it_is_given() -> None:
+    def made(*labels: tuple[str, str]) -> dict[str, object]:
+        return framework_info(
+            user="root", name="aliecs", failover_timeout_s=0, checkpoint=True, roles=(), principal="", hostname="",
+            framework_id="", labels=labels,
+        )  # fmt: skip
+
+    assert "labels" not in made()
+    shown = [{"key": "site", "value": "p2"}, {"key": "spare", "value": ""}]
+    assert made(("site", "p2"), ("spare", ""))["labels"] == {"labels": shown}
+
+
 def test_ends_are_told_in_words() -> None:
     assert how_executor_ended(1792) == "ended with exit code 7"
     assert how_executor_ended(9) == "was killed by signal 9 (SIGKILL)"
