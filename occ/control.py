@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import inspect
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
@@ -12,7 +13,7 @@ from enum import Enum, auto
 from typing import Any, Generic, TypeVar
 
 from occ.device import Device
-from occ.errors import RefusedError
+from occ.errors import RefusedError, TaskError
 from occ.events import DeviceEvent, Iteration, Metric, Outcome, Trigger
 from occ.machine import TaskMachine
 from occ.properties import Properties, parse_run_number
@@ -122,6 +123,11 @@ class Controller:
         self._own(self._check()).add_done_callback(self._report_end_of_checker)
 
     @property
+    def name(self) -> str:
+        """Of the device, in log lines."""
+        return self._device.name
+
+    @property
     def state(self) -> TaskState:
         """The state at this moment, also while a callback runs."""
         return self._machine.state
@@ -150,7 +156,7 @@ class Controller:
     async def metrics(self) -> tuple[Metric, ...]:
         """Return the device's numbers; none if its ``metrics`` raises, which is logged."""
         try:
-            return await self._loop.run_in_executor(self._meter, lambda: tuple(self._device.metrics()))
+            return await self._loop.run_in_executor(self._meter, _sheltered, lambda: tuple(self._device.metrics()))
         except Exception:
             _log.exception("device=%s metrics failed", self._device.name)
             return ()
@@ -325,10 +331,8 @@ class Controller:
         if not self._overridden(name):
             return None
         if inspect.iscoroutinefunction(getattr(self._device, name)):
-            result = await function()
-        else:
-            result = await self._loop.run_in_executor(self._worker, function)
-        return await _finished(result)
+            return await _finished(function())
+        return await _finished(await self._loop.run_in_executor(self._worker, _sheltered, function))
 
     def _report_end_of_checker(self, checker: asyncio.Task[None]) -> None:
         if not checker.cancelled() and (error := checker.exception()) is not None:
@@ -341,5 +345,26 @@ class Controller:
         return task
 
 
+def _sheltered(function: Callable[[], _T]) -> _T:
+    """Call it; what it raises must be nothing that asyncio takes for its own: some would never reach who waits."""
+    try:
+        return function()
+    except (StopIteration, asyncio.CancelledError, concurrent.futures.CancelledError) as error:
+        raise TaskError(f"{type(error).__name__} {error}".strip()) from error
+
+
 async def _finished(result: object) -> object:
-    return await result if isinstance(result, Awaitable) else result
+    """Wait for what a coroutine function of the device returned.
+
+    Raises:
+        TaskError: something in it was cancelled, but not by us.
+    """
+    if not isinstance(result, Awaitable):
+        return result
+    try:
+        return await result
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise TaskError("something that it waited for was cancelled") from error

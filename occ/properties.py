@@ -16,7 +16,8 @@ _log = logging.getLogger(__name__)
 _PTREE = "__ptree__:"
 _UINT32 = 0xFFFFFFFF
 _ULONG_MAX = 0xFFFFFFFFFFFFFFFF
-_NUMBER = re.compile(r"[ \t\n\v\f\r]*([+-]?)([0-9]+)")
+_NUMBER = re.compile(r"[ \t\n\v\f\r]*([+-]?)(?=[0-9])0*([0-9]{0,21})")
+"""With so many digits as it takes to be too large."""
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "/": "\\/", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _RAW = re.compile(r'["\\/\x00-\x1f]')
 
@@ -174,7 +175,7 @@ def parse_run_number(text: str) -> int:
     match = _NUMBER.match(text)
     if match is None:
         return 0
-    number = int(match[2])
+    number = int(match[2] or 0)
     if number > _ULONG_MAX:
         return _ULONG_MAX & _UINT32
     return (-number if match[1] == "-" else number) & _UINT32

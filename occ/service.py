@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import AsyncIterator
@@ -15,6 +16,7 @@ from occ.api import metrics_pb2, metrics_pb2_grpc, occ_pb2, occ_pb2_grpc
 from occ.control import Channel, Controller, Refusal, RefusalKind
 from occ.errors import ConfigError
 
+_log = logging.getLogger(__name__)
 _UNEXPECTED = "Unexpected error in RPC handling"
 """What the original's gRPC library answers for an exception in a handler; clients see it for unknown events."""
 _STATUS = {
@@ -116,11 +118,13 @@ class Meter:
         self._work: asyncio.Task[None] | None = None
 
     async def sample(self) -> metrics_pb2.Sample:
-        """Return the numbers of now."""
-        metrics = [
-            metrics_pb2.Metric(name=metric.name, value=metric.value, unit=metric.unit)
-            for metric in await self._controller.metrics()
-        ]
+        """Return the numbers of now, none if one of them is no number, which is logged."""
+        told = await self._controller.metrics()
+        try:
+            metrics = [metrics_pb2.Metric(name=one.name, value=one.value, unit=one.unit) for one in told]
+        except (AttributeError, TypeError, ValueError) as error:
+            _log.error("device=%s metrics cannot be told: %s", self._controller.name, error)
+            metrics = []
         return metrics_pb2.Sample(timestamp_ms=time.time_ns() // 1_000_000, metrics=metrics)
 
     def watch(self) -> AsyncIterator[metrics_pb2.Sample]:

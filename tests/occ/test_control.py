@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import threading
 from collections.abc import AsyncIterator
 
@@ -145,6 +146,40 @@ async def test_a_failing_callback_leads_to_error(
     (outcome,) = await go(controller, event)
     assert outcome == Outcome(TaskState.ERROR, event, ok=False, trigger=Trigger.DEVICE_ERROR, native="ERROR")
     assert await take(states, 1) == [TaskState.ERROR]
+
+
+@pytest.mark.parametrize(
+    "failure", [StopIteration(), asyncio.CancelledError(), concurrent.futures.CancelledError()], ids=repr
+)
+@pytest.mark.parametrize("callback", ["configure", "iterate_check", "iterate_running"])
+async def test_exceptions_that_mean_something_to_python_itself_are_failures_like_others(
+    control, failure: BaseException, callback: str
+) -> None:
+    device = Device("odd")
+
+    def fail(*arguments: object) -> None:
+        if callback == "configure" or device.state is TaskState.RUNNING:
+            raise failure
+
+    setattr(device, callback, fail)
+    controller = control(device)
+    states = follow(controller.states)
+    async with asyncio.timeout(DEADLINE_S):
+        await go(controller, "CONFIGURE", *([] if callback == "configure" else ["START"]))
+        while await states.get() is not TaskState.ERROR:
+            pass
+        assert [o.state for o in await go(controller, "RECOVER")] == [TaskState.STANDBY]
+
+
+async def test_a_coroutine_whose_inner_work_was_cancelled_has_failed(control) -> None:
+    class Impatient(Device):
+        async def configure(self, properties: Properties) -> None:
+            work = asyncio.ensure_future(asyncio.Event().wait())
+            work.cancel()
+            await work
+
+    async with asyncio.timeout(DEADLINE_S):
+        assert [outcome.state for outcome in await go(control(Impatient()), "CONFIGURE")] == [TaskState.ERROR]
 
 
 @pytest.mark.parametrize(("event", "callback"), [("RECOVER", "recover"), ("EXIT", "exit")])

@@ -124,6 +124,8 @@ def test_a_payload_takes_the_place_of_what_was_there_and_later_keys_are_merged_i
         ("-1", 4294967295),
         ("99999999999999999999", 4294967295),
         ("-99999999999999999999", 4294967295),
+        ("9" * 5000, 4294967295),
+        ("0" * 5000 + "7", 7),
     ],
 )
 def test_a_run_number_is_read_as_c_reads_it(text: str, number: int) -> None:

@@ -266,6 +266,23 @@ async def test_metrics_that_fail_are_none_and_harm_nothing(serve, caplog: pytest
     assert (await served.fire("CONFIGURE")).ok
 
 
+async def test_a_metric_that_is_no_number_is_told_in_the_log_and_those_of_the_next_time_come(
+    serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Unsteady(Device):
+        metrics_period_s = 0.01
+        asked = 0
+
+        def metrics(self) -> Iterable[Metric]:
+            self.asked += 1
+            return [Metric("n", "many" if self.asked == 2 else float(self.asked))]  # type: ignore[arg-type]
+
+    served = await serve(Unsteady())
+    samples = await collect(served.client.metrics(), 3)
+    assert [[metric.value for metric in sample.metrics] for sample in samples] == [[1.0], [], [3.0]]
+    assert "device=Unsteady" in caplog.text
+
+
 async def test_nobody_is_asked_for_metrics_when_nobody_watches(serve) -> None:
     class Counting(Device):
         metrics_period_s = 0.01
