@@ -57,9 +57,13 @@ def is_of(pid: int, leader: int, task_id: str) -> bool:
 
 
 def accepts(port: int) -> bool:
-    """Whether somebody listens on the loopback interface; does not block."""
+    """Whether somebody listens on the loopback interface, as far as can be told now; does not block."""
+    try:
+        probe = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    except OSError:
+        return False  # no descriptor is left
     # There the kernel answers within the call: no wait, and no loop iteration per port.
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+    with probe:
         probe.setblocking(False)
         error = probe.connect_ex(("127.0.0.1", port))
         if error and probe.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):

@@ -25,6 +25,7 @@ from occ.errors import LinkError
 
 _LOG = logging.getLogger(__name__)
 _MESSAGE_BYTES = 16 << 20
+_Call = grpc.aio.StreamStreamCall[executor_pb2.Report, executor_pb2.Command]
 _METRICS_SHARE = 10
 """Metrics are dropped while more than this fraction of the limit waits."""
 
@@ -58,13 +59,18 @@ class Link:
         self._drained = asyncio.Event()
         self._drained.set()
         self._closing = asyncio.Event()
-        self._call: grpc.aio.StreamStreamCall[executor_pb2.Report, executor_pb2.Command] | None = None
+        self._call: _Call | None = None
 
     async def run(self) -> None:
         """Keep a link until cancelled or closed."""
         pause_s = self._settings.redial_min_s
         while not self._closing.is_set():
-            if await self._attach():
+            try:
+                up = await self._attach()
+            except Exception:  # a fault of ours: without a link every task of this host is out of reach
+                _LOG.exception("link=%s broke", self._target)
+                up = False
+            if up:
                 pause_s = self._settings.redial_min_s
             try:
                 async with asyncio.timeout(pause_s):
@@ -123,9 +129,10 @@ class Link:
             up = True
             self._opened(call)
             writer = asyncio.create_task(self._write(call), name="link writer")
+            writer.add_done_callback(lambda writer: self._writer_ended(writer, call))
             try:
                 async for message in call:
-                    self._on_command(command_from_pb(message))
+                    self._take(message)
                 _LOG.info("link=%s ended by the core", self._target)
             finally:
                 writer.cancel()
@@ -133,8 +140,6 @@ class Link:
         except grpc.aio.AioRpcError as error:
             level = logging.WARNING if up else logging.DEBUG
             _LOG.log(level, "link=%s error=%r", self._target, f"{error.code().name}: {error.details()}")
-        except LinkError as error:
-            _LOG.error("link=%s error=%r", self._target, str(error))
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is None or task.cancelling():
@@ -146,7 +151,22 @@ class Link:
             await channel.close()
         return up
 
-    def _opened(self, call: grpc.aio.StreamStreamCall[executor_pb2.Report, executor_pb2.Command]) -> None:
+    def _take(self, message: executor_pb2.Command) -> None:
+        try:
+            command = command_from_pb(message)
+        except LinkError as error:
+            _LOG.error("link=%s error=%r", self._target, str(error))
+        else:
+            self._on_command(command)
+
+    def _writer_ended(self, writer: asyncio.Task[None], call: _Call) -> None:
+        """End a call on which nothing more would be said; a call that has ended itself is left alone."""
+        if not writer.cancelled() and (error := writer.exception()) is not None:
+            if not isinstance(error, grpc.aio.AioRpcError | asyncio.InvalidStateError):
+                _LOG.error("link=%s a report cannot be sent", self._target, exc_info=error)
+            call.cancel()
+
+    def _opened(self, call: _Call) -> None:
         _LOG.info("link=%s up", self._target)
         held = list(self._waiting)
         self._waiting.clear()
@@ -159,7 +179,7 @@ class Link:
         self._waiting = deque(report for report in self._waiting if _is_kept(report))
         self._on_down()
 
-    async def _write(self, call: grpc.aio.StreamStreamCall[executor_pb2.Report, executor_pb2.Command]) -> None:
+    async def _write(self, call: _Call) -> None:
         while True:
             while self._waiting:
                 report = self._waiting.popleft()

@@ -5,6 +5,7 @@ First line: who the executor was and its settings. Then one line per event: ``{"
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ import msgspec
 from executor.agent import Agent
 from executor.settings import Identity, Settings
 from executor.stimuli import AnyEvent, AnyInstruction
+
+_LOG = logging.getLogger(__name__)
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -32,10 +35,11 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class Recorder:
-    """Writes one recording; every line reaches the file at once."""
+    """Writes one recording; every line reaches the file at once. It ends where the file takes no more, which is logged."""
 
     def __init__(self, path: Path, identity: Identity, settings: Settings) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
         self._file: BinaryIO = path.open("wb", buffering=0)
         self._encoder = msgspec.json.Encoder()
         self._line(Header(identity, settings))
@@ -47,7 +51,18 @@ class Recorder:
         self._file.close()
 
     def _line(self, value: msgspec.Struct) -> None:
-        self._file.write(self._encoder.encode(value) + b"\n")
+        if self._file.closed:
+            return
+        line = self._encoder.encode(value) + b"\n"
+        try:
+            written = self._file.write(line)
+        except OSError as error:
+            _LOG.error("recording=%s ends here error=%r", self._path, error.strerror)
+            self.close()
+            return
+        if written != len(line):
+            _LOG.error("recording=%s ends within a line: its disk is full", self._path)
+            self.close()
 
 
 def replay(path: Path) -> Iterator[tuple[Step, list[AnyInstruction]]]:

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -173,15 +173,19 @@ class Runner:
             self._is_feeding = False
 
     def _handle(self, event: AnyEvent) -> None:
+        # A fault at one event must not cost every task of the host its life, nor one at an instruction those that follow.
         try:
             instructions = self._agent.handle(event)
-            if self._recorder is not None:
-                self._recorder.write(event, instructions)
-            for instruction in instructions:
-                self._deeds[type(instruction)](instruction)
         except Exception:
-            # A fault at one event must not cost every task of the host its life.
             _LOG.exception("event=%r was not handled", event)
+            return
+        if self._recorder is not None:
+            self._recorder.write(event, instructions)
+        for instruction in instructions:
+            try:
+                self._deeds[type(instruction)](instruction)
+            except Exception:
+                _LOG.exception("instruction=%r was not carried out", instruction)
 
     # ---- processes ---------------------------------------------------------------------------
 
@@ -263,12 +267,8 @@ class Runner:
             self._start(self._call(instruction, control), "occ call")
 
     async def _call(self, i: CallOcc, control: Control) -> None:
-        try:
-            reply = await control.transition(i.source, i.event, i.destination, i.arguments, i.timeout_s)
-        except Exception as error:  # answered always, whatever the task made of it
-            _LOG.exception("task=%s event=%s", i.task_id, i.event)
-            reply = Reply("", f"{i.event} failed: {error!r}")
-        self._replied(i, reply)
+        call = control.transition(i.source, i.event, i.destination, i.arguments, i.timeout_s)
+        self._replied(i, await _outcome(i.task_id, i.event, call))
 
     def _query_occ(self, instruction: QueryOcc) -> None:
         control = self._controls.get(instruction.task_id)
@@ -278,7 +278,7 @@ class Runner:
             self._start(self._query(instruction, control), "occ query")
 
     async def _query(self, i: QueryOcc, control: Control) -> None:
-        self._replied(i, await control.get_state(i.timeout_s))
+        self._replied(i, await _outcome(i.task_id, "GetState", control.get_state(i.timeout_s)))
 
     def _replied(self, instruction: CallOcc | QueryOcc, reply: Reply) -> None:
         self.feed(
@@ -387,3 +387,12 @@ class Runner:
         await self._readiness.close()
         if self._recorder is not None:
             self._recorder.close()
+
+
+async def _outcome(task_id: str, what: str, call: Awaitable[Reply]) -> Reply:
+    """Return what came of a call, whatever that is: it is answered always."""
+    try:
+        return await call
+    except Exception as error:
+        _LOG.exception("task=%s call=%s", task_id, what)
+        return Reply("", f"{what} failed: {error!r}")

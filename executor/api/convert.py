@@ -105,7 +105,7 @@ def _spec_from_pb(spec: pb.TaskSpec) -> TaskSpec:
         task_id=spec.task_id,
         environment_id=spec.environment_id,
         class_name=spec.class_name,
-        mode=ControlMode(spec.mode),
+        mode=ControlMode.parse(spec.mode),
         shell=spec.shell,
         value=spec.value,
         arguments=tuple(spec.arguments),

@@ -22,6 +22,11 @@ class ControlMode(StrEnum):
     BASIC = "basic"
     HOOK = "hook"
 
+    @classmethod
+    def parse(cls, text: str) -> ControlMode:
+        """Return the mode of that name in any case, DIRECT for every other text."""
+        return cls.__members__.get(text.upper(), cls.DIRECT)
+
     @property
     def is_controlled(self) -> bool:
         """Whether such a task is driven over OCC while its process runs."""

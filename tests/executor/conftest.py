@@ -56,7 +56,7 @@ class ScriptedCore(executor_pb2_grpc.LinkServicer):
     hellos: int = 0
 
     async def start(self) -> None:
-        self._outgoing: asyncio.Queue[Command] = asyncio.Queue()
+        self._outgoing: asyncio.Queue[Command | executor_pb2.Command] = asyncio.Queue()
         self._arrived = asyncio.Condition()
         self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
         executor_pb2_grpc.add_LinkServicer_to_server(self, self._server)
@@ -74,7 +74,8 @@ class ScriptedCore(executor_pb2_grpc.LinkServicer):
                 next_one = asyncio.create_task(self._outgoing.get())
                 await asyncio.wait({next_one, reading}, return_when=asyncio.FIRST_COMPLETED)
                 if next_one.done():
-                    yield convert.command_to_pb(next_one.result())
+                    one = next_one.result()
+                    yield one if isinstance(one, executor_pb2.Command) else convert.command_to_pb(one)
                 else:
                     next_one.cancel()
         finally:
@@ -88,7 +89,7 @@ class ScriptedCore(executor_pb2_grpc.LinkServicer):
                 self.hellos += isinstance(report, Hello)
                 self._arrived.notify_all()
 
-    def send(self, command: Command) -> None:
+    def send(self, command: Command | executor_pb2.Command) -> None:
         self._outgoing.put_nowait(command)
 
     async def until(self, found: Callable[[], Any], deadline_s: float = DEADLINE_S) -> Any:

@@ -11,6 +11,7 @@ from executor.api.convert import command_from_pb, command_to_pb, report_from_pb,
 from executor.api.messages import (
     Command,
     CommandReply,
+    ControlMode,
     DeviceEvent,
     DeviceEvents,
     Forget,
@@ -96,3 +97,18 @@ def test_what_a_newer_version_says_is_an_error_of_the_link() -> None:
         command_from_pb(pb.Command())
     with pytest.raises(LinkError, match="unknown kind"):
         report_from_pb(pb.Report())
+
+
+@pytest.mark.parametrize(
+    ("text", "mode"),
+    [
+        ("FairMQ", ControlMode.FAIRMQ),
+        ("HOOK", ControlMode.HOOK),
+        ("", ControlMode.DIRECT),
+        ("kubectl_x", ControlMode.DIRECT),
+    ],
+)
+def test_a_control_mode_is_read_in_any_case_and_an_unknown_one_is_direct(text: str, mode: ControlMode) -> None:
+    launch = command_from_pb(pb.Command(launch=pb.Launch(tasks=[pb.TaskSpec(task_id="t", mode=text)])))
+    assert isinstance(launch, Launch)
+    assert launch.tasks[0].mode is mode

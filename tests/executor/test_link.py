@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 
+from executor.api import executor_pb2
 from executor.api.messages import (
+    Command,
     CommandReply,
     DeviceEvent,
     DeviceEvents,
     Hello,
     MetricSamples,
     Phase,
+    Ping,
     Pong,
     TaskReport,
     TaskReports,
+    Welcome,
 )
 from executor.link import Link
 from executor.settings import Settings
@@ -80,6 +84,56 @@ async def test_a_link_whose_queue_is_full_is_dialled_again_and_task_reports_are_
         link.send(task_reports(f"t{number}"))
     await core.until(lambda: core.hellos == 2)
     assert downs == [1]
+    await link.close()
+    async with asyncio.timeout(5):
+        await running
+
+
+async def test_a_report_that_cannot_be_sent_ends_the_link_it_was_for_and_not_the_next(core, caplog):
+    link = Link(
+        f"unix:{core.path}", Settings(), on_up=lambda: link.send(HELLO), on_down=lambda: None, on_command=lambda c: None
+    )
+    running = asyncio.create_task(link.run())
+    await core.until(lambda: core.hellos == 1)
+    link.send(
+        TaskReports(tasks=(TaskReport(task_id="half a \ud800 character", environment_id="e", phase=Phase.ENDED),))
+    )
+    await core.until(lambda: core.hellos == 2)
+    link.send(event(1))
+    await core.until(lambda: event(1) in core.reports)
+    assert "a report cannot be sent" in caplog.text
+    await link.close()
+    async with asyncio.timeout(5):
+        await running
+
+
+async def test_a_command_of_a_newer_core_is_passed_over_and_those_after_it_are_heard(core, caplog):
+    heard: asyncio.Queue[Command] = asyncio.Queue()
+    link = Link(f"unix:{core.path}", Settings(), on_up=lambda: None, on_down=lambda: None, on_command=heard.put_nowait)
+    running = asyncio.create_task(link.run())
+    core.send(executor_pb2.Command())
+    core.send(Ping(sent_ms=7))
+    async with asyncio.timeout(5):
+        assert [await heard.get(), await heard.get()] == [Welcome(core_epoch="1", lease_s=0.0), Ping(sent_ms=7)]
+    assert "unknown kind" in caplog.text
+    await link.close()
+    async with asyncio.timeout(5):
+        await running
+
+
+async def test_a_fault_while_a_link_is_open_leads_to_the_next_one(core, caplog):
+    heard: asyncio.Queue[Command] = asyncio.Queue()
+
+    def take(command: Command) -> None:
+        heard.put_nowait(command)
+        if heard.qsize() == 1:
+            raise ZeroDivisionError
+
+    link = Link(f"unix:{core.path}", Settings(), on_up=lambda: None, on_down=lambda: None, on_command=take)
+    running = asyncio.create_task(link.run())
+    async with asyncio.timeout(5):
+        assert [await heard.get(), await heard.get()] == [Welcome(core_epoch="1", lease_s=0.0)] * 2
+    assert "ZeroDivisionError" in caplog.text
     await link.close()
     async with asyncio.timeout(5):
         await running

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import socket
 
 import pytest
@@ -64,6 +65,24 @@ async def test_waiting_can_be_cancelled_and_closes_the_pipe(readiness, closed_po
     os.close(write)
     with pytest.raises(OSError):
         os.fstat(read)
+
+
+async def test_a_port_is_found_open_though_no_descriptor_was_left_for_a_while(readiness):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        next_one = os.dup(0)
+        os.close(next_one)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (next_one, hard))
+        opened = asyncio.create_task(readiness.port_open(port, -1))
+        try:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await asyncio.shield(opened)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        async with asyncio.timeout(5):
+            await opened
 
 
 async def test_states_before_the_first_meaningful_one_are_passed_over_and_told():

@@ -10,6 +10,9 @@ import sys
 from pathlib import Path
 
 from executor.api.messages import Phase, Shutdown
+from executor.recording import Recorder
+from executor.settings import Identity, Settings
+from executor.stimuli import Started
 
 
 async def replay(file: Path) -> tuple[int, bytes, bytes]:
@@ -60,3 +63,14 @@ async def test_a_recording_that_was_changed_does_not_replay(core, host, spec, tm
     code, _, errors = await replay(file)
     assert code == 1
     assert b"differs at" in errors
+
+
+def test_a_disk_that_takes_no_recording_is_told_once_and_stops_nobody(caplog):
+    identity = Identity(executor_id="x", agent_id="a", host="h", pid=1, instance="i", version="0")
+    recorder = Recorder(Path("/dev/full"), identity, Settings())
+    for at_ms in range(3):
+        recorder.write(Started(at_ms=at_ms), [])
+    recorder.close()
+    assert [record.getMessage() for record in caplog.records] == [
+        "recording=/dev/full ends here error='No space left on device'"
+    ]
