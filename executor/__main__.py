@@ -46,6 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     _log_to(options.log_file, options.log_level)
     os.environ["ALIECS_INSTANCE"] = options.instance
     _raise_limits()
+    _hear_all_signals()
     identity = Identity(
         executor_id=options.executor_id,
         agent_id=options.agent_id,
@@ -74,6 +75,7 @@ def _main_under_agent() -> int:
         sys.stderr.write(f"aliecs-executor: {error}\n")
         return 1
     _raise_limits()
+    _hear_all_signals()
     os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}{os.pathsep}{Path(sys.executable).parent}"
     identity = Identity(
         executor_id=here.executor_id,
@@ -217,6 +219,12 @@ def _raise_limits() -> None:
         resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     except (ValueError, OSError) as error:
         _LOG.info("memlock=%s stays error=%r", resource.getrlimit(resource.RLIMIT_MEMLOCK)[0], str(error))
+
+
+def _hear_all_signals() -> None:
+    """Undo what we and our tasks inherit of whoever started us: ends of children nobody waits for, signals that are blocked."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 def _version() -> str:

@@ -6,6 +6,7 @@ group that the executor is in, or was given: ``aliecs.<executor id>.<pid>/<task 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import logging
 import os
@@ -244,6 +245,10 @@ def pids_in(path: Path) -> list[int]:
         return [int(word) for word in (path / "cgroup.procs").read_text().split() if word != "0"]
     except FileNotFoundError:
         return []
+    except OSError as error:
+        if error.errno == errno.ENODEV:  # removed while it was read
+            return []
+        raise
 
 
 def remove(path: Path) -> bool:

@@ -48,6 +48,15 @@ class TaskFolders:
             self._held[task_id] = lock
         return folder
 
+    def discard(self, task_id: str) -> None:
+        """Remove the folder of a task if there is nothing in it."""
+        try:
+            (self._directory / task_id).rmdir()
+        except (OSError, ValueError) as error:
+            _LOG.debug("task=%s its folder stays error=%r", task_id, str(error))
+        else:
+            self.let_go(task_id)
+
     def let_go(self, task_id: str) -> None:
         """Keep the folder of a task no longer."""
         if task_id in self._held:
@@ -74,6 +83,8 @@ class TaskFolders:
     def _ended(self) -> list[tuple[float, Path]]:
         """Return the folders of tasks that nobody holds, with the time of their last output."""
         found: list[tuple[float, Path]] = []
+        if not self._directory.exists():  # no task was started here yet
+            return found
         with os.scandir(self._directory) as entries:
             for entry in entries:
                 folder = Path(entry.path)

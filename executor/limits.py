@@ -1,18 +1,14 @@
 """What limits tasks: one control group for each that has limits, from before its first instruction until after its end.
 
-Where limits cannot be enforced, the task runs without and says so. Groups themselves: cgroups.py; rules:
-occ-executor-mesos.md 4.5, 4.7.
+Where limits cannot be enforced, the task runs without and says so. Groups themselves: cgroups.py; how they go:
+clearance.py; rules: occ-executor-mesos.md 4.5, 4.7.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import os
+import math
 import re
-import select
-import signal as signals
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,13 +17,12 @@ from pathlib import Path
 from executor import cgroups
 from executor.api.messages import TaskSpec
 from executor.cgroups import CPU, MEMORY, Folder, MemoryKills, Tree
+from executor.clearance import Clearance
 
 _LOG = logging.getLogger(__name__)
 _MB = 1024 * 1024
 _PLAIN_NAME = re.compile("[A-Za-z_][A-Za-z_0-9]*")
 _ENTER = 'while [ "$1" != -- ]; do echo 0 > "$1" || exit 126; shift; done; shift; exec "$@"'
-_CLOSE_S = 1.0
-"""For what was killed at the end to be gone."""
 
 
 @dataclass(slots=True)
@@ -85,8 +80,7 @@ class TaskLimits:
         self._off = off
         self._trees = [] if off else _trees() if trees is None else trees
         self._folders: dict[Tree, Folder | OSError] = {}
-        self._ending: dict[Path, list[int]] = {}
-        """Groups that are not removed yet, with what tells of the end of the processes in them."""
+        self._clearance = Clearance()
         self._said: set[str] = set()
         self.remove_stale()
         for tree in self._trees:
@@ -99,7 +93,7 @@ class TaskLimits:
         confinement = Confinement(memory_mb=spec.memory_limit_mb)
         enforced, failed = [], []
         for controller, limit in asked.items():
-            if not limit > 0:
+            if not 0 < limit < math.inf:
                 continue
             words = f"cpu {limit:g}" if controller == CPU else f"memory {limit:g} MB"
             if reason := self._off or self._limit(confinement, spec.task_id, controller, limit):
@@ -113,26 +107,18 @@ class TaskLimits:
     def end(self, confinement: Confinement) -> None:
         """Kill what is left of a task, and remove its groups as soon as they are empty."""
         for path in confinement.groups.values():
-            self._clear(path)
+            self._clearance.clear(path)
 
     def remove_stale(self) -> None:
         """Remove what executors before us left empty, and what could not be removed earlier."""
         for tree in self._trees:
             if removed := cgroups.remove_stale(tree):
                 _LOG.info("groups_removed_of_executors=%d below=%s", removed, tree.own)
-        for path in [path for path, waits in self._ending.items() if not waits]:
-            self._clear(path)
+        self._clearance.try_again()
 
     def close(self) -> None:
         """Kill what is left and remove all groups; blocks until then, for a second at most."""
-        until_s = time.monotonic() + _CLOSE_S
-        for path, waits in list(self._ending.items()):
-            self._forget(path, waits)
-            while (waits := _kill(path)) and time.monotonic() < until_s:
-                _wait(waits, until_s - time.monotonic())
-                _close(waits)
-            _close(waits)
-            cgroups.remove(path)
+        self._clearance.close()
         for folder in self._folders.values():
             if isinstance(folder, Folder):
                 folder.close()
@@ -169,27 +155,6 @@ class TaskLimits:
             raise folder
         return folder
 
-    def _clear(self, path: Path) -> None:
-        """Kill all that is in a group until it is empty, then remove it."""
-        waits = _kill(path)
-        if waits:
-            self._ending[path] = waits
-            asyncio.get_running_loop().add_reader(waits[0], self._one_gone, path, waits)
-        elif cgroups.remove(path):
-            self._ending.pop(path, None)
-        else:
-            self._ending[path] = []  # it has ended, but the kernel is not done with it
-
-    def _one_gone(self, path: Path, waits: list[int]) -> None:
-        self._forget(path, waits)
-        self._clear(path)
-
-    def _forget(self, path: Path, waits: list[int]) -> None:
-        if waits:
-            asyncio.get_running_loop().remove_reader(waits[0])
-        _close(waits)
-        self._ending.pop(path, None)
-
     def _say(self, what: str) -> None:
         if what not in self._said:
             self._said.add(what)
@@ -202,31 +167,3 @@ def _trees() -> list[Tree]:
     except (OSError, ValueError) as error:
         _LOG.warning("control groups cannot be found error=%r", str(error))
         return []
-
-
-def _kill(path: Path) -> list[int]:
-    """Send SIGKILL to all that is in a group; return a pidfd of each, to wait for its end."""
-    found: dict[int, int] = {}
-    for pid in cgroups.pids_in(path):
-        try:
-            found[pid] = os.pidfd_open(pid)
-        except ProcessLookupError:
-            continue  # ended meanwhile
-    for pid in set(cgroups.pids_in(path)) & found.keys():  # whose number has no new owner
-        try:
-            signals.pidfd_send_signal(found[pid], signals.SIGKILL)
-        except ProcessLookupError:
-            continue
-    return list(found.values())
-
-
-def _wait(pidfds: list[int], timeout_s: float) -> None:
-    poll = select.poll()
-    for pidfd in pidfds:
-        poll.register(pidfd, select.POLLIN)
-    poll.poll(max(0.0, timeout_s) * 1000)
-
-
-def _close(pidfds: list[int]) -> None:
-    for pidfd in pidfds:
-        os.close(pidfd)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from executor.api.messages import OutputPiece, ReadOutput
@@ -25,7 +26,9 @@ def read_output(folder: Path, asked: ReadOutput) -> OutputPiece:
     if asked.task_id in ("", ".", "..") or not {"/", "\0"}.isdisjoint(asked.task_id):
         return _failed(asked, f"{asked.task_id!r} is no task id")
     try:
-        path = (folder / asked.task_id / asked.stream).resolve()
+        path = Path(
+            os.path.realpath(folder / asked.task_id / asked.stream)
+        )  # Path.resolve raises for links in a circle
         if not (path.is_relative_to(folder.resolve()) and path.is_file()):  # its task could put anything there
             raise FileNotFoundError
         kept = KeptOutput(path)

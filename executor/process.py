@@ -16,10 +16,11 @@ import signal as signals
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from executor import holder
+from executor import holder, pidfds
 from executor.api.messages import TaskSpec
 from executor.folders import TaskFolders
 from executor.limits import Confinement, TaskLimits
@@ -34,6 +35,8 @@ _OUTPUT_S = 2.0
 """For the last output of an ended process to get to its file; after that the end is told without waiting for the disk."""
 _OUR_SETPRIV = (sys.executable, "-I", "-S", str(Path(__file__).with_name("become.py")))
 """Takes some 10 ms longer."""
+_KILLED_S = 2.0
+"""For what was killed at the end to be gone; who waits for the kernel then stays behind."""
 _PROBE_S = 5.0
 """For the one call that finds out whether setpriv knows --pdeathsig."""
 
@@ -128,18 +131,35 @@ class Processes:
         Raises:
             TaskError: it could not be started; the message says why.
         """
-        ours: list[int] = []
-        childs: list[int] = []
         if spec.mode.is_controlled:
             holder.refuse_taken(spec.control_port, self._owner)
         try:
-            folder = self._folders.hold(spec.task_id)
-            environment = self._environment(spec)
-            switch = _credentials(spec.user, folder)
-            argv = _argv(spec, environment, folder)
+            child = self._start(spec)
+        except (OSError, ValueError, RuntimeError) as error:  # a character that no argument can have; no thread is left
+            self._folders.discard(spec.task_id)
+            why = error.strerror if isinstance(error, OSError) else None
+            raise TaskError(f"cannot start {spec.value!r}: {why or error}") from error
+        except TaskError:
+            self._folders.discard(spec.task_id)
+            raise
+        self._pump.add((child.stdout, child.stderr))
+        self._children[spec.task_id] = child
+        asyncio.get_running_loop().add_reader(child.pidfd, self._exited, child)
+        return child
+
+    def _start(self, spec: TaskSpec) -> Child:
+        self._pump.start()
+        folder = self._folders.hold(spec.task_id)
+        environment = self._environment(spec)
+        switch = _credentials(spec.user, folder)
+        argv = _argv(spec, environment, folder)
+        ours: list[int] = []
+        childs: list[int] = []
+        with ExitStack() as for_child, ExitStack() as for_us:
             for _ in range(3 if spec.mode.is_controlled else 2):
-                for end, ends in zip(os.pipe(), (ours, childs), strict=True):
+                for end, ends, stack in zip(os.pipe(), (ours, childs), (for_us, for_child), strict=True):
                     ends.append(end)
+                    stack.callback(os.close, end)
                 os.set_blocking(ours[-1], False)
             if switch:
                 for end in childs[:2]:
@@ -147,20 +167,9 @@ class Processes:
             if childs[2:]:
                 environment["OCC_READY_FD"] = str(childs[2])
             popen, pidfd, confinement = self._confined(spec, argv, switch, environment, folder, childs)
-            stdout, stderr = self._streams(spec, folder, ours)
-            child = Child(spec, popen, pidfd, ours[2] if ours[2:] else -1, stdout, stderr, confinement)
-        except (OSError, ValueError) as error:  # ValueError: a character that no argument can have
-            for end in ours:
-                os.close(end)
-            why = error.strerror if isinstance(error, OSError) else None
-            raise TaskError(f"cannot start {spec.value!r}: {why or error}") from error
-        finally:
-            for end in childs:
-                os.close(end)
-        self._pump.add((stdout, stderr))
-        self._children[spec.task_id] = child
-        asyncio.get_running_loop().add_reader(child.pidfd, self._exited, child)
-        return child
+            for_us.pop_all()
+        stdout, stderr = self._streams(spec, folder, ours)
+        return Child(spec, popen, pidfd, ours[2] if ours[2:] else -1, stdout, stderr, confinement)
 
     def _confined(
         self, spec: TaskSpec, argv: Sequence[str], switch: _Switch | None, environment: Mapping[str, str], folder: Path,
@@ -192,23 +201,25 @@ class Processes:
         child = self._children.get(task_id)
         if child is None:
             return
-        if pid and holder.is_of(pid, child.pid, task_id):
-            try:
-                os.kill(pid, signal)
-                if signal != signals.SIGKILL:
-                    return
-            except ProcessLookupError:
-                _LOG.debug("task=%s pid=%d is gone, its group is signalled", task_id, pid)
+        if pid:
+            is_sent = pidfds.send(pid, signal, lambda: holder.is_of(pid, child.pid, task_id))
+            if is_sent and signal != signals.SIGKILL:
+                return
         _kill_group(child, signal)
 
     def close(self) -> None:
-        """Kill every group that is left and reap its leader."""
+        """Kill every group that is left and reap its leader; blocks for some seconds if one does not die of it."""
         loop = asyncio.get_running_loop()
         for child in self._children.values():
             loop.remove_reader(child.pidfd)
             _kill_group(child, signals.SIGKILL)
+        alive = pidfds.wait([child.pidfd for child in self._children.values()], _KILLED_S)
         for child in self._children.values():
-            _reap(child)
+            if child.pidfd in alive:
+                _LOG.error("task=%s pid=%d is still there after SIGKILL", child.spec.task_id, child.pid)
+                child.popen.returncode = -signals.SIGKILL  # subprocess must not miss it
+            else:
+                _reap(child)
             self._pump.finish((child.stdout, child.stderr), lambda: None)
             self._task_limits.end(child.confinement)
         self._children.clear()
@@ -301,7 +312,12 @@ def find_setpriv() -> tuple[str, ...]:
     path = shutil.which("setpriv")
     if path is None:
         return ()
-    probe = subprocess.run([path, "--pdeathsig", "KILL", "true"], capture_output=True, timeout=_PROBE_S, check=False)
+    try:
+        probe = subprocess.run(
+            [path, "--pdeathsig", "KILL", "true"], capture_output=True, timeout=_PROBE_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return ()
     return (path,) if probe.returncode == 0 else ()
 
 

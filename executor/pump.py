@@ -11,6 +11,7 @@ import selectors
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 
 from executor.output_file import OutputFile
 
@@ -60,7 +61,7 @@ class Stream:
 
 
 class Pump:
-    """All streams of one executor. Its methods are called from one thread; it has another one from the first ``add`` on."""
+    """All streams of one executor. Its methods are called from one thread; it has another one from ``start`` on."""
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
@@ -72,10 +73,13 @@ class Pump:
         self._thread = threading.Thread(target=self._run, name="output", daemon=True)
         self._is_closing = False
 
-    def add(self, streams: Sequence[Stream]) -> None:
-        """Begin to move what comes through these pipes."""
+    def start(self) -> None:
+        """Have the thread; RuntimeError if there is none left."""
         if not self._thread.is_alive():
             self._thread.start()
+
+    def add(self, streams: Sequence[Stream]) -> None:
+        """Begin to move what comes through these pipes; after ``start``."""
         self._order(lambda: self._add(streams))
 
     def finish(self, streams: Sequence[Stream], done: Callable[[], None]) -> None:
@@ -116,9 +120,15 @@ class Pump:
         if stream is None:
             os.read(self._wake_read, _PIECE_BYTES)
             while self._orders:
-                self._orders.popleft()()
+                self._carry_out(self._orders.popleft())
         elif stream.pipe >= 0 and stream.take() == 0:
             self._selector.unregister(stream.pipe)  # the task has closed its end
+
+    def _carry_out(self, order: Callable[[], None]) -> None:
+        try:
+            order()
+        except Exception:  # of one task: others wait behind it
+            _LOG.exception("output of a task was not moved")
 
     def _add(self, streams: Sequence[Stream]) -> None:
         for stream in streams:
@@ -126,14 +136,16 @@ class Pump:
             stream.file.write(b"")  # the file is there, also of who writes nothing
 
     def _finish(self, streams: Sequence[Stream], done: Callable[[], None]) -> None:
-        for stream in streams:
-            if stream.pipe in self._selector.get_map():
-                self._selector.unregister(stream.pipe)
-            for _ in range(_LAST_PIECES):
-                if not stream.take():
-                    break
-            stream.close()
-        done()
+        with ExitStack() as ends:
+            ends.callback(done)
+            for stream in streams:
+                ends.callback(stream.close)
+                if stream.pipe in self._selector.get_map():
+                    self._selector.unregister(stream.pipe)
+            for stream in streams:
+                for _ in range(_LAST_PIECES):
+                    if not stream.take():
+                        break
 
     def _end(self) -> None:
         self._is_closing = True

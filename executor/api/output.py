@@ -32,12 +32,14 @@ def older(path: Path, number: int) -> Path:
 
 
 def read_turns(path: Path) -> Turns:
-    """Return the record of a stream."""
-    try:
-        words = path.with_name(f"{path.name}.turns").read_bytes().split()
-    except FileNotFoundError:
+    """Return the record of a stream. Does not block: whoever runs the task may have put anything there."""
+    file = _open_regular(path.with_name(f"{path.name}.turns"))
+    if file < 0:
         return Turns()
-    # Whoever runs the task may have written there too.
+    try:
+        words = os.read(file, _RECORD_BYTES).split()
+    finally:
+        os.close(file)
     if len(words) < 2 or not (words[0].isdigit() and words[1].isdigit()):
         return Turns()
     return Turns(int(words[0]), int(words[1]), len(words) > 2)
@@ -46,7 +48,7 @@ def read_turns(path: Path) -> Turns:
 def write_turns(path: Path, turns: Turns) -> None:
     """Write the record of a stream. Takes no more room on the disk than the first time."""
     text = f"{turns.number} {turns.gone_bytes}{' turning' if turns.is_under_way else ''}"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     file = os.open(path.with_name(f"{path.name}.turns"), flags, 0o644)
     try:
         os.pwrite(file, text.encode().ljust(_RECORD_BYTES), 0)

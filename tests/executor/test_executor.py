@@ -53,6 +53,23 @@ async def test_sixteen_tasks_take_one_command_and_give_one_reply(core, host, spe
     assert [r.error for r in killed.results] == [""] * 6
 
 
+DEAF = """
+import os, signal, sys
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+async def test_what_the_executor_inherits_of_signals_hides_no_end_and_makes_no_task_deaf(core, host, spec):
+    host.start(through=[sys.executable, "-c", DEAF])
+    await core.launch(spec("h1", mode="hook", shell=True, value="kill $$; exit 3"))
+    assert (await core.trigger("h1")).results[0].error == ""
+    event = await core.event("h1", 2)
+    assert (event.termination.exit_code, event.termination.final_status) == (-1, "TASK_FAILED")
+    await core.until(lambda: [r for r in core.task_reports("h1") if r.signal == signal.SIGTERM])
+
+
 async def test_a_task_that_is_killed_at_once_is_not_asked_first(core, host, spec):
     host.start()
     await core.launch(spec("t1"))

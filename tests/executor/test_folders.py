@@ -58,6 +58,10 @@ def test_the_folder_of_a_living_task_of_any_executor_stays_and_does_not_count(tm
     assert names(tmp_path) == {"ours", "ended"}
 
 
+def test_where_no_task_was_started_yet_nothing_is_to_be_deleted(tmp_path: Path) -> None:
+    assert TaskFolders(tmp_path / "tasks", kept=1).prune(0.0) == 0
+
+
 def test_what_is_no_folder_of_a_task_is_left_alone(tmp_path: Path) -> None:
     directory = tmp_path / "tasks"
     directory.mkdir()

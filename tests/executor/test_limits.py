@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -55,8 +56,8 @@ class Children:
 
     def start(self, value: str, *arguments: str, **more: Any) -> str:
         """Start a process; return what is told of its limits."""
-        more = {"mode": ControlMode.HOOK, "shell": False, **more}
-        spec = TaskSpec(task_id="t1", environment_id="e1", class_name="c", value=value, arguments=arguments, **more)
+        more = {"task_id": "t1", "mode": ControlMode.HOOK, "shell": False, **more}
+        spec = TaskSpec(environment_id="e1", class_name="c", value=value, arguments=arguments, **more)
         return self.processes.spawn(spec).confinement.told
 
     async def end(self) -> Ending:
@@ -166,6 +167,24 @@ async def test_a_process_that_ends_while_the_last_is_cleared_away_gets_another_g
         assert (await one.end()).exit_code == 0
     one.start("echo", "alive", memory_limit_mb=64)
     assert (await one.end()).stdout == "alive\n"
+    await gone(lambda: ours(trees))
+
+
+async def test_the_end_of_a_task_is_told_and_its_group_cleared_later_if_no_descriptor_is_left(
+    children: Callable[..., Children], trees: list[Tree]
+) -> None:
+    one = children()
+    one.start("setsid sleep 60 & sleep 60", shell=True, memory_limit_mb=64)
+    one.start("echo", "first", memory_limit_mb=64, task_id="t2")
+    assert (await one.end()).stdout == "first\n"
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        one.processes.signal("t1", signal.SIGKILL)
+        assert (await one.end()).signal == signal.SIGKILL
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    one.limits.remove_stale()
     await gone(lambda: ours(trees))
 
 

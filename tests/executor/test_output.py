@@ -78,6 +78,12 @@ def test_what_a_task_put_in_the_place_of_its_output_is_not_read(tmp_path: Path) 
         assert read(folder, stream=stream, offset=0).error == f"this host keeps no {stream} of task t1"
 
 
+def test_links_in_a_circle_are_answered_like_what_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "t1").mkdir()
+    (tmp_path / "t1" / "stdout").symlink_to("stdout")
+    assert read(tmp_path).error == "this host keeps no stdout of task t1"
+
+
 def test_what_is_not_there_is_told(tmp_path: Path) -> None:
     assert read(tmp_path, offset=0).error == "this host keeps no stdout of task t1"
     assert "no stream 'core'" in read(wrote(tmp_path, b""), stream="core").error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import resource
 import signal
 import threading
@@ -110,10 +111,23 @@ def test_a_turn_that_was_never_completed_does_not_keep_readers_away(
     assert read_turns(tmp_path / "stdout") == Turns(2, 0)
 
 
-@pytest.mark.parametrize("record", [b"", b"x y", b"7", b"-1 5", b"\xff\xff"])
+@pytest.mark.parametrize("record", [b"9" * 5000 + b" 1", b"", b"x y", b"7", b"-1 5", b"\xff\xff"])
 def test_a_record_that_makes_no_sense_counts_as_none(tmp_path: Path, record: bytes) -> None:
     (tmp_path / "stdout.turns").write_bytes(record)
     assert read_turns(tmp_path / "stdout") == Turns()
+
+
+def test_a_record_that_is_no_file_keeps_nobody_waiting(open_output: Callable[..., OutputFile], tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "stdout.turns")
+    output = open_output(file_bytes=10)
+    worked = threading.Thread(
+        target=lambda: (output.write(b"12345\n12345\n"), read_all(tmp_path / "stdout")), daemon=True
+    )
+    worked.start()
+    worked.join(5.0)
+    assert not worked.is_alive()
+    assert read_all(tmp_path / "stdout") == (0, b"12345\n")  # who puts it there has no output turned
+    assert output.lost_bytes == 6
 
 
 def test_links_are_not_followed(open_output: Callable[..., OutputFile], tmp_path: Path) -> None:

@@ -177,6 +177,30 @@ async def test_a_signal_is_told_as_such(children: Make) -> None:
     one.processes.signal("t1", 9)  # gone: nothing happens
 
 
+async def test_a_task_that_cannot_be_started_leaves_no_descriptor_and_no_empty_folder(
+    children: Make, tmp_path: Path
+) -> None:
+    one = children()
+    one.start("true")
+    async with asyncio.timeout(5):
+        await one.ends.get()
+    before = os.listdir("/proc/self/fd")
+    for spec in (
+        {"value": "no-such-program"},
+        {"value": "true", "environment": ("A=\0",)},
+        {"value": "true\0", "shell": True},
+    ):
+        with pytest.raises(TaskError):
+            one.processes.spawn(
+                TaskSpec(task_id="t2", environment_id="e", class_name="c", mode=ControlMode.BASIC, **spec)
+            )
+    assert os.listdir("/proc/self/fd") == before
+    assert os.listdir(tmp_path) == ["t1"]
+    with pytest.raises(TaskError):
+        one.start("no-such-program")
+    assert "stdout" in os.listdir(tmp_path / "t1")  # of the process before
+
+
 async def test_a_pid_outside_the_group_is_never_signalled(children: Make) -> None:
     one = children()
     one.start("sleep", "60")
