@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from itertools import pairwise
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from executor.api.messages import TaskSpec
+from executor.task_pipe import TaskPipe
 from occ.client import OccClient, StateReport
 from occ.errors import AliecsError, DeadlineError, LinkError
 from occ.events import DeviceEvent, Outcome, Trigger
 
 _LOG = logging.getLogger(__name__)
+_BREAK_S = 0.1
+"""From a stream or pipe that broke to the next attempt; most often it is the task that ends."""
+_CALLBACK_S = 120.0
+"""For a state that is asked for while a callback runs."""
 
 
 class Reply(NamedTuple):
@@ -62,14 +67,18 @@ class OccControl:
 
     Args:
         resubscriptions: how often a stream that broke while the task lives is opened again.
+        pipe: on which the task may tell its states; what is told there is not listened to by a stream. Closed with this.
         as_json: the task speaks OCC's JSON form, see ``speaks_json``.
     """
 
-    def __init__(self, task_id: str, port: int, resubscriptions: int, *, as_json: bool = False) -> None:
+    def __init__(
+        self, task_id: str, port: int, resubscriptions: int, pipe: TaskPipe | None = None, *, as_json: bool = False
+    ) -> None:
         self._task_id = task_id
         self._resubscriptions = resubscriptions
         self._client = OccClient(f"127.0.0.1:{port}", as_json=as_json)
-        self._streams: list[asyncio.Task[None]] = []
+        self._pipe = pipe
+        self._streams: set[asyncio.Task[None]] = set()
 
     async def get_state(self, timeout_s: float) -> Reply:
         try:
@@ -97,33 +106,62 @@ class OccControl:
         return Reply(outcome.state.value, mismatch(outcome, event, destination))
 
     def watch(self, watcher: Watcher) -> None:
-        streams = {
-            "states": lambda: self._states(watcher),
-            "events": lambda: self._events(watcher),
-            "metrics": lambda: self._metrics(watcher),
-        }
-        for name, listen in streams.items():
-            stream = asyncio.create_task(self._keep(name, listen), name=f"{self._task_id} {name}")
-            self._streams.append(stream)
+        def on_state(state: str) -> None:
+            watcher.on_state(self._task_id, state)
+
+        def keep_states(*, is_broken: bool) -> None:
+            self._start(
+                self._keep("states", lambda: self._states(watcher), lambda: self._catch_up(on_state), is_broken)
+            )
+
+        if self._pipe is None or not self._pipe.listen(on_state, lambda: keep_states(is_broken=True)):
+            keep_states(is_broken=False)
+        self._start(self._keep("events", lambda: self._events(watcher)))
+        self._start(self._keep("metrics", lambda: self._metrics(watcher)))
 
     async def close(self) -> None:
-        for stream in self._streams:
-            stream.cancel()
+        if self._pipe is not None:
+            self._pipe.close()
+        for listening in self._streams:
+            listening.cancel()
         await asyncio.gather(*self._streams, return_exceptions=True)
         await self._client.close()
 
-    async def _keep(self, name: str, listen: Callable[[], AsyncIterator[None]]) -> None:
-        """Listen until the task ends the stream or its connection is gone for good."""
+    def _start(self, listening: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(listening, name=f"{self._task_id} listening")
+        self._streams.add(task)
+        task.add_done_callback(self._streams.discard)
+
+    async def _keep(
+        self, name: str, listen: Callable[[], AsyncIterator[None]],
+        catch_up: Callable[[], Coroutine[Any, Any, None]] | None = None, is_broken: bool = False,
+    ) -> None:  # fmt: skip
+        """Listen until the task ends the stream or its connection is gone for good.
+
+        Args:
+            catch_up: looks for what was missed, after a break.
+            is_broken: there was one.
+        """
         for _ in range(1 + self._resubscriptions):
+            if is_broken:
+                await _while_it_ends()
+                if catch_up is not None:
+                    self._start(catch_up())
             try:
                 async for _ in listen():
                     pass
                 return
             except LinkError as error:
+                is_broken = True
                 _LOG.debug("task=%s stream=%s broke error=%r", self._task_id, name, error.message)
             except AliecsError as error:  # most often: no metrics service
                 _LOG.info("task=%s stream=%s ended error=%r", self._task_id, name, str(error))
                 return
+
+    async def _catch_up(self, on_state: Callable[[str], None]) -> None:
+        reply = await self.get_state(_CALLBACK_S)
+        if reply.state:
+            on_state(reply.state)
 
     async def _states(self, watcher: Watcher) -> AsyncIterator[None]:
         async for state in self._client.state_stream():
@@ -141,6 +179,15 @@ class OccControl:
         async for sample in self._client.metrics():
             watcher.on_metrics(self._task_id, [(m.name, m.value, m.unit) for m in sample.metrics])
             yield
+
+
+async def _while_it_ends() -> None:
+    """Give a task whose connection broke time to end, which is told another way; to be cancelled when it has."""
+    try:
+        async with asyncio.timeout(_BREAK_S):
+            await asyncio.Event().wait()
+    except TimeoutError:
+        return
 
 
 def speaks_json(spec: TaskSpec) -> bool:

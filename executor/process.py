@@ -26,6 +26,7 @@ from executor.folders import TaskFolders
 from executor.limits import Confinement, TaskLimits
 from executor.output_file import OutputFile, OutputLimits
 from executor.pump import Pump, Stream
+from executor.task_pipe import TaskPipe
 from occ.errors import TaskError
 
 _LOG = logging.getLogger(__name__)
@@ -76,10 +77,13 @@ class Child:
     def lost_bytes(self) -> int:
         return self.stdout.file.lost_bytes + self.stderr.file.lost_bytes
 
-    def take_ready_fd(self) -> int:
-        """Return the read end of the readiness pipe; whoever takes it closes it. -1 if there is none."""
-        ready_fd, self.ready_fd = self.ready_fd, -1
-        return ready_fd
+    def take_pipe(self) -> TaskPipe | None:
+        """Return the pipe on which the task tells its states; whoever takes it closes it. None if there is none."""
+        if self.ready_fd < 0:
+            return None
+        pipe = TaskPipe(self.spec.task_id, self.ready_fd)
+        self.ready_fd = -1
+        return pipe
 
 
 class Processes:

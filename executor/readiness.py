@@ -7,12 +7,12 @@ prober for all ports, every 5 ms for a few and every 250 ms for 500, so that its
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from executor.control import Reply
 from executor.holder import accepts
+from executor.task_pipe import TaskPipe
 
 MIN_INTERVAL_S = 0.005
 _INTERVAL_PER_PORT_S = 0.0005
@@ -27,28 +27,23 @@ class Readiness:
         self._waiting: dict[asyncio.Future[None], int] = {}
         self._prober: asyncio.Task[None] | None = None
 
-    async def port_open(self, port: int, ready_fd: int) -> None:
+    async def port_open(self, port: int, pipe: TaskPipe | None) -> None:
         """Return as soon as the port accepts connections. Without a deadline of its own: to be cancelled.
 
         Args:
             port: TCP port on 127.0.0.1.
-            ready_fd: non-blocking read end of the pipe whose other end the task has as OCC_READY_FD; -1 for none.
-                It is closed here: no reader of a closed descriptor may linger on the loop.
+            pipe: on which the task may say so.
         """
-        loop = asyncio.get_running_loop()
-        opened: asyncio.Future[None] = loop.create_future()
+        opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting[opened] = port
-        if ready_fd >= 0:
-            loop.add_reader(ready_fd, _on_pipe, loop, ready_fd, opened)
+        if pipe is not None:
+            pipe.on_open = lambda: None if opened.done() else opened.set_result(None)
         if self._prober is None or self._prober.done():
             self._prober = asyncio.create_task(self._probe(), name="port prober")
         try:
             await opened
         finally:
             del self._waiting[opened]
-            if ready_fd >= 0:
-                loop.remove_reader(ready_fd)
-                os.close(ready_fd)
 
     async def close(self) -> None:
         """End the prober."""
@@ -92,11 +87,3 @@ async def first_answer(
             trouble = news
             on_trouble(trouble)
         await asyncio.sleep(STATE_INTERVAL_S)
-
-
-def _on_pipe(loop: asyncio.AbstractEventLoop, ready_fd: int, opened: asyncio.Future[None]) -> None:
-    said = os.read(ready_fd, 64)
-    if not said:
-        loop.remove_reader(ready_fd)  # closed without a word: a foreign task
-    elif not opened.done():
-        opened.set_result(None)

@@ -243,21 +243,28 @@ class Runner:
 
     async def _connect(self, task_id: str, port: int) -> None:
         child = self._processes.get(task_id)
-        await self._readiness.port_open(port, child.take_ready_fd() if child else -1)
+        pipe = child.take_pipe() if child else None
+        try:
+            await self._readiness.port_open(port, pipe)
+        except asyncio.CancelledError:
+            if pipe is not None:
+                pipe.close()
+            raise
         self.feed(PortOpened(task_id=task_id, at_ms=self.now_ms()))
         spec = child.spec if child else None
         kind = FairMqControl if spec and spec.mode is ControlMode.FAIRMQ else OccControl
         as_json = spec is not None and speaks_json(spec)
-        control = self._controls[task_id] = kind(task_id, port, self._settings.resubscriptions, as_json=as_json)
+        control = kind(task_id, port, self._settings.resubscriptions, pipe, as_json=as_json)
+        self._controls[task_id] = control
         state, pid, error = await first_answer(
             lambda: control.get_state(self._settings.standby_s),
             lambda pid: self._processes.find_stranger(task_id, port, pid),
             lambda why: self.feed(Unready(task_id=task_id, why=why, at_ms=self.now_ms())),
         )
         del self._connecting[task_id]
+        self.feed(Ready(task_id=task_id, pid=pid, state=state, error=error, at_ms=self.now_ms()))
         if not error:
             control.watch(self)
-        self.feed(Ready(task_id=task_id, pid=pid, state=state, error=error, at_ms=self.now_ms()))
 
     def _call_occ(self, instruction: CallOcc) -> None:
         control = self._controls.get(instruction.task_id)

@@ -98,6 +98,8 @@ class Controller:
         self.events: Channel[DeviceEvent] = Channel()
         self.done = asyncio.Event()
         """Set once the state is DONE and published."""
+        self.on_state: Callable[[TaskState], object] | None = None
+        """Called on the loop with every state that is reached, before anybody else hears of it."""
         self._device = device
         self._machine = TaskMachine()
         self._lock = asyncio.Lock()  # first come, first served: a busy iterate_running cannot starve a command
@@ -250,8 +252,11 @@ class Controller:
     def _publish(self, state: TaskState) -> None:
         if state is TaskState.ERROR:
             self._failure = None
+        if self.on_state is not None:
+            self.on_state(state)
         self.states.publish(state)
-        self._wake.set()
+        if self._iterates or self._end_noted or self._failure is not None or state is TaskState.DONE:
+            self._wake.set()
         if state is TaskState.DONE:
             for channel in (self.states, self.events):
                 channel.close()
@@ -270,6 +275,10 @@ class Controller:
             self._wake.clear()
             async with self._lock:
                 await self._iterate()
+
+    @property
+    def _iterates(self) -> bool:
+        return self._overridden("iterate_running") or self._overridden("iterate_check")
 
     def _pause(self) -> float | None:
         if self._is_over():

@@ -14,7 +14,7 @@ from occ.control import Controller, Refusal
 from occ.device import Device
 from occ.errors import RefusedError
 from occ.events import Outcome
-from occ.process import Settings, announce_ready, served
+from occ.process import Settings, announced, served
 from occ.states import TaskEvent, TaskState
 
 _T = TypeVar("_T")
@@ -68,8 +68,9 @@ class AsyncInstance:
         return outcome
 
     async def __aenter__(self) -> AsyncInstance:
-        self._controller, self.port = await self._stack.enter_async_context(served(self.device, self._settings))
-        announce_ready()
+        controller, self.port = await self._stack.enter_async_context(served(self.device, self._settings))
+        self._stack.enter_context(announced(controller))
+        self._controller = controller
         return self
 
     async def __aexit__(

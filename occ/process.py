@@ -9,13 +9,14 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from occ.device import Device
 from occ.errors import ConfigError
+from occ.state_pipe import StatePipe
 
 if TYPE_CHECKING:
     from occ.control import Controller
@@ -27,8 +28,6 @@ DEFAULT_PORT = 47100
 DEFAULT_ADDRESS = "127.0.0.1"
 """Loopback: a task obeys everybody who reaches its port. Executors run on the same machine."""
 DEFAULT_ROLE = "default-role"
-READY_FD = "OCC_READY_FD"
-"""Environment: number of an inherited descriptor that gets ``<pid>\\n`` once the control port is open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +91,10 @@ async def serve(device: Device, settings: Settings) -> int:
     """
     async with served(device, settings) as (controller, port):
         _log.info("device=%s role=%s listening=%s:%d", device.name, settings.role, settings.address, port)
-        announce_ready()
-        gc.freeze()
-        gc.enable()
-        await controller.done.wait()
+        with announced(controller):
+            gc.freeze()
+            gc.enable()
+            await controller.done.wait()
     return 0
 
 
@@ -123,18 +122,24 @@ async def served(device: Device, settings: Settings) -> AsyncIterator[tuple[Cont
         await controller.close()
 
 
-def announce_ready() -> None:
-    """Write ``<pid>\\n`` to the descriptor named by OCC_READY_FD, close it, and hide it from children; once per process."""
-    descriptor = os.environ.pop(READY_FD, "")
-    if not descriptor:
-        return
+@contextmanager
+def announced(controller: Controller) -> Iterator[None]:
+    """Tell the executor that the control port is open, and every state until the end of the block; once per process."""
+    pipe = StatePipe.inherited()
+    pipe.say_ready(controller.state)
+    controller.on_state = pipe.say
     try:
-        with open(int(descriptor), "wb", buffering=0) as pipe:
-            pipe.write(f"{os.getpid()}\n".encode())
-    except BrokenPipeError:
-        _log.debug("%s=%s: who waited found the port open before", READY_FD, descriptor)
-    except (ValueError, OSError) as error:
-        _log.warning("%s=%s cannot be written: %s", READY_FD, descriptor, error)
+        yield
+    finally:
+        controller.on_state = None
+        pipe.close()
+
+
+def announce_ready() -> None:
+    """Tell the executor that the control port is open, and nothing else; once per process."""
+    pipe = StatePipe.inherited()
+    pipe.say_ready(None)
+    pipe.close()
 
 
 def _parse(device: Device, argv: Sequence[str], program: str | None) -> dict[str, str | None]:

@@ -104,7 +104,7 @@ async def launch() -> AsyncIterator[Callable[..., Awaitable[Launched]]]:
                     said = await asyncio.to_thread(os.read, read_end, 100)
             finally:
                 os.close(read_end)
-            assert said == f"{process.pid}\n".encode()
+            assert said.startswith(f"{process.pid}\n".encode())
             client = await stack.enter_async_context(OccClient(f"127.0.0.1:{port}"))
             return Launched(process, client, port)
 
