@@ -32,7 +32,7 @@ class Readiness:
 
         Args:
             port: TCP port on 127.0.0.1.
-            pipe: on which the task may say so.
+            pipe: on which the task may say so. Closed if the waiting is cancelled.
         """
         opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting[opened] = port
@@ -42,6 +42,10 @@ class Readiness:
             self._prober = asyncio.create_task(self._probe(), name="port prober")
         try:
             await opened
+        except asyncio.CancelledError:
+            if pipe is not None:
+                pipe.close()
+            raise
         finally:
             del self._waiting[opened]
 

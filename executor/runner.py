@@ -244,12 +244,7 @@ class Runner:
     async def _connect(self, task_id: str, port: int) -> None:
         child = self._processes.get(task_id)
         pipe = child.take_pipe() if child else None
-        try:
-            await self._readiness.port_open(port, pipe)
-        except asyncio.CancelledError:
-            if pipe is not None:
-                pipe.close()
-            raise
+        await self._readiness.port_open(port, pipe)
         self.feed(PortOpened(task_id=task_id, at_ms=self.now_ms()))
         spec = child.spec if child else None
         kind = FairMqControl if spec and spec.mode is ControlMode.FAIRMQ else OccControl

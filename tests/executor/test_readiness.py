@@ -59,7 +59,7 @@ async def test_a_pipe_that_is_closed_without_a_word_leaves_it_to_the_port(readin
             await opened
 
 
-async def test_waiting_can_be_cancelled(readiness, closed_port, pipe):
+async def test_waiting_can_be_cancelled_and_closes_the_pipe(readiness, closed_port, pipe):
     end, write = pipe
     opened = asyncio.create_task(readiness.port_open(closed_port, end))
     with pytest.raises(TimeoutError):
