@@ -65,6 +65,8 @@ async def test_waiting_can_be_cancelled_and_closes_the_pipe(readiness, closed_po
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):
             await opened
+    with pytest.raises(BrokenPipeError):
+        os.write(write, b"42\n")
     os.close(write)
 
 
@@ -75,7 +77,7 @@ async def test_a_port_is_found_open_though_no_descriptor_was_left_for_a_while(re
         next_one = os.dup(0)
         os.close(next_one)
         resource.setrlimit(resource.RLIMIT_NOFILE, (next_one, hard))
-        opened = asyncio.create_task(readiness.port_open(port, -1))
+        opened = asyncio.create_task(readiness.port_open(port, None))
         try:
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.05):
