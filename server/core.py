@@ -317,7 +317,7 @@ class Core:
             if change.cause == "metrics":
                 touched.add(task.environment_id)
                 continue
-            self.display.publish_task(task)
+            self.display.publish_task(task, is_new=change.cause == "added")
             is_told = bool(task.environment_id and (before is None or before.environment_id))
             if is_told:
                 self.environments.catch_up(_change_of(before, task), task.environment_id)

@@ -24,7 +24,7 @@ from server.picture import Picture
 from server.task.roster import Roster
 from server.task.task import Task
 
-_role_event, _task_event_of = quickly(model.RoleEvent), quickly(model.TaskEvent)
+_role_event, _task_event = quickly(model.RoleEvent), quickly(model.TaskEvent)
 
 
 class Display:
@@ -108,9 +108,25 @@ class Display:
         """Show a task as it is now."""
         self.picture.update(views.task_view(task, self._backend.stdout_url(task.task_id)))
 
-    def publish_task(self, task: Task) -> None:
-        """Tell subscribers of a task."""
-        self.publish(_task_event(task))
+    def publish_task(self, task: Task, *, is_new: bool = False) -> None:
+        """Tell subscribers of a task; a new one is LAUNCHED, whatever it will be (core.md 4.5)."""
+        runner = self.environments.of_task(task.environment_id)
+        entry = runner.environment.tasks.get(task.task_id) if runner else None
+        traits = runner.environment.tree[entry.role].loaded.traits if runner and entry else None
+        self.publish(
+            _task_event(
+                at_ms=now_ms(),
+                name=task.name,
+                task_id=task.task_id,
+                state="LAUNCHED" if is_new else task.state.value,
+                status=task.status.value,
+                host=task.host,
+                class_name=task.class_id,
+                traits=views.traits_view(traits) if traits else None,
+                environment_id=task.environment_id,
+                path=task.role_path,
+            )
+        )
 
     def show_all(self) -> None:
         self.show_core()
@@ -145,18 +161,3 @@ class Display:
         self._hosts_due = False
         for host in self._backend.hosts():
             self.picture.update(views.host_view(host, self._roster.count_alive(host.name), self._drains.of(host.name)))
-
-
-def _task_event(task: Task) -> model.TaskEvent:
-    return _task_event_of(
-        at_ms=now_ms(),
-        name=task.name,
-        task_id=task.task_id,
-        state=task.state.value,
-        status=task.status.value,
-        host=task.host,
-        class_name=task.class_id,
-        traits=None,
-        environment_id=task.environment_id,
-        path=task.role_path,
-    )

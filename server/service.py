@@ -5,7 +5,7 @@ The messages are built in replies.py, the statuses in status.py.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Container, Iterable
 from typing import Any
 
 import grpc
@@ -20,6 +20,7 @@ from server.api.states import EnvironmentEvent
 from server.bus import Resync
 from server.core import Core
 from server.environment.creation import Creation
+from server.environment.detectors import KNOWN
 from server.environment.stimuli import Requester
 from server.globs import GlobError, path_matcher
 from server.ids import new_id
@@ -52,8 +53,8 @@ class ControlService(o2control_pb2_grpc.ControlServicer):
         core = self._core
         active = core.environments.active_detectors()
         try:
-            known = await core.configuration.detectors()
-            available = [one for one in known if one not in active]
+            known = await core.configuration.detectors(every=True)
+            available = _available(known, active)
         except AliecsError:
             known, active, available = ["NIL"], [], []
         return pb.GetFrameworkInfoReply(
@@ -61,7 +62,7 @@ class ControlService(o2control_pb2_grpc.ControlServicer):
             environmentsCount=len(core.environments.all()),
             tasksCount=len(core.roster),
             state=core.backend.state,
-            hostsCount=len({task.agent_id for task in core.roster.all()}),
+            hostsCount=len(core.roster.agents),
             instanceName=core.settings.instance_name,
             version=core.version(),
             configurationEndpoint=core.configuration.endpoint,
@@ -86,9 +87,8 @@ class ControlService(o2control_pb2_grpc.ControlServicer):
         )
 
     async def GetAvailableDetectors(self, request: pb.Empty, context: Context) -> pb.GetAvailableDetectorsReply:
-        known = await answer(context, self._core.configuration.detectors())
-        active = self._core.environments.active_detectors()
-        free = [one for one in known if one not in active]
+        known = await answer(context, self._core.configuration.detectors(every=True))
+        free = _available(known, self._core.environments.active_detectors())
         return pb.GetAvailableDetectorsReply(detectors=free, timestamp=timestamp_ms())
 
     async def Subscribe(self, request: pb.SubscribeRequest, context: Context) -> AsyncIterator[events_pb2.Event]:
@@ -158,8 +158,13 @@ class ControlService(o2control_pb2_grpc.ControlServicer):
         except AliecsError as error:
             failed = pb.EnvironmentInfo(id=asked.environment_id, createdWhen=timestamp_ms(), state="ERROR")
             await refuse(context, error, failed)
+        try:
+            info = self._info(asked.environment_id, True, True)
+        except CoreError as error:  # somebody was quick to destroy it
+            message = f"cannot get newly created environment: {error.message}"
+            await refuse(context, CoreError(error.reason, message, hint=error.hint, code="INTERNAL", **error.where))
         return pb.NewEnvironmentReply(
-            environment=self._info(runner.environment.id, True, True),
+            environment=info,
             public=runner.environment.created.workflow.template.public,
             timestamp=timestamp_ms(),
         )
@@ -348,6 +353,11 @@ class ControlService(o2control_pb2_grpc.ControlServicer):
     ) -> pb.SetRepoDefaultRevisionReply:
         info = await answer(context, self._core.repositories.set_default_revision(request.index, request.revision))
         return pb.SetRepoDefaultRevisionReply(info=info, timestamp=timestamp_ms())
+
+
+def _available(known: Iterable[str], active: Container[str]) -> list[str]:
+    """Return the detectors that an environment could have, in the inventory's order; unknown names are none (core.md 1.7)."""
+    return [one for one in known if one in KNOWN and one not in active]
 
 
 def _requester(request: Any) -> Requester:

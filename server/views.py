@@ -167,12 +167,13 @@ def role_views(runner: EnvironmentRunner, roles: Iterable[Role]) -> Iterable[mod
             task_id=environment.task_of_role.get(role.order, ""),
             order=role.order,
             parent_order=role.parent.order if role.parent else None,
-            traits=_traits(traits) if traits else None,
+            traits=traits_view(traits) if traits else None,
         )
 
 
 @lru_cache
-def _traits(traits: Traits) -> model.Traits:
+def traits_view(traits: Traits) -> model.Traits:
+    """Return the traits of a leaf as clients see them."""
     return model.Traits(traits.trigger, traits.await_, traits.timeout, traits.critical)
 
 

@@ -305,6 +305,8 @@ class MesosExecutors:
     def _ask_again(self, task_id: str) -> None:
         if task_id in self._where:
             self._scheduler.post("reconcile", task_ids=[task_id])
+        else:
+            self._unknown_since.pop(task_id, None)
 
     def kill(self, host: MesosHost, task_ids: Iterable[str], *, at_once: bool) -> None:
         """Have Mesos kill tasks: at once where the executor cannot be told, later where it was told and they stay."""

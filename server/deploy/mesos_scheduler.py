@@ -113,6 +113,7 @@ class Scheduler:
         if self._master.failover_timeout_s > 0:
             self.framework_id = await self._load_id()
         self._supervising = asyncio.create_task(self._supervise(), name="mesos scheduler")
+        self._supervising.add_done_callback(_tell_failure)
 
     async def close(self) -> None:
         """Leave the master; the framework and its tasks stay."""
@@ -226,6 +227,7 @@ class Scheduler:
         self.framework_id = framework_id
         if is_new:
             self._storing = asyncio.create_task(self._store(framework_id), name="store framework id")
+            self._storing.add_done_callback(_tell_failure)
         else:
             self._begin(is_new=False)
 
@@ -262,3 +264,8 @@ class Scheduler:
         self._lost()
         if self._helper:
             self._helper.hang_up()
+
+
+def _tell_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()):
+        log.critical("our registration has failed, nothing can be deployed what=%s", task.get_name(), exc_info=error)

@@ -23,7 +23,7 @@ from server.environment.instructions import Release
 from server.environment.parts import Answer, Parts
 from server.environment.runner import EnvironmentRunner
 from server.environment.stimuli import Created, DestroyRequested, Requested, Requester, TaskChange, Timings, decode
-from server.environment.turn import to_user
+from server.environment.turn import named_user
 from server.ids import is_valid_id
 from server.journal import DeleteEnvironment
 from server.task.claims import may_be_claimed
@@ -221,7 +221,7 @@ class EnvironmentManager:
                 transition_step=step,
                 transition_status=status,
                 vars={},
-                last_request_user=to_user(asked.requester),
+                last_request_user=named_user(asked.requester),
                 workflow_template=TemplateReference(name="", description="", path=asked.template, public=False),
             )
         )

@@ -25,9 +25,9 @@ class Requester(msgspec.Struct, frozen=True, kw_only=True):
     id: int | None = None
 
     def to_variable(self) -> str:
-        """Return the text of the variable ``last_request_user``."""
-        shown = {"externalId": self.external_id, "id": self.id, "name": self.name}
-        return msgspec.json.encode({key: value for key, value in shown.items() if value is not None}).decode()
+        """Return the text of the variable ``last_request_user``; null where nobody is named (core.md 7.6)."""
+        shown = {"externalId": self.external_id, "id": self.id, "name": self.name or None}
+        return msgspec.json.encode({key: value for key, value in shown.items() if value is not None} or None).decode()
 
 
 LHC = Requester(name="LHC", external_id=60)

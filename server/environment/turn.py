@@ -78,7 +78,7 @@ class Turn:
             transition_step=step,
             transition_status=status,
             vars=tree.stack(tree.root) if with_vars else {},
-            last_request_user=to_user(environment.requester),
+            last_request_user=named_user(environment.requester),
             workflow_template=template_reference(environment),
         )
         self.do(Publish(event=event))
@@ -105,7 +105,7 @@ class Turn:
             error=error,
             transition=name,
             transition_status=status,
-            last_request_user=to_user(environment.requester) if with_user else None,
+            last_request_user=named_user(environment.requester) if with_user else None,
         )
         self.do(Publish(event=event))
 
@@ -177,6 +177,11 @@ class Turn:
 def to_user(requester: Requester) -> User:
     """Return the requester as clients see it."""
     return User(name=requester.name, external_id=requester.external_id, id=requester.id)
+
+
+def named_user(requester: Requester) -> User | None:
+    """Return the requester as events name one, None where a request named nobody."""
+    return None if requester == Requester() else to_user(requester)
 
 
 def template_reference(environment: Environment) -> TemplateReference:

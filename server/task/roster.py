@@ -52,6 +52,8 @@ class Roster:
 
     def __init__(self, now_ms: Callable[[], int] = now_ms) -> None:
         self._now_ms = now_ms
+        self.agents: set[str] = set()
+        """All that ever had a task."""
         self._tasks: dict[str, Task] = {}
         self._living: Counter[str] = Counter()
         """By host."""
@@ -114,6 +116,7 @@ class Roster:
         changes = []
         for task in tasks:
             changes.append(TaskChange(self._tasks.get(task.task_id), task, cause))
+            self.agents.add(task.agent_id)
             self._tasks[task.task_id] = task
         self._tell(changes)
 

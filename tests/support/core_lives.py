@@ -67,9 +67,11 @@ class CoreLives:
         """Run a core; the last one drains at its end, others detach."""
         try:
             async with Core(self._settings, self._facility.instance) as core:
-                yield core
-                if is_last:
-                    await core.drain()
+                try:
+                    yield core
+                finally:
+                    if is_last:
+                        await core.drain()
         finally:
             if is_last:
                 left = self._facility.processes()

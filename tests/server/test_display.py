@@ -1,0 +1,80 @@
+"""What a real core tells of tasks, users and itself, field by field (core.md 1.7, 4.3, 4.5, 7.6)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from core_lives import OPERATOR, CoreLives, create, destroy
+
+from server.api import model
+from server.api import o2control_pb2 as pb
+from server.bus import Published
+from server.environment.creation import Creation
+from server.environment.stimuli import TIMER, Requester
+from server.service import ControlService
+
+WORKFLOW = """
+roles:
+  - name: sink
+    constraints: [{attribute: machine_id, value: flp001}]
+    task: {load: sink, critical: false}
+"""
+ABSENT: Any = None
+"""Of a call's context, which nothing here looks at."""
+
+
+@pytest.fixture
+def lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CoreLives:
+    return CoreLives(tmp_path, monkeypatch, {"one": WORKFLOW})
+
+
+async def test_events_of_a_task_begin_with_its_launch_and_have_the_traits_of_its_role(lives: CoreLives) -> None:
+    async with lives.life() as core:
+        heard = core.display.bus.subscribe(10_000)
+        runner = await create(core, "one")
+        await destroy(core, runner.environment.id)
+        events = [one.event for one in heard.take() if isinstance(one, Published)]
+        told = [event for event in events if isinstance(event, model.TaskEvent)]
+        assert told[0].state == "LAUNCHED" and "LAUNCHED" not in {event.state for event in told[1:]}
+        assert {event.class_name for event in told} == {told[0].name.split("#")[0]}
+        configured = next(event for event in told if event.state == "CONFIGURED")
+        assert configured.traits == model.Traits(trigger="", await_="", timeout="0s", critical=False)
+        assert (configured.environment_id, configured.path) == (runner.environment.id, "one.sink")
+        assert (told[-1].traits, told[-1].environment_id, told[-1].path) == (None, "", ""), "it was released"
+        users = {event.last_request_user for event in events if isinstance(event, model.EnvironmentEvent)}
+        assert users == {model.User(name=OPERATOR.name)}
+
+
+async def test_a_request_that_names_nobody_is_told_as_nobodys(lives: CoreLives) -> None:
+    async with lives.life() as core:
+        heard = core.display.bus.subscribe(10_000)
+        runner = await core.environments.create(Creation("one", {}, Requester()))
+        assert runner.environment.tree.user_vars["last_request_user"] == "null"
+        events = [one.event for one in heard.take() if isinstance(one, Published)]
+        assert {e.last_request_user for e in events if isinstance(e, model.EnvironmentEvent)} == {None}
+        await destroy(core, runner.environment.id)
+
+
+def test_a_user_is_written_as_what_is_known_of_them() -> None:
+    assert json.loads(TIMER.to_variable()) == {"externalId": 65, "name": "TIMER"}
+    assert json.loads(Requester(id=0, name="a").to_variable()) == {"id": 0, "name": "a"}
+
+
+async def test_a_core_counts_agents_that_ever_had_a_task_and_offers_known_detectors(lives: CoreLives) -> None:
+    configuration = lives.state / "configuration.yaml"
+    text = configuration.read_text()
+    for detector, host in (("TRG", "flp005"), ("XYZ", "flp006")):
+        text += f'      {detector}: {{flps: {{{host}: {{cards: "{{}}"}}}}}}\n'
+    configuration.write_text(text)
+    async with lives.life() as core:
+        service = ControlService(core)
+        await destroy(core, (await create(core, "one")).environment.id)
+        info = await service.GetFrameworkInfo(pb.GetFrameworkInfoRequest(), ABSENT)
+        assert (info.hostsCount, info.tasksCount) == (1, 0)
+        assert list(info.detectorsInInstance) == ["ITS", "TPC", "TOF", "TST", "TRG", "XYZ"]
+        assert list(info.availableDetectors) == ["ITS", "TPC", "TOF", "TST", "TRG"]
+        available = await service.GetAvailableDetectors(pb.Empty(), ABSENT)
+        assert list(available.detectors) == list(info.availableDetectors)
