@@ -12,6 +12,7 @@ from textual.containers import Horizontal
 from textual.widgets import Input, Label
 
 from console.tui.dialogs.base import Dialog, Rows, Sheet
+from console.tui.widgets.grid import TOLD_S
 from console.tui.widgets.keys import Keys
 from console.tui.widgets.pager import Pager, Section
 
@@ -35,6 +36,8 @@ class Reading(Dialog[None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "filter", id="app.filter"),
+        Binding("n", "match(1)", "next match", show=False, id="list.next_match"),
+        Binding("N", "match(-1)", "match before", show=False, id="list.match_before"),
         Binding("y", "copy", "copy", id="app.yank"),
         Binding("escape,q,enter", "leave", "close", id="dialog.leave"),
     ]
@@ -64,6 +67,27 @@ class Reading(Dialog[None]):
         self.add_class("-filtering")
         self.query_one(_FilterInput).focus()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to go through matches only while there are any."""
+        if action == "match":
+            return any(pager.sought for pager in self.query(Pager)) or None
+        return super().check_action(action, parameters)
+
+    def action_match(self, direction: int) -> None:
+        """Show everything, and go to the next line that the filter keeps."""
+        found = self.query_one(Pager).match(direction)
+        self._leave_filter()
+        if not found:
+            self.app.notify(f"no match {'below' if direction > 0 else 'above'}", markup=False, timeout=TOLD_S)
+
+    def _leave_filter(self) -> None:
+        entry = self.query_one(_FilterInput)
+        with entry.prevent(Input.Changed):
+            entry.value = ""
+        self.query_one(Pager).focus()
+        self.remove_class("-filtering")
+        self.refresh_bindings()
+
     def action_copy(self) -> None:
         text = self._copy or self.query_one(Pager).text()
         self.app.copy_to_clipboard(text)
@@ -72,9 +96,9 @@ class Reading(Dialog[None]):
     def action_leave(self) -> None:
         """Leave the filter first, then the dialog."""
         if self.has_class("-filtering"):
-            self.query_one(_FilterInput).value = ""
-            self.query_one(Pager).focus()
-            self.remove_class("-filtering")
+            self.query_one(Pager).show_only("")
+            self.query_one(Pager).forget_matches()
+            self._leave_filter()
         else:
             self.dismiss(None)
 
@@ -86,6 +110,7 @@ class Reading(Dialog[None]):
     def _on_filter_kept(self, event: Input.Submitted) -> None:
         event.stop()
         self.query_one(Pager).focus()
+        self.refresh_bindings()
 
 
 class _FilterInput(Input):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.style import Style
 from textual import events
+from textual.binding import Binding, BindingType
 
 from console.filters import Fields
 from console.happenings import KINDS, environment_of, event_line, event_text, is_bad, is_detail
@@ -26,6 +27,11 @@ class EventLog(Grid):
         only_selected: those of the environment that the screens are about.
         with_details: also every step and every task; else what somebody should hear of.
     """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("right_square_bracket", "error(1)", "next error", show=False, id="events.next_error"),
+        Binding("left_square_bracket", "error(-1)", "error before", show=False, id="events.error_before"),
+    ]
 
     def __init__(self, *, id: str, only_selected: bool = False, with_details: bool = True) -> None:
         super().__init__(id=id)
@@ -67,6 +73,20 @@ class EventLog(Grid):
         super().on_resize(event)
         if self.is_following:
             self.action_bottom()  # what is last must be seen, whatever the height is now
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave the keys of errors to the marks of a recording."""
+        if action == "error":
+            return self.desk.session.replay is None
+        return super().check_action(action, parameters)
+
+    def action_error(self, direction: int) -> None:
+        """Go to the next event that tells of something that went wrong."""
+        self.go_to_next(lambda row: (event := self._event(row)) is not None and is_bad(event), direction, "error")
+
+    def show_row(self, row: str) -> None:
+        super().show_row(row)
+        self.is_following = row == str(self._serials[-1])
 
     def action_move(self, step: int) -> None:
         super().action_move(step)

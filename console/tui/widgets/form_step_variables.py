@@ -73,6 +73,11 @@ class VariablesStep(Step):
             self._variables.show_panel(event.row)
         self.query_one(VariableDetails).repaint()
 
+    @on(VariableGrid.PanelShown)
+    def _on_panel_shown(self, event: VariableGrid.PanelShown) -> None:
+        event.stop()
+        self.query_one(PanelGrid).select(event.title)
+
     @on(Grid.Opened, "#panels")
     def _on_panel_opened(self, event: Grid.Opened) -> None:
         event.stop()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -76,6 +76,13 @@ class VariableGrid(ListGrid):
         Binding("u", "undo", "default", id="create.undo"),
     ]
 
+    class PanelShown(Message):
+        """Another panel is shown, because the next match is there."""
+
+        def __init__(self, title: str) -> None:
+            super().__init__()
+            self.title = title
+
     class Pasted(Message):
         """A text was pasted into the list."""
 
@@ -137,6 +144,21 @@ class VariableGrid(ListGrid):
         if len(conditions) == 1:
             return f"nothing to set here unless {next(iter(conditions))}"
         return f"all {len(names)} variables of this panel are hidden by what is chosen elsewhere"
+
+    def next_row(self, is_meant: Callable[[str], bool], direction: int) -> str:
+        """Look through all panels."""
+        bench, form = bench_of(self), self.form
+        names = [name for panel in form.panels for name in panel.names if is_shown(bench, name)]
+        at = names.index(self.selected) if self.selected in names else -1
+        ahead = names[at + 1 :] if direction > 0 else names[: max(0, at)][::-1]
+        return next(filter(is_meant, ahead), "")
+
+    def show_row(self, row: str) -> None:
+        panel = next((one.title for one in self.form.panels if row in one.names), self.panel)
+        if panel != self.panel:
+            self.show_panel(panel)
+            self.post_message(self.PanelShown(panel))
+        self.select(row)
 
     # ---- keys --------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ The selected row stays selected while rows come, go, move and are filtered. What
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from rich.segment import Segment
@@ -22,6 +22,10 @@ from console.tui.painting import AtDesk, fit
 
 if TYPE_CHECKING:
     from console.tui.looks import Styles
+
+
+TOLD_S = 3.0
+"""How long it is said that there is no further match."""
 
 
 class Column(NamedTuple):
@@ -51,6 +55,8 @@ class Grid(AtDesk, ScrollView, can_focus=True):
         Binding("g,home", "top", "first", show=False, id="list.top"),
         Binding("G,end", "bottom", "last", show=False, id="list.bottom"),
         Binding("enter", "open", "open", id="list.open"),
+        Binding("n", "match(1)", "next match", show=False, id="list.next_match"),
+        Binding("N", "match(-1)", "match before", show=False, id="list.match_before"),
         Binding("escape", "show_all", "show all", show=False, id="list.show_all"),
     ]
 
@@ -75,6 +81,8 @@ class Grid(AtDesk, ScrollView, can_focus=True):
         self.selected = ""
         """Id of the selected row, "" if there is none."""
         self.filter_text = ""
+        self.sought = ""
+        """The filter whose matches are gone through, among all rows; "" for none."""
         self._at: int | None = None
         """Where the selected row stood when rows were last looked at."""
         self._height = 0
@@ -128,6 +136,37 @@ class Grid(AtDesk, ScrollView, can_focus=True):
         lets_through = parse(self.filter_text)
         return [row for row in rows if lets_through(self.fields(row))]
 
+    # ---- going through matches ---------------------------------------------------------------
+
+    def next_row(self, is_meant: Callable[[str], bool], direction: int) -> str:
+        """Return the nearest row that is meant, behind the selected one or before it; "" if there is none."""
+        at, count = self.row_index(self.selected) if self.selected else None, self.row_count()
+        start = -1 if at is None else at
+        ahead = range(start + 1, count) if direction > 0 else range(start - 1, -1, -1)
+        return next((row for row in map(self.row_id, ahead) if is_meant(row)), "")
+
+    def show_row(self, row: str) -> None:
+        """Select a row that ``next_row`` found, wherever it is."""
+        self.select(row)
+
+    def action_match(self, direction: int) -> None:
+        """Show all rows, and go to the next one that the filter lets through."""
+        if self.filter_text:
+            self.sought, kept = self.filter_text, self.selected
+            self.show_only("")
+            if kept:
+                self.show_row(kept)
+            self.screen.refresh_bindings()
+        lets_through = parse(self.sought)
+        self.go_to_next(lambda row: lets_through(self.fields(row)), direction, f"match of /{self.sought}")
+
+    def go_to_next(self, is_meant: Callable[[str], bool], direction: int, what: str) -> None:
+        """Select the next row that is meant, or say that there is none."""
+        if row := self.next_row(is_meant, direction):
+            self.show_row(row)
+        else:
+            self.notify(f"no {what} {'below' if direction > 0 else 'above'}", markup=False, timeout=TOLD_S)
+
     # ---- changes -----------------------------------------------------------------------------
 
     def rows_changed(self) -> None:
@@ -178,11 +217,14 @@ class Grid(AtDesk, ScrollView, can_focus=True):
             self.vertical_scrollbar.position = self.scroll_y  # it missed what was scrolled while it was hidden
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leave Esc to others while all rows are shown."""
-        return bool(self.filter_text) if action == "show_all" else True
+        """Leave Esc to others while all rows are shown, and ``n`` while nothing is looked for."""
+        is_sought = bool(self.filter_text or self.sought)
+        return is_sought if action == "show_all" else is_sought or None if action == "match" else True
 
     def action_show_all(self) -> None:
         self.show_only("")
+        self.sought = ""
+        self.refresh()
         self.screen.refresh_bindings()
 
     # ---- keys --------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from rich.style import Style
 
 from console.tui.painting import Lines, Part, Parts, width_of
 from console.tui.widgets.grid import Grid
+from console.tui.widgets.pager import Pager
 
 if TYPE_CHECKING:
     from textual.binding import ActiveBinding
@@ -59,13 +60,20 @@ class Keys(Lines):
         return [[*shown, *(part for parts in always for part in parts)]]
 
     def _filter_parts(self, looks: Styles) -> list[Part]:
-        """Return what is filtered and how many rows stay, nothing while all are shown."""
+        """Return what is filtered or looked for, how many rows stay, and how to go on; nothing while neither is."""
         focused = self.screen.focused
-        if not isinstance(focused, Grid) or not focused.filter_text:
+        if not isinstance(focused, Grid | Pager) or not focused.sought and not getattr(focused, "filter_text", ""):
             return []
-        count = focused.row_count()
-        told = f" /{focused.filter_text}: {count} row{'' if count == 1 else 's'} "
-        return [(told, looks.bar_warn), (" esc ", looks.bar_key), ("show all ", looks.bar)]
+        told, keys = f"/{focused.sought}", [("n", "next")]
+        if isinstance(focused, Grid):
+            count = focused.row_count()
+            if focused.filter_text:
+                told = f"/{focused.filter_text}: {count} row{'' if count == 1 else 's'}"
+            keys.insert(0, ("esc", "show all" if focused.filter_text else "forget"))
+        return [
+            (f" {told} ", looks.bar_warn),
+            *(part for key, word in keys for part in ((f" {key} ", looks.bar_key), (f"{word} ", looks.bar))),
+        ]
 
     def _parts(self, active: ActiveBinding, looks: Styles) -> list[Part]:
         key = self.app.get_key_display(active.binding)

@@ -48,6 +48,10 @@ class Pager(AtDesk, ScrollView, can_focus=True):
         """Whether it is a title, and the line."""
         self.matches = 0
         """Lines that are shown, without titles."""
+        self._sought = ""
+        """Text whose lines are gone through."""
+        self._match: int | None = None
+        """The line that was gone to."""
 
     def on_mount(self) -> None:
         self._lay_out()
@@ -60,8 +64,36 @@ class Pager(AtDesk, ScrollView, can_focus=True):
     def show_only(self, text: str) -> None:
         """Keep lines that hold all words of the text, and the titles above them."""
         self._only = text
+        self._match = None
         self._lay_out()
         self.scroll_to(y=0, animate=False)
+
+    @property
+    def sought(self) -> str:
+        """The text whose lines are shown alone or gone through, "" for none."""
+        return self._only or self._sought
+
+    def match(self, direction: int) -> bool:
+        """Show all lines and go to the next one that the filter keeps; say whether there is one."""
+        if self._only:
+            self._sought = self._only
+            self.show_only("")
+        begin = int(self.scroll_offset.y) - 1 if self._match is None else self._match
+        ahead = range(begin + 1, len(self._shown)) if direction > 0 else range(begin - 1, -1, -1)
+        words = self._sought.casefold().split()
+        found = next((at for at in ahead if not self._shown[at][0] and _holds(self._shown[at][1], words)), None)
+        if found is None:
+            return False
+        self._match = found
+        if not 0 <= found - self.scroll_offset.y < self.size.height:
+            self.scroll_to(y=max(0, found - self.size.height // 3), animate=False, force=True)
+        self.refresh()
+        return True
+
+    def forget_matches(self) -> None:
+        """Go through no matches any more."""
+        self._sought, self._match = "", None
+        self.refresh()
 
     def below(self, looks: Styles) -> Style:
         """Return the ground that all of it stands on."""
@@ -96,6 +128,8 @@ class Pager(AtDesk, ScrollView, can_focus=True):
             return Strip.blank(width, self.below(looks))
         is_title, parts = self._shown[at]
         styled = [(text, looks.title) for text, _ in parts] if is_title else parts
+        if at == self._match:
+            styled = [(text, style + looks.match) for text, style in styled]
         left = int(self.scroll_offset.x)
         full = strip_of(styled, max(width, self.virtual_size.width), looks.text, ellipsis=looks.glyph("ellipsis"))
         return full.crop(left, left + width).apply_style(self.below(looks))

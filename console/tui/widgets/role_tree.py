@@ -5,7 +5,7 @@ Which role has which row: console/role_rows.py. A row is named by its number the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.style import Style
@@ -154,6 +154,24 @@ class RoleGrid(Grid):
 
     def empty_text(self) -> str:
         return "no roles known" if self.store.environment(self.environment_id) else ""
+
+    def next_row(self, is_meant: Callable[[str], bool], direction: int) -> str:
+        """Look through folded branches too, in the order in which they are shown."""
+        selected = self.selected_role
+        here = selected.order if selected is not None else None
+        meant = {role.order for role in self._tree.roles() if is_meant(str(role.order))}
+        self._rows.show_only(lambda role: role.order in meant or role.order == here)
+        orders = [order for order in self._rows.rows if order in meant or order == here]
+        self._rows.show_only(None)
+        at = orders.index(here) if here is not None else -1
+        ahead = orders[at + 1 :] if direction > 0 else orders[: max(0, at)][::-1]
+        return str(ahead[0]) if ahead else ""
+
+    def show_row(self, row: str) -> None:
+        if int(row) >= 0:
+            self.show_role(int(row))
+        else:
+            self.select(row)
 
     # ---- keys --------------------------------------------------------------------------------
 

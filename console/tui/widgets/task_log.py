@@ -44,8 +44,8 @@ class TaskLog(Grid):
     """Lines of one stream of one task; a row is named by the serial number of its line."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "match(1)", "next match", show=False, id="log.next"),
-        Binding("N", "match(-1)", "match before", show=False, id="log.previous"),
+        Binding("right_square_bracket", "error(1)", "next error", show=False, id="log.next_error"),
+        Binding("left_square_bracket", "error(-1)", "error before", show=False, id="log.error_before"),
         Binding("right,l", "sideways(1)", "right", show=False, id="log.right"),
         Binding("left,h", "sideways(-1)", "left", show=False, id="log.left"),
     ]
@@ -61,7 +61,6 @@ class TaskLog(Grid):
         self._lines = OutputLines()
         self._matching: list[int] | None = None
         """Serial numbers that the filter lets through; None without a filter."""
-        self._sought = ""
         self._left = 0
         self._end: int | None = None
         """Where to read on, None before the first time."""
@@ -242,7 +241,7 @@ class TaskLog(Grid):
         line, style = cell.text, cell.style or looks.text
         segments = [Segment(mark, blank)]
         at = 0
-        for begin, end in _found(line, self.filter_text or self._sought):
+        for begin, end in _found(line, self.filter_text or self.sought):
             segments += [Segment(line[at:begin], style), Segment(line[begin:end], style + looks.match)]
             at = end
         segments.append(Segment(line[at:], style))
@@ -271,24 +270,9 @@ class TaskLog(Grid):
         self._left = max(0, self._left + direction * SIDE_STEP)
         self.refresh()
 
-    def action_match(self, direction: int) -> None:
-        """Go to the next line that the filter lets through, among all lines."""
-        if self.filter_text:
-            kept = self.selected
-            self._sought = self.filter_text
-            self.show_only("")
-            if kept:
-                self.select(kept)
-        if not self._sought or not self.selected:
-            return
-        lets_through = parse(self._sought)
-        serials = self._lines.serials
-        at = int(self.selected)
-        ahead = range(at + 1, serials.stop) if direction > 0 else range(at - 1, serials.start - 1, -1)
-        for serial in ahead:
-            if lets_through({"text": self._lines.line(serial)}):
-                self.select(str(serial))
-                return
+    def action_error(self, direction: int) -> None:
+        """Go to the next line that tells of an error."""
+        self.go_to_next(lambda row: bool(_BAD.search(self._lines.line(int(row)))), direction, "error")
 
 
 def _style(line: str, looks: Styles) -> Style:

@@ -8,6 +8,8 @@ from create_pilot import at_step, at_variable, form_of, holds, line_of, typed
 from screen import app_on, shows
 from template_core import TemplateCore
 
+from console.tui.widgets.form_variables import PanelGrid, VariableGrid
+
 
 async def test_every_kind_of_widget_is_operated_by_keys(core: TemplateCore) -> None:
     app = app_on(core.endpoint)
@@ -143,3 +145,21 @@ async def test_variables_are_pasted_and_added(core: TemplateCore) -> None:
         await pilot.press("enter")
         await shows(pilot, "Added by hand")
         await holds(pilot, lambda: form.changed == {"mode": "full", "extra": "1"})
+
+
+async def test_n_goes_to_the_next_variable_that_a_search_finds_in_whichever_panel(core: TemplateCore) -> None:
+    app = app_on(core.endpoint)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await at_step(pilot, 3)
+        screen = form_of(app)
+        grid, panels = screen.query_one(VariableGrid), screen.query_one(PanelGrid)
+        await pilot.press("slash")
+        await typed(pilot, "qc")
+        await pilot.press("enter", "n", "N")
+        await holds(pilot, lambda: grid.selected == "its_qc" and panels.selected == "Quality Control")
+        await pilot.press("n")
+        await holds(pilot, lambda: grid.selected == "tpc_qc" and not grid.filter_text)
+        await pilot.press("slash")
+        await typed(pilot, "run type")
+        await pilot.press("enter", "g", "n", "N")
+        await holds(pilot, lambda: grid.selected == "run_type" and panels.selected == "General")
