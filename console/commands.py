@@ -13,13 +13,12 @@ from console.command import (
     LIST,
     NOUNS,
     REPL,
-    SCRIPT,
+    SCREEN,
     SECONDS,
     Arg,
     Command,
 )
 
-_LINES = (LINE, SCRIPT, REPL)
 _ENV = Arg(
     "env", "environment: id, its first 3 or more characters, @last, @run, @RUNNUMBER or @DETECTOR", completes="env"
 )
@@ -99,7 +98,6 @@ COMMANDS: tuple[Command, ...] = (
             Arg("--channels", "the channels of every task too", FLAG),
         ),
         ("dry-run",),
-        surfaces=_LINES,
     ),
     Command("env deploy", "launch the tasks of a STANDBY environment", "lifecycle:control", _DONE, ("/deploy",), 1,
             "ControlEnvironment", "DEPLOY"),
@@ -248,8 +246,8 @@ COMMANDS: tuple[Command, ...] = (
             (_HOST, Arg("--force", "also with tasks of environments: they are killed", FLAG, short="-f")), (), 3,
             "RestartExecutor"),
     Command("record", "write what the core shows to a file, until interrupted", "recordings:record",
-            (Arg("file", "a new file; one in ~/.local/state/aliecs/recordings if left out", optional=True),
-             Arg("--timeout", "stop after so long", SECONDS)), surfaces=(LINE,)),
+            (Arg("file", "a new file; one in the folder of recordings if left out", optional=True),
+             Arg("--timeout", "stop after so long", SECONDS)), keys="R", surfaces=(LINE, SCREEN)),
     Command(
         "replay",
         "play a recording on the screen; as lines where there is no terminal",
@@ -261,7 +259,7 @@ COMMANDS: tuple[Command, ...] = (
             Arg("--events", "every event, not only states", FLAG),
             Arg("--headless", "print lines also where there is a terminal", FLAG),
         ),
-        surfaces=(LINE,),
+        surfaces=(LINE, SCREEN),
         is_replay=True,
     ),
     Command("recording check", "check a recording: whole, unchanged, readable; what is in it", "recordings:check",

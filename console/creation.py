@@ -242,9 +242,9 @@ class Creation:
 
     # ---- the command -------------------------------------------------------------------------
 
-    def words(self) -> list[str]:
-        """Return the verb with its arguments, as the command line takes them."""
-        words = ["env", "create", self.name]
+    def words(self, verb: str = "create") -> list[str]:
+        """Return the verb with its arguments, as the command line takes them; "plan" only shows what would be made."""
+        words = ["env", verb, self.name]
         for name, text in self.form.changed.items():
             if name in (HOSTS, DETECTORS) and (names := chosen(text)) and not any("," in one for one in names):
                 words += [f"--{name}", ",".join(names)]

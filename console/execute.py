@@ -16,7 +16,7 @@ from console.command import Command
 from console.exit_codes import INTERRUPTED, TERMINATED, exit_code, explain
 from console.results import Context, Result, render
 from console.session import Session, Timings
-from console.settings import Settings
+from console.settings import Settings, recordings_folder
 from server.api.client import Deadlines
 from server.api.errors import AliecsError
 
@@ -29,18 +29,18 @@ def verb_of(command: Command) -> Verb:
     return cast(Verb, getattr(importlib.import_module(f"console.verbs.{module}"), name))
 
 
-async def open_recording(args: argparse.Namespace, *, usual_speed: float = 0.0) -> Session:
+async def open_recording(args: argparse.Namespace, settings: Settings, *, usual_speed: float = 0.0) -> Session:
     """Open the recording that the arguments name, to be played as they say.
 
     Raises:
         AliecsError: it cannot be played, or the arguments mean nothing.
     """
-    from console.recording import find  # only the verbs on recordings need these
+    from console.recordings import find  # only the verbs on recordings need these
     from console.sources.replay import position_of, speed_of
 
     said_speed, said_place = getattr(args, "speed", None), getattr(args, "at", None)
     speed = usual_speed if said_speed is None else speed_of(said_speed)
-    session = await Session.replaying(find(args.file), speed=speed)
+    session = await Session.replaying(find(args.file, recordings_folder(settings)), speed=speed)
     if said_place and session.replay is not None:
         session.replay.seek(position_of(said_place, session.replay.recording.header.started_s))
     return session
@@ -76,7 +76,7 @@ async def one_shot(command: Command, args: argparse.Namespace, settings: Setting
     colour = table.has_colour(sys.stdout, no_color=settings.no_color)
     verb = verb_of(command)
     try:
-        opening = open_recording(args) if command.is_replay else open_session(settings)
+        opening = open_recording(args, settings) if command.is_replay else open_session(settings)
         async with await opening as session:
             context = Context(
                 session=session,
@@ -88,6 +88,7 @@ async def one_shot(command: Command, args: argparse.Namespace, settings: Setting
                 wait_s=settings.wait_s,
                 colour=colour,
                 ascii=settings.ascii,
+                recordings=recordings_folder(settings),
             )
             result = await verb(context)
     except AliecsError as error:

@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from console.marks import marks
-from console.recording_lines import REDACTED, SUFFIX, Act, Chain, Header, timestamp
+from console.recording_lines import REDACTED, Act, Chain, Header, timestamp
 from console.session import Session
 from console.snapshot import rates, snapshot
 from console.store import Key
@@ -233,13 +233,6 @@ class Recorder:
             if not self.problem:
                 self._queue.put(_Entry(self.duration_s, "end", "closed"), timeout=CLOSE_S)
         thread.join(CLOSE_S)
-
-
-def default_path() -> Path:
-    """Return a file for a recording that begins now, in the user's folder of recordings."""
-    state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
-    moment = timestamp(time.time()).replace("-", "").replace(":", "").partition(".")[0]
-    return Path(state) / "aliecs" / "recordings" / f"{moment}Z-{os.getpid()}{SUFFIX}"
 
 
 def _create(path: Path) -> FileIO:

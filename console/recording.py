@@ -13,16 +13,10 @@ from bisect import bisect_right
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from console.recording_lines import MAX_LINE_BYTES, SCHEMA, SUFFIX, Act, Header, digest
+from console.recording_lines import MAX_LINE_BYTES, SCHEMA, Act, Header, digest
 from server.api.batch_json import from_json
 from server.api.errors import ConfigError
 from server.api.model import Batch
-
-SHIPPED_FOLDERS = (
-    Path(__file__).resolve().parent / "data" / "recordings",
-    Path(__file__).resolve().parent.parent / "recordings",
-)
-"""In an installation, and in a clone."""
 
 
 class Mark(NamedTuple):
@@ -278,19 +272,3 @@ class Recording:
 
     def _fail(self, number: int, reason: str) -> NoReturn:
         raise ConfigError(f"{self.path}:{number}: {reason}")
-
-
-def find(name: str) -> Path:
-    """Return the file of that name, or the recording that is shipped under it.
-
-    Raises:
-        ConfigError: there is none; says which are shipped.
-    """
-    path = Path(name).expanduser()
-    if path.exists():
-        return path
-    shipped = {file.stem: file for folder in SHIPPED_FOLDERS for file in sorted(folder.glob(f"*{SUFFIX}"))}
-    file = shipped.get(name.removesuffix(SUFFIX))
-    if file is None:
-        raise ConfigError(f"{name}: no such file", hint=f"shipped: {', '.join(shipped)}" if shipped else "")
-    return file

@@ -65,6 +65,8 @@ class Context:
     ascii: bool = False
     seat: Seat | None = None
     """Where somebody sits who typed this; None for single commands and scripts."""
+    recordings: str = ""
+    """Folder of the user's recordings."""
     unfinished: str = ""
     """Environment that a verb began to make when it was interrupted."""
 

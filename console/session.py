@@ -204,6 +204,12 @@ class Session:
             return f"the link is lost: {self.store.problem}"
         return f"data is {self.age_s():.0f} s old" if self.is_stale else ""
 
+    def waiting(self) -> str:
+        """Return in words what is waited for while there is no picture, "" once there is one."""
+        if self.store.is_complete:
+            return ""
+        return f"{self.store.problem}; tried again and again" if self.store.problem else "waiting for the core"
+
     # ---- the picture -------------------------------------------------------------------------
 
     def follow(self) -> None:

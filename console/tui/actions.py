@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import shlex
 from collections import deque
 from collections.abc import Sequence
@@ -21,18 +22,20 @@ from console.exit_codes import explain
 from console.parse import HelpAsked
 from console.safety import Arming
 from console.session import Session
-from console.settings import Settings
+from console.settings import Settings, recordings_folder
 from console.subjects import Subject
 from console.tui import bindings, order, verb_keys
-from console.tui.dialogs.base import Choice, Question, Row, Rows
+from console.tui.dialogs.base import Choice, Question, Rows
 from console.tui.dialogs.facts import dry_rows
 from console.tui.dialogs.reading import Reading
 from console.tui.entries import Entry, Offer
+from console.tui.leaving import STAY, leave
 from console.tui.library import Library
 from console.tui.operator import Operator, shell_words
 from console.tui.painting import Line
 from console.tui.palette import Palette
 from console.tui.screens.help import key_sections, verb_section
+from console.tui.taping import Taping
 from console.tui.widgets.command_line import CommandLine
 from console.tui.widgets.filter_line import FilterLine
 from console.tui.widgets.grid import Grid
@@ -53,7 +56,7 @@ FAILURE_SHOWN_S = 10.0
 OPENING = frozenset({"filter", "command", "palette"})
 """Actions that open a line to type into."""
 
-STAY, LEAVE, ARM = "stay", "leave", "arm"
+ARM = "arm"
 
 
 class OperatorApp(App[int]):
@@ -87,7 +90,16 @@ class OperatorApp(App[int]):
         known = bindings.known()
         self.keymap = keymap.load(known, settings.keys)
         self._usual_keys = known[type(self).__name__]
-        self.library = Library(session, lambda work: self.run_worker(work, group="library", exit_on_error=False))
+        self.library = Library(
+            session,
+            lambda work: self.run_worker(work, group="library", exit_on_error=False),
+            recordings_folder(settings),
+        )
+        self.taping = Taping(session, lambda text, title, severity: self.tell(text, title=title, severity=severity))
+        self.recording: Session | None = None
+        """Plays the recording that shall be shown instead of this screen, which has ended for it."""
+        self.farewell = ""
+        """What is said when the screen is closed."""
 
     @property
     def environment_id(self) -> str:
@@ -129,6 +141,11 @@ class OperatorApp(App[int]):
         if not left_s:
             return "OBSERVE", "bar"
         return f"ARMED {f'{left_s / 60:.0f}m' if left_s >= LAST_MINUTE_S else f'{left_s:.0f}s'}", "armed"
+
+    def recorded_text(self) -> str:
+        """Return that this screen is recorded, and for how long by now; "" if it is not."""
+        seconds = int(self.taping.duration_s)
+        return f"REC {seconds // 60}:{seconds % 60:02}" if self.taping.is_on else ""
 
     def arm(self, seconds: float | None = None) -> None:
         """Make changes possible until nobody touched a key for a while."""
@@ -241,6 +258,14 @@ class OperatorApp(App[int]):
         """Follow what a task writes."""
         raise NotImplementedError
 
+    def record(self, path: str = "") -> None:
+        """Begin to record what is shown, or end it."""
+        raise NotImplementedError
+
+    def play(self, args: argparse.Namespace) -> None:
+        """Leave this screen for a recording."""
+        raise NotImplementedError
+
     def create_environment(self) -> None:
         """Begin a new environment."""
         self.action_show("create")
@@ -280,6 +305,7 @@ class OperatorApp(App[int]):
         return Sources(
             store=self.session.store, surface=SCREEN, in_use=self.environment_id, reason=reason,
             templates=self.library.templates, repos=self.library.repos, themes=tuple(themes.names()),
+            recordings=self.library.recordings,
         )  # fmt: skip
 
     def action_filter(self) -> None:
@@ -304,14 +330,15 @@ class OperatorApp(App[int]):
     def action_palette(self, typed: str = "") -> None:
         """Open the palette."""
         palette = Palette(self._offer, self.dry_run, self._copy_entry, typed)
-        self.library.want("templates", palette.reload)
+        for kind in ("templates", "recordings"):
+            self.library.want(kind, palette.reload)
         self.push_screen(palette, self._on_entry)
 
     def _offer(self) -> Offer:
         return Offer(
             place=self.session, environment_id=self.environment_id, subject=self.subject,
             history=tuple(self.operator.history), screens=[(tab.name, tab.key, tab.title) for tab in self.tabs],
-            templates=self.library.templates,
+            templates=self.library.templates, recordings=self.library.recordings,
             themes=themes.names(),
         )  # fmt: skip
 
@@ -382,18 +409,5 @@ class OperatorApp(App[int]):
     # ---- the end -----------------------------------------------------------------------------
 
     async def action_quit(self) -> None:
-        """Close the screen; ask first while something that was asked for is under way, or while armed."""
-        acts = self.operator.acts
-        if not acts and not self.arming.is_armed:
-            self.exit(0)
-            return
-        rows: list[Row] = [[(one.line, self.looks.bold)] for one in acts]
-        if acts:
-            rows += [[], [("The core goes on with it without this console; you will not be told here how it ends.",
-                           self.looks.text)]]  # fmt: skip
-        else:
-            rows.append([("This console is armed.", self.looks.text)])
-        choices: Sequence[Choice] = [Choice(STAY, "Stay"), Choice(LEAVE, "Quit", "act")]
-        title = "Quit while this is under way" if acts else "Quit"
-        question = Question(title, rows, choices, default=STAY if acts else LEAVE)
-        self.push_screen(question, lambda answer: self.exit(0) if answer == LEAVE else None)
+        """Close the screen."""
+        leave(self, lambda: self.exit(0))

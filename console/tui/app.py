@@ -6,6 +6,7 @@ frame.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
@@ -16,13 +17,17 @@ from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.widget import Widget
 
 from console import themes
+from console.execute import open_recording
+from console.exit_codes import explain
+from console.recordings import new_path
 from console.session import Session
-from console.settings import Settings
+from console.settings import Settings, recordings_folder
 from console.store import Key
 from console.subjects import Subject
 from console.theme_watch import watch_theme
 from console.tui.actions import OperatorApp
 from console.tui.frames import Frames
+from console.tui.leaving import leave
 from console.tui.looks import Styles, default_variables, screen_theme
 from console.tui.painting import PlainScrollBar
 from console.tui.screens.base import ConsoleScreen
@@ -33,9 +38,11 @@ from console.tui.screens.overview import OverviewScreen
 from console.tui.screens.services import ServicesScreen
 from console.tui.screens.task import TaskScreen, open_task
 from console.tui.screens.tasks import TasksScreen
+from console.tui.widgets.form_prompt import Prompt
 from console.tui.widgets.grid import Grid
 from console.tui.widgets.header import Tab
 from console.tui.widgets.task_log import STDERR, STDOUT
+from server.api.errors import AliecsError
 
 CLOCK_S = 1.0
 """Between two paints of what shows the passing of time; changes are painted when they come."""
@@ -78,6 +85,8 @@ class ConsoleApp(OperatorApp):
         Binding("tab", "focus_next", "next pane", show=False, id="app.next"),
         Binding("shift+tab", "focus_previous", "pane before", show=False, id="app.previous"),
         Binding("T", "next_theme", "theme", show=False, id="app.theme"),
+        Binding("R", "record", "record", show=False, id="app.record"),
+        Binding("m", "note", "note", show=False, id="app.note"),
         Binding("ctrl+l", "redraw", "redraw", show=False, id="app.redraw"),
     ]  # fmt: skip
 
@@ -168,6 +177,7 @@ class ConsoleApp(OperatorApp):
 
     async def on_unmount(self) -> None:
         self._following.close()
+        self.farewell = await self.taping.end()
         await self.session.close()
 
     # ---- looks -------------------------------------------------------------------------------
@@ -210,6 +220,55 @@ class ConsoleApp(OperatorApp):
     def action_redraw(self) -> None:
         self.refresh(repaint=True, layout=True)
         self._repaint()
+
+    # ---- recordings --------------------------------------------------------------------------
+
+    def action_record(self) -> None:
+        self.record()
+
+    def record(self, path: str = "") -> None:
+        if self.session.replay is not None:
+            self.tell("a recording is not recorded again", title="record", severity="warning")
+        else:
+            self.run_worker(self._record(path), group="record", exit_on_error=False)
+
+    async def _record(self, path: str) -> None:
+        file = new_path(recordings_folder(self.settings), path)
+        try:
+            if told := await self.taping.toggle(file):
+                self.tell(told, title="recording")
+        except AliecsError as error:
+            self.tell(explain(error), title="not recorded", severity="warning")
+        self.library.forget("recordings")
+
+    def action_note(self) -> None:
+        """Note something in the recording of this screen."""
+        if not self.taping.is_on:
+            self.tell(f"nothing is recorded: {self.shown_key('R')} begins a recording", title="note")
+            return
+        self.push_screen(Prompt("note", "", self._note, hint="stands in the recording at this moment"))
+
+    def _note(self, text: str) -> str:
+        if text.strip() and not self.taping.mark(text.strip()):
+            return "the recording has ended"
+        return ""
+
+    def play(self, args: argparse.Namespace) -> None:
+        """Leave this screen for a recording; the one that runs the screens brings this one back after it."""
+        self.run_worker(self._play(args), group="play", exclusive=True, exit_on_error=False)
+
+    async def _play(self, args: argparse.Namespace) -> None:
+        try:
+            session = await open_recording(args, self.settings, usual_speed=1.0)
+        except AliecsError as error:
+            self.tell(explain(error), title="not played", severity="warning")
+            return
+
+        def go() -> None:
+            self.recording = session
+            self.exit(0)
+
+        leave(self, go, word="Leave")
 
     # ---- screens -----------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""What the palette offers: verbs of the table, screens, environments, tasks, templates, themes; why one is not possible.
+"""What the palette offers: verbs, screens, environments, tasks, templates, recordings, themes; why one is not possible.
 
 Plain values made from what is known now; no I/O. How it is drawn and chosen: palette.py.
 """
@@ -38,7 +38,7 @@ class Entry(NamedTuple):
     """One line of the palette."""
 
     kind: str
-    """verb, recent, screen, environment, task, template, theme."""
+    """verb, recent, screen, environment, task, template, recording, theme."""
     title: str
     about: str = ""
     line: str = ""
@@ -73,6 +73,7 @@ class Offer(NamedTuple):
     screens: Sequence[tuple[str, str, str]]
     """Name, key and title."""
     templates: Sequence[TemplateListing]
+    recordings: Sequence[str]
     themes: Sequence[str]
 
 
@@ -99,6 +100,8 @@ def entries(offer: Offer) -> list[Entry]:
         about = listing.description.strip().partition("\n")[0] or listing.repo
         line = f"env create -w {shlex.quote(f'{listing.repo}/workflows/{name}')} "
         found.append(Entry("template", f"template {name}", about, line, is_begun=True, why_not=offer.place.refusal()))
+    about = "play it; closing it leads back here"
+    found += [Entry("recording", f"recording {name}", about, shlex.join(["replay", name])) for name in offer.recordings]
     found += [Entry("theme", f"theme {name}", "use it", target=name) for name in offer.themes]
     return found
 

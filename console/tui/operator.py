@@ -20,6 +20,7 @@ from console import resolve
 from console.execute import verb_of
 from console.exit_codes import UNCLASSIFIED, exit_code, explain
 from console.parse import HelpAsked
+from console.recording_lines import Act
 from console.results import Context, Result
 from console.settings import Settings
 from console.tui import order as orders
@@ -175,9 +176,19 @@ class Operator:
             return None
         if needed.level > 0:
             self.last_line = shell_line(order, answer or Answer(), needed.level, app.session.client.endpoint)
-        return await self._run(order, answer or Answer())
+        try:
+            return await self._run(order, answer or Answer(), needed.level)
+        except AliecsError as error:
+            self._note(order, needed.level, error.message)
+            raise
 
-    async def _run(self, order: Order, answer: Answer) -> Result:
+    def _note(self, order: Order, level: int, outcome: str) -> None:
+        """Note an act in the recording that this screen makes."""
+        if order.command.rpc:
+            target = order.environment_id or " ".join(order.names)
+            self._app.taping.act(Act(verb=order.command.name, target=target, level=level, outcome=outcome))
+
+    async def _run(self, order: Order, answer: Answer, level: int) -> Result:
         app = self._app
         args = order.args
         args.quiet = True  # its progress is seen in the picture, and stderr is the screen
@@ -190,6 +201,7 @@ class Operator:
             is_gated=True, wait_s=app.settings.wait_s, ascii=app.settings.ascii, seat=self.seat,
         )  # fmt: skip
         result = await verb_of(order.command)(context)
+        self._note(order, level, result.problem or result.state_after or "done")
         self._tell_result(order, result, output, tuple(notes), tuple(emitted))
         return result
 
@@ -213,7 +225,7 @@ class Operator:
         self, order: Order, result: Result, output: str, notes: Sequence[str], emitted: Sequence[str]
     ) -> None:
         app = self._app
-        if result.code:
+        if result.code and not result.text:
             what = order.need(app.session.store).what
             self._warn_of(order.key, result.problem or what)
             self._fail(what, result.problem or what, result.code, order.line)
@@ -255,6 +267,10 @@ class Operator:
                 if order.environment_id:
                     app.focus_environment(order.environment_id)
                 app.action_show("events")
+            case "record":
+                app.record(order.args.file or "")
+            case "replay":
+                app.play(order.args)
             case "task tail":
                 app.show_output(order.args.task, is_stderr=order.args.stderr)
             case "env create" if not (order.args.workflow_template or order.args.template):

@@ -146,7 +146,7 @@ def named_by(command: Command, subject: Subject) -> str:
 def lacks_words(command: Command, subject: Subject = NOTHING) -> bool:
     """Say whether a command needs words that only the operator knows, beside what is selected."""
     known = {"env"} | ({command.args[0].name} if named_by(command, subject) else set())
-    if command.name in ("env create", "repo default-revision"):
+    if command.name in ("env create", "env plan", "repo default-revision"):
         return True
     return any(
         arg.required or not (arg.name.startswith("--") or arg.optional or arg.kind == LIST or arg.name in known)

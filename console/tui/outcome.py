@@ -56,7 +56,9 @@ def sections(
         return ()
     found = text.splitlines()
     heading = found.pop(0) if output == "table" and result.rows and not result.text else ""
-    told = [Section("", [[(note, looks.dim)] for note in notes])] if notes else []
+    said: list[Parts] = [[(line, looks.alarm)] for line in result.problem.splitlines()]
+    said += [[(note, looks.dim)] for note in notes]
+    told = [Section("", said)] if said else []
     return (*told, Section(heading, [_line(line, looks) for line in found]))
 
 

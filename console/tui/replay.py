@@ -15,7 +15,7 @@ from console.session import Session
 from console.settings import Settings
 from console.sources.replay import ReplaySource
 from console.tui.app import ConsoleApp
-from console.tui.run import prepare_environment
+from console.tui.run import in_turn, prepare_environment
 from console.tui.widgets.replay_bar import ReplayBar, position
 
 STEP_S = 10.0
@@ -105,7 +105,7 @@ def run_replay(args: argparse.Namespace, settings: Settings, problem: str = "") 
     prepare_environment(settings)
 
     async def run() -> int:
-        app = ReplayApp(await open_recording(args, usual_speed=1.0), settings, problem=problem)
-        return await app.run_async() or app.return_code or 0
+        session = await open_recording(args, settings, usual_speed=1.0)
+        return await in_turn(lambda: ReplayApp(session, settings, problem=problem), settings)
 
     return asyncio.run(run())

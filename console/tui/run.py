@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import sys
+from collections.abc import Callable
 
 from console.execute import deadlines_of, timings_of
 from console.session import Session
@@ -23,12 +25,36 @@ def run_screen(settings: Settings, problem: str = "") -> int:
     """
     prepare_environment(settings)
 
-    async def run() -> int:
+    def live() -> ConsoleApp:
         client = Client(settings.endpoint, deadlines=deadlines_of(settings), read_only=settings.read_only)
-        app = ConsoleApp(Session(client, timings=timings_of(settings)), settings, problem=problem)
-        return await app.run_async() or app.return_code or 0
+        return ConsoleApp(Session(client, timings=timings_of(settings)), settings, problem=problem)
 
-    return asyncio.run(run())
+    return asyncio.run(in_turn(live, settings, comes_back=True))
+
+
+async def in_turn(first: Callable[[], ConsoleApp], settings: Settings, *, comes_back: bool = False) -> int:
+    """Run screens one after the other: a recording that is asked for, and what stood there before; return the exit code.
+
+    Args:
+        first: makes a screen, on the loop that it runs on.
+        comes_back: a recording gives its place back to such a screen; else it ends with the recording.
+    """
+    from console.tui.replay import ReplayApp  # it needs this module
+
+    app, environment_id = first(), ""
+    while True:
+        code = await app.run_async() or app.return_code or 0
+        if app.farewell:
+            sys.stderr.write(f"{app.farewell}\n")
+        was_live = not isinstance(app, ReplayApp)
+        if code or (app.recording is None and (was_live or not comes_back)):
+            return code
+        environment_id = app.environment_id if was_live else environment_id
+        if app.recording is not None:
+            app = ReplayApp(app.recording, settings)
+        else:
+            app = first()
+            app.focus_environment(environment_id)
 
 
 def prepare_environment(settings: Settings) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 from console.exit_codes import NOT_MET, UNCLASSIFIED, ExitError
 from console.present import size, span
-from console.recorder import Recorder, default_path
+from console.recorder import Recorder
 from console.recording import Recording
+from console.recordings import new_path
 from console.results import Context, Result
 from console.verbs.follow import Watcher
 
@@ -21,7 +21,7 @@ GRACE_S = 60.0
 async def record(context: Context) -> Result:
     """Record until the time is over, a signal comes, or the disk is full; the core may come and go meanwhile."""
     session, args = context.session, context.args
-    path = _path(args.file)
+    path = new_path(context.recordings, args.file)
     ended = asyncio.Event()
 
     def end(why: str) -> None:
@@ -85,10 +85,6 @@ async def check(context: Context) -> Result:
     text = "".join(f"{mark.t:9.3f}  {mark.text}\n" for mark in recording.marks)
     problem = "\n".join(f"{recording.path}: {warning}" for warning in recording.warnings)
     return Result(facts=facts, text=text, code=NOT_MET if problem else 0, problem=problem)
-
-
-def _path(name: str) -> Path:
-    return Path(name).expanduser() if name else default_path()
 
 
 def _count_changes(recording: Recording) -> int:

@@ -94,15 +94,18 @@ class CoreChannel:
             LinkError: it did not open in time, or was refused.
         """
         state = self._channel.get_state(try_to_connect=True)
+        why = f"no answer within {self.deadlines.connect_s:g} s"
         try:
             async with asyncio.timeout(self.deadlines.connect_s):
                 while state is not grpc.ChannelConnectivity.READY:
-                    if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE and not patient:
-                        raise unreachable(self.endpoint, "it refuses connections")
+                    if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE:
+                        why = "it refuses connections"
+                        if not patient:
+                            raise unreachable(self.endpoint, why)
                     await self._channel.wait_for_state_change(state)
                     state = self._channel.get_state(try_to_connect=True)
         except TimeoutError:
-            raise unreachable(self.endpoint, f"no answer within {self.deadlines.connect_s:g} s") from None
+            raise unreachable(self.endpoint, why) from None
 
     async def close(self) -> None:
         await self._channel.close()

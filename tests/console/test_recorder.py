@@ -16,7 +16,7 @@ from fake_core import FakeCore
 from stories import played, seen
 
 from console import recorder as recorder_module
-from console.recorder import Recorder, default_path
+from console.recorder import Recorder
 from console.recording import Recording
 from console.recording_lines import LEFT_OUT, Act
 from console.session import Session, Timings
@@ -240,9 +240,3 @@ async def test_a_full_disk_ends_the_recording_in_words_and_the_console_goes_on(c
     recording = Recording(path)
     assert recording.warnings == ["it does not end properly: what came last may be missing"] and recording.count > 5
     recording.close()
-
-
-def test_recordings_have_a_folder_of_their_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    path = default_path()
-    assert path.parent == tmp_path / "aliecs" / "recordings" and path.suffix == ".jsonl"

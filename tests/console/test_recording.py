@@ -10,7 +10,7 @@ import pytest
 from stories import START_MS, STARTED, played, seen, story, write
 
 from console import recording_lines
-from console.recording import Recording, find
+from console.recording import Recording
 from console.recording_lines import LEFT_OUT, SCHEMA, Chain, Header, redact
 from console.snapshot import rates, snapshot
 from console.store import Store
@@ -217,13 +217,3 @@ def test_secrets_are_left_out_by_the_name_of_the_variable_and_credentials_by_the
     }
     line = Chain().entry(1.0, "mark", "consul at http://ada:pass@host:8500/a@b and mail to x@y")
     assert json.loads(line)["mark"] == f"consul at http://{LEFT_OUT}@host:8500/a@b and mail to x@y"
-
-
-def test_a_recording_is_found_by_its_path_or_by_the_name_of_a_shipped_one(
-    file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("console.recording.SHIPPED_FOLDERS", (file.parent / "none", file.parent))
-    assert find(str(file)) == file and find("story") == file and find("story.jsonl") == file
-    with pytest.raises(ConfigError, match=r"other: no such file") as caught:
-        find("other")
-    assert caught.value.hint == "shipped: story"

@@ -91,9 +91,11 @@ async def test_a_disk_that_takes_no_more_ends_it_in_words(core: FakeCore, tmp_pa
 async def test_without_a_name_the_file_goes_to_the_folder_of_recordings(
     aliecs: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     ended = await aliecs("record", "--timeout", "100ms", "-o", "id")
-    assert ended.code == 0 and Path(ended.out.strip()).parent == tmp_path / "aliecs" / "recordings"
+    file = Path(ended.out.strip())
+    assert ended.code == 0 and file.parent == tmp_path / "aliecs" / "recordings"
+    assert (await aliecs("recording", "check", file.stem)).code == 0
 
 
 async def test_a_recording_is_played_as_lines_with_the_times_of_then(aliecs: Run, file: Path) -> None:

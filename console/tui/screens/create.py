@@ -57,6 +57,7 @@ class CreateScreen(ConsoleScreen):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "deploy", "deploy", id="create.deploy"),
+        Binding("P", "plan", "plan", id="create.plan"),
         Binding("y", "yank_command", "copy command", id="create.yank"),
         Binding("greater_than_sign", "next", "next", id="create.next"),
         Binding("less_than_sign", "back", "back", id="create.back"),
@@ -194,7 +195,7 @@ class CreateScreen(ConsoleScreen):
                 return self.step < REVIEW
             case "back":
                 return self.step > TEMPLATE
-            case "deploy" | "yank_command":
+            case "deploy" | "yank_command" | "plan":
                 return self.step == REVIEW
         return super().check_action(action, parameters)
 
@@ -227,6 +228,10 @@ class CreateScreen(ConsoleScreen):
     def action_yank_command(self) -> None:
         """Copy the command that does the same."""
         self._operating.copy(self.creation.command())
+
+    def action_plan(self) -> None:
+        """Show what the core would make of it; nothing is deployed."""
+        self._operating.operator.submit(self.creation.words(verb="plan"))
 
     def action_deploy(self) -> None:
         """Ask for the environment, after the question; say what keeps it from working."""

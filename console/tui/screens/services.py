@@ -68,7 +68,7 @@ class CoreFacts(Lines):
         core = self.store.core
         heading = [(" Core ".ljust(width), looks.heading)]
         if core is None:
-            return [heading, [("  waiting for the core", looks.dim)]]
+            return [heading, [(f"  {self.desk.session.waiting() or 'nothing is said of it'}", looks.dim)]]
         up = age(self.desk.session.now() - core.started_ms / 1000) if core.started_ms else "-"
         free = tuple(name for name in core.detectors if name not in core.active_detectors)
         facts = (

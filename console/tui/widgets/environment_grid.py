@@ -37,9 +37,7 @@ class EnvironmentGrid(ListGrid):
         return [one.id for one in self.store.environments()]
 
     def empty_text(self) -> str:
-        if not self.store.is_complete:
-            return "waiting for the core"
-        return "no environments; create one from a template with the screen New"
+        return self.desk.session.waiting() or "no environments; create one from a template with the screen New"
 
     def columns(self, width: int) -> Sequence[Column]:
         return _WIDE if width >= WIDEST else _MIDDLE if width >= WIDE else _NARROW

@@ -113,7 +113,7 @@ class EventLog(Grid):
         return at if at < len(self._serials) and self._serials[at] == int(row) else None
 
     def empty_text(self) -> str:
-        return "nothing has happened yet"
+        return self.desk.session.waiting() or "nothing has happened yet"
 
     def columns(self, width: int) -> Sequence[Column]:
         base = [Column("TIME", 12), Column("KIND", 8)]

@@ -5,6 +5,7 @@ What does not fit is left out whole, the least important first; nothing here is 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
@@ -44,6 +45,10 @@ class Station(Protocol):
         """Return what can be done now ("OBSERVE", "ARMED 12m", "REPLAY 4x") and the name of its style."""
         ...
 
+    def recorded_text(self) -> str:
+        """Return that this screen is recorded, and for how long by now; "" if it is not."""
+        ...
+
 
 class Header(Lines):
     """Status and screens, for all screens alike."""
@@ -71,11 +76,16 @@ def status_line(station: Station, looks: Styles, width: int) -> list[Part]:
         (0, link_parts(session, looks)),
         (0, [(f" {mode} ", getattr(looks, mode_style))]),
     ]
+    if recorded := station.recorded_text():
+        left.append((2, [(f" {looks.glyph('record')} {recorded} ", looks.bar_alarm)]))
     if session.source.is_advisory:
         left.append((2, [(f" {looks.glyph('advisory')} ADVISORY ", looks.bar_warn)]))
     if faults:
         left.append((2, [(f" {looks.glyph('bad')} {faults} ", looks.bar_alarm)]))
-    left.append((5, [(f" {session.client.endpoint} ", looks.bar_dim)]))
+    if store.link is Link.LOST and store.problem:
+        left.append((5, [(f" {store.problem} ", looks.bar_dim)]))
+    else:
+        left.append((5, [(f" {session.client.endpoint} ", looks.bar_dim)]))
     left.append((4, [(f" {session.client.user} ", looks.bar_dim)]))
     local = datetime.fromtimestamp(now)
     utc = datetime.fromtimestamp(now, UTC)
@@ -94,6 +104,8 @@ def link_parts(session: Session, looks: Styles) -> Parts:
     if store.link is Link.CONNECTING:
         return [(f" {looks.glyph('connecting')} connecting ", looks.bar_warn)]
     seconds = session.age_s()
+    if store.link is Link.LOST and math.isinf(seconds):
+        return [(f" {looks.glyph('lost')} NO CORE ", looks.bar_alarm)]
     shown = f"{seconds:.1f}s" if seconds < 10 else age(min(seconds, 1e8)).replace(" ", "")
     if store.link is Link.LOST:
         return [(f" {looks.glyph('lost')} LINK LOST {shown} ", looks.bar_alarm)]

@@ -27,7 +27,7 @@ class HostGrid(ListGrid):
         return sorted(self.store.hosts)
 
     def empty_text(self) -> str:
-        return "the inventory names no hosts"
+        return self.desk.session.waiting() or "the inventory names no hosts"
 
     def fields(self, row: str) -> Fields:
         host = self.store.hosts.get(row)

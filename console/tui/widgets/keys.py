@@ -62,7 +62,7 @@ class Keys(Lines):
     def _filter_parts(self, looks: Styles) -> list[Part]:
         """Return what is filtered or looked for, how many rows stay, and how to go on; nothing while neither is."""
         focused = self.screen.focused
-        if not isinstance(focused, Grid | Pager) or not focused.sought and not getattr(focused, "filter_text", ""):
+        if not isinstance(focused, Grid | Pager) or (not focused.sought and not getattr(focused, "filter_text", "")):
             return []
         told, keys = f"/{focused.sought}", [("n", "next")]
         if isinstance(focused, Grid):

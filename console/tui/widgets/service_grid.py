@@ -19,7 +19,7 @@ class ServiceGrid(ListGrid):
         return sorted(self.store.services)
 
     def empty_text(self) -> str:
-        return "the core has no integrated services"
+        return self.desk.session.waiting() or "the core has no integrated services"
 
     def fields(self, row: str) -> Fields:
         one = self.store.services.get(row)

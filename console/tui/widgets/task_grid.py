@@ -93,7 +93,7 @@ class TaskGrid(Grid):
         return self._order.index(row)
 
     def empty_text(self) -> str:
-        return "no tasks" if self._of_all or self.environment_id else ""
+        return self.desk.session.waiting() or ("no tasks" if self._of_all or self.environment_id else "")
 
     def fields(self, row: str) -> Fields:
         task = self.store.task(row)

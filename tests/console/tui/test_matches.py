@@ -83,7 +83,9 @@ async def test_events_are_gone_through_from_error_to_error_and_no_longer_follow(
         await shows(pilot, "WHAT HAPPENED")
         log = app.screen.query_one(EventLog)
         for state in ("ERROR", "CONFIGURED", "ERROR", "CONFIGURED"):
-            core.publish(TaskEvent(at_ms=1, environment_id=one.id, task_id="t1", name="readout", host="flp001", state=state))
+            core.publish(
+                TaskEvent(at_ms=1, environment_id=one.id, task_id="t1", name="readout", host="flp001", state=state)
+            )
         await until(pilot, lambda _: log.row_count() >= 4)
         await pilot.press("left_square_bracket")
         await until(pilot, lambda _: "ERROR" in log.copied_text() and not log.is_following)
