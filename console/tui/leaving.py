@@ -33,4 +33,9 @@ def leave(app: OperatorApp, then: Callable[[], object], *, word: str = "Quit") -
     choices: Sequence[Choice] = [Choice(STAY, "Stay"), Choice(LEAVE, word, "act")]
     title = f"{word} while this is under way" if acts else word
     question = Question(title, rows, choices, default=STAY if acts else LEAVE)
-    app.push_screen(question, lambda answer: then() if answer == LEAVE else None)
+
+    def answered(answer: str | None) -> None:
+        if answer == LEAVE:
+            then()
+
+    app.push_screen(question, answered)
