@@ -6,6 +6,7 @@ import argparse
 import shlex
 from collections import deque
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -25,11 +26,11 @@ from console.session import Session
 from console.settings import Settings, recordings_folder
 from console.subjects import Subject
 from console.tui import bindings, order, verb_keys
-from console.tui.dialogs.base import Choice, Question, Rows
+from console.tui.asking import STAY, ask_to_arm, leave
+from console.tui.dialogs.base import Choice, Question
 from console.tui.dialogs.facts import dry_rows
 from console.tui.dialogs.reading import Reading
 from console.tui.entries import Entry, Offer
-from console.tui.leaving import STAY, leave
 from console.tui.library import Library
 from console.tui.operator import Operator, shell_words
 from console.tui.painting import Line
@@ -55,8 +56,6 @@ FAILURE_SHOWN_S = 10.0
 
 OPENING = frozenset({"filter", "command", "palette"})
 """Actions that open a line to type into."""
-
-ARM = "arm"
 
 
 class OperatorApp(App[int]):
@@ -90,11 +89,8 @@ class OperatorApp(App[int]):
         known = bindings.known()
         self.keymap = keymap.load(known, settings.keys)
         self._usual_keys = known[type(self).__name__]
-        self.library = Library(
-            session,
-            lambda work: self.run_worker(work, group="library", exit_on_error=False),
-            recordings_folder(settings),
-        )
+        aside = partial(self.run_worker, group="library", exit_on_error=False)
+        self.library = Library(session, aside, recordings_folder(settings))
         self.taping = Taping(session, lambda text, title, severity: self.tell(text, title=title, severity=severity))
         self.recording: Session | None = None
         """Plays the recording that shall be shown instead of this screen, which has ended for it."""
@@ -168,16 +164,7 @@ class OperatorApp(App[int]):
         if why_not := self.session.refusal():
             self.tell(why_not, title="cannot be armed", severity="warning")
             return
-        rows: Rows = [
-            [("Changes become possible from this console, each after its own question.", self.looks.text)],
-            [(f"It observes again after {self.arming.usual_s / 60:g} min without a key, or by A.", self.looks.dim)],
-        ]
-        choices = [Choice(STAY, "Observe"), Choice(ARM, "Arm", "act")]
-        self.push_screen(Question("Arm this console", rows, choices, default=ARM), self._on_arm_answer)
-
-    def _on_arm_answer(self, answer: str | None) -> None:
-        if answer == ARM:
-            self.arm()
+        ask_to_arm(self)
 
     def tick_arming(self) -> None:
         """Tell when the arming ran out; once per second."""

@@ -26,8 +26,8 @@ from console.store import Key
 from console.subjects import Subject
 from console.theme_watch import watch_theme
 from console.tui.actions import OperatorApp
+from console.tui.asking import leave
 from console.tui.frames import Frames
-from console.tui.leaving import leave
 from console.tui.looks import Styles, default_variables, screen_theme
 from console.tui.painting import PlainScrollBar
 from console.tui.screens.base import ConsoleScreen

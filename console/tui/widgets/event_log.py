@@ -74,12 +74,6 @@ class EventLog(Grid):
         if self.is_following:
             self.action_bottom()  # what is last must be seen, whatever the height is now
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leave the keys of errors to the marks of a recording."""
-        if action == "error":
-            return self.desk.session.replay is None
-        return super().check_action(action, parameters)
-
     def action_error(self, direction: int) -> None:
         """Go to the next event that tells of something that went wrong."""
         self.go_to_next(lambda row: (event := self._event(row)) is not None and is_bad(event), direction, "error")

@@ -217,7 +217,9 @@ class Grid(AtDesk, ScrollView, can_focus=True):
             self.vertical_scrollbar.position = self.scroll_y  # it missed what was scrolled while it was hidden
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leave Esc to others while all rows are shown, and ``n`` while nothing is looked for."""
+        """Leave Esc to others while all rows are shown, ``n`` while nothing is looked for, keys of errors to a recording."""
+        if action == "error":  # there they go from mark to mark
+            return self.desk.session.replay is None
         is_sought = bool(self.filter_text or self.sought)
         return is_sought if action == "show_all" else is_sought or None if action == "match" else True
 

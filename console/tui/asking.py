@@ -1,4 +1,4 @@
-"""Leaving the screen: asked first while something that was asked for is under way, or while armed."""
+"""What the screen asks about itself: before it is armed, and before it is left with something under way."""
 
 from __future__ import annotations
 
@@ -10,7 +10,23 @@ from console.tui.dialogs.base import Choice, Question, Row
 if TYPE_CHECKING:
     from console.tui.actions import OperatorApp
 
-STAY, LEAVE = "stay", "leave"
+STAY, LEAVE, ARM = "stay", "leave", "arm"
+
+
+def ask_to_arm(app: OperatorApp) -> None:
+    """Arm after a word about what that means."""
+    looks = app.looks
+    rows: list[Row] = [
+        [("Changes become possible from this console, each after its own question.", looks.text)],
+        [(f"It observes again after {app.arming.usual_s / 60:g} min without a key, or by A.", looks.dim)],
+    ]
+    choices = [Choice(STAY, "Observe"), Choice(ARM, "Arm", "act")]
+
+    def answered(answer: str | None) -> None:
+        if answer == ARM:
+            app.arm()
+
+    app.push_screen(Question("Arm this console", rows, choices, default=ARM), answered)
 
 
 def leave(app: OperatorApp, then: Callable[[], object], *, word: str = "Quit") -> None:
