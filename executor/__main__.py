@@ -20,6 +20,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, get_args
 
+from executor.api.collector import spare_long_looks
 from executor.api.helpers import require_pymesos
 from executor.api.options import OPTIONS, LimitsMode
 from executor.api.patient_loop import PatientLoop
@@ -110,6 +111,7 @@ async def _run(identity: Identity, settings: Settings, target: str | LinkMaker, 
         loop.add_signal_handler(number, runner.terminate)
     core = target if isinstance(target, str) else "through Mesos"
     _LOG.info("executor=%s host=%s pid=%d core=%s", identity.executor_id, identity.host, identity.pid, core)
+    spare_long_looks()
     code = await runner.run()
     _LOG.info("executor=%s ends code=%d", identity.executor_id, code)
     return code

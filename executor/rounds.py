@@ -1,6 +1,6 @@
-"""What an executor does every now and then: it looks at what tasks use and lose, and deletes what ended ones left behind.
+"""What an executor does every now and then: it tells what tasks count, use and lose, and deletes what ended ones left behind.
 
-How: usage.py, folders.py, limits.py. Who is told: runner.py.
+How: metrics.py, usage.py, folders.py, limits.py. Who is told: runner.py.
 """
 
 from __future__ import annotations
@@ -8,15 +8,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from executor.api.messages import MetricSample
 from executor.folders import TaskFolders
 from executor.limits import TaskLimits
+from executor.metrics import PART_S, PART_TASKS, MetricBatch
 from executor.process import Processes
 from executor.settings import Settings
-from executor.usage import UsageNews, read_usage, uptime_s
+from executor.usage import Usage, UsageNews, read_usage, uptime_s
 
 _LOG = logging.getLogger(__name__)
 LOST = "output.lost"
@@ -24,7 +26,7 @@ LOST = "output.lost"
 
 
 class Rounds:
-    """Both rounds of one executor.
+    """All rounds of one executor.
 
     Args:
         living: returns the tasks that have not ended.
@@ -52,6 +54,7 @@ class Rounds:
         self._start = start
         self._loop = asyncio.get_running_loop()
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._metrics = MetricBatch(settings.metrics_interval_s, settings.rate_stale_s)
         self._usage = UsageNews()
         self._lost: dict[str, int] = {}
 
@@ -68,11 +71,32 @@ class Rounds:
         """Tell everything the next time: whoever listens has nothing yet."""
         self._usage.tell_all()
         self._lost.clear()
+        self._metrics.tell_all()
+        self._plan_metrics()
+
+    def take(self, task_id: str, metrics: list[tuple[str, float, str]]) -> None:
+        """Take the metrics of a task, to be told soon."""
+        self._metrics.update(task_id, metrics, self._loop.time())
+        self._plan_metrics()
 
     def ended(self, task_id: str, lost_bytes: int) -> None:
-        """Tell what a process that has ended lost since it was last looked at."""
+        """Tell what a process that has ended lost since it was last looked at, and forget its metrics."""
+        self._metrics.drop(task_id)
         if samples := self._losses({task_id: lost_bytes}):
             self._tell(samples)
+
+    def _plan_metrics(self) -> None:
+        due_s, timer = self._metrics.next_s(), self._timers.get("metrics")
+        if due_s is not None and (timer is None or due_s < timer.when()):
+            if timer is not None:
+                timer.cancel()
+            self._timers["metrics"] = self._loop.call_at(due_s, self._tell_metrics)
+
+    def _tell_metrics(self) -> None:
+        del self._timers["metrics"]
+        if samples := self._metrics.take(self._loop.time()):
+            self._tell(samples)
+        self._plan_metrics()
 
     def _plan_usage(self) -> None:
         if self._settings.usage_interval_s > 0:
@@ -82,13 +106,25 @@ class Rounds:
         self._timers[name] = self._loop.call_later(after_s, lambda: self._start(work(), name))
 
     async def _look(self) -> None:
+        usages: dict[str, Usage] = {}
         try:
             tasks = self._processes.pids()
             found = await asyncio.to_thread(read_usage, frozenset(tasks.values())) if tasks else {}
             usages = {task_id: found[pid] for task_id, pid in tasks.items() if pid in found}
-            if samples := self._usage.take(usages, uptime_s()) + self._losses(self._processes.losses()):
+            if samples := self._usage.take_ended(usages) + self._losses(self._processes.losses()):
                 self._tell(samples)
         finally:
+            self._tell_usages(iter(usages.items()), uptime_s())
+
+    def _tell_usages(self, usages: Iterator[tuple[str, Usage]], read_s: float) -> None:
+        """Tell of some tasks now and of the others a little later, then look again after the usual time."""
+        part = dict(islice(usages, PART_TASKS))
+        living = {task_id: usage for task_id, usage in part.items() if self._processes.get(task_id)}
+        if samples := self._usage.take(living, read_s):
+            self._tell(samples)
+        if part:
+            self._timers["usage"] = self._loop.call_later(PART_S, self._tell_usages, usages, read_s)
+        else:
             self._plan_usage()
 
     def _losses(self, losses: Mapping[str, int]) -> tuple[MetricSample, ...]:

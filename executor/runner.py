@@ -21,7 +21,6 @@ from executor.fairmq import FairMqControl
 from executor.folders import TaskFolders
 from executor.limits import TaskLimits
 from executor.link import Link
-from executor.metrics import MetricBatch
 from executor.output import read_output
 from executor.output_file import OutputLimits
 from executor.process import Ending, Processes
@@ -115,8 +114,6 @@ class Runner:
         self._background: set[asyncio.Task[None]] = set()
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._to_spawn: deque[TaskSpec] = deque()
-        self._metrics = MetricBatch(settings.metrics_interval_s, settings.rate_stale_s)
-        self._metrics_timer: asyncio.TimerHandle | None = None
         self._events: deque[AnyEvent] = deque()
         self._is_feeding = False
         self._exit: asyncio.Future[int] = self._loop.create_future()
@@ -219,7 +216,6 @@ class Runner:
         _LOG.info("task=%s exit_code=%s signal=%s", end.task_id, end.exit_code, end.signal)
         if end.out_of_memory:
             _LOG.warning("task=%s a process was killed by %s", end.task_id, end.out_of_memory)
-        self._metrics.drop(end.task_id)
         self._rounds.ended(end.task_id, end.lost_bytes)
         self.feed(
             Exited(
@@ -307,23 +303,8 @@ class Runner:
     def on_event(self, task_id: str, kind: int) -> None:
         self.feed(OccEvent(task_id=task_id, type=kind, at_ms=self.now_ms()))
 
-    # ---- metrics -----------------------------------------------------------------------------
-
     def on_metrics(self, task_id: str, metrics: list[tuple[str, float, str]]) -> None:
-        self._metrics.update(task_id, metrics, self._loop.time())
-        self._plan_metrics()
-
-    def _plan_metrics(self) -> None:
-        due = self._metrics.next_s()
-        if self._metrics_timer is not None:
-            self._metrics_timer.cancel()
-        self._metrics_timer = None if due is None else self._loop.call_at(due, self._send_metrics)
-
-    def _send_metrics(self) -> None:
-        samples = self._metrics.take(self._loop.time())
-        if samples:
-            self._sampled(samples)
-        self._plan_metrics()
+        self._rounds.take(task_id, metrics)
 
     def _sampled(self, samples: tuple[MetricSample, ...]) -> None:
         self.feed(MetricsSampled(samples=samples, at_ms=self.now_ms()))
@@ -382,9 +363,8 @@ class Runner:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
         self._rounds.close()
-        for timer in (*self._timers.values(), self._metrics_timer):
-            if timer is not None:
-                timer.cancel()
+        for timer in self._timers.values():
+            timer.cancel()
         await asyncio.gather(*(control.close() for control in self._controls.values()), return_exceptions=True)
         await self._readiness.close()
         if self._recorder is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,7 +101,7 @@ class UsageNews:
         self._told = {task_id: {} for task_id in self._told}
 
     def take(self, usages: Mapping[str, Usage], now_s: float) -> tuple[MetricSample, ...]:
-        """Return what changed; tasks that have no process any more use nothing, and are told so once.
+        """Return what changed of some tasks.
 
         Args:
             usages: by task id.
@@ -117,7 +117,12 @@ class UsageNews:
                 PROCESSES: float(usage.processes),
             }
             self._tell(samples, task_id, values)
-        for task_id in [known for known in self._told if known not in usages]:
+        return tuple(samples)
+
+    def take_ended(self, living: Container[str]) -> tuple[MetricSample, ...]:
+        """Return that all other tasks use nothing any more, once."""
+        samples: list[MetricSample] = []
+        for task_id in [known for known in self._told if known not in living]:
             self._tell(samples, task_id, {CPU: 0.0, MEMORY: 0.0, THREADS: 0.0, PROCESSES: 0.0})
             del self._told[task_id]
             self._before.pop(task_id, None)

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from executor.api.collector import spare_long_looks
 from executor.api.patient_loop import PatientLoop, tell_pauses
 from occ.errors import AliecsError, DeadlineError, LinkError
 from server import apricot
@@ -72,6 +73,7 @@ async def _serve(settings: ServerSettings) -> int:
                 stack.push_async_callback(server.stop, STOP_GRACE_S)
             control = servers[0].port
             log.info("serving address=%s port=%d instance=%s", settings.bind_address, control, instance)
+            spare_long_looks()
             tell_ready(control)
             if await told == signal.SIGUSR1 or settings.drain_on_term:
                 log.info("draining instance=%s", instance)

@@ -24,6 +24,9 @@ from server.picture import Picture
 from server.task.roster import Roster
 from server.task.task import Task
 
+_FLOW_S = 0.1
+"""From the first new metric of an environment's tasks to their sum."""
+
 _role_event, _task_event = quickly(model.RoleEvent), quickly(model.TaskEvent)
 
 
@@ -55,6 +58,7 @@ class Display:
         self._drains = drains
         self._shown_roles: dict[str, dict[int, tuple[str, str]]] = {}
         self._flows: dict[str, tuple[float, float]] = {}
+        self._flows_due: set[str] = set()
         self._hosts_due = False
 
     def publish(self, event: model.Event) -> None:
@@ -88,8 +92,14 @@ class Display:
             self.picture.update(environment.fault)
 
     def metrics_changed(self, runner: EnvironmentRunner) -> None:
-        """Show an environment some of whose tasks told new metrics."""
+        """Show an environment some of whose tasks told new metrics, soon: executors tell of a few tasks at a time."""
+        if runner.environment.id not in self._flows_due:
+            self._flows_due.add(runner.environment.id)
+            asyncio.get_running_loop().call_later(_FLOW_S, self._show_flow, runner)
+
+    def _show_flow(self, runner: EnvironmentRunner) -> None:
         environment = runner.environment
+        self._flows_due.discard(environment.id)
         if environment.state is EnvironmentState.DONE:
             return
         self._flows[environment.id] = flow = views.data_flow(environment, self._roster)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from executor.metrics import MetricBatch
+from executor.metrics import PART_S, PART_TASKS, MetricBatch
 
 
 def values(batch: MetricBatch, now_s: float) -> dict[str, float]:
@@ -38,3 +38,43 @@ def test_a_dropped_task_says_nothing_more() -> None:
     batch.drop("t1")
     assert values(batch, 12.0) == {}
     assert batch.next_s() is None
+
+
+def test_values_that_stay_are_not_told_again_unless_there_is_a_new_listener() -> None:
+    batch = MetricBatch(0.5, 1.25)
+    steady = [("rate", 7.0, "B/s"), ("errors", 0.0, "1")]
+    batch.update("t1", steady, 10.0)
+    assert values(batch, 10.0) == {"t1.rate": 7, "t1.errors": 0}
+    for now_s in (10.5, 11.0, 11.5, 12.0):
+        batch.update("t1", steady, now_s)
+        assert values(batch, now_s) == {}
+    assert batch.next_s() == 13.25  # its rate falls if it is not renewed
+    batch.tell_all()
+    assert values(batch, 12.0) == {"t1.rate": 7, "t1.errors": 0}
+
+
+def test_many_tasks_are_told_a_few_at_a_time_and_each_once_a_round() -> None:
+    batch, told, now_s = MetricBatch(0.5, 1.25), list[str](), 10.0
+    for number in range(3 * PART_TASKS - 1):
+        batch.update(f"t{number}", [("bytes", 1.0, "B")], now_s)
+    parts = []
+    while (due_s := batch.next_s()) is not None:
+        now_s = max(now_s, due_s)
+        parts.append(list(values(batch, now_s)))
+        batch.update("t0", [("bytes", now_s, "B")], now_s)
+        told += parts[-1]
+        if len(parts) == 4:
+            break
+    assert [len(part) for part in parts] == [PART_TASKS, PART_TASKS, PART_TASKS - 1, 1]
+    assert told == [f"t{number}.bytes" for number in range(3 * PART_TASKS - 1)] + ["t0.bytes"]
+    assert now_s == 10.5  # the next round, not before
+
+
+def test_a_task_that_is_dropped_within_a_round_is_left_out() -> None:
+    batch = MetricBatch(0.5, 1.25)
+    for number in range(PART_TASKS + 2):
+        batch.update(f"t{number}", [("rate", 1.0, "B/s")], 10.0)
+    batch.take(10.0)
+    batch.drop(f"t{PART_TASKS}")
+    assert values(batch, 10.0 + PART_S) == {f"t{PART_TASKS + 1}.rate": 1}
+    assert values(batch, 10.0 + PART_S) == {}

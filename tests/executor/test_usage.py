@@ -51,7 +51,8 @@ def test_a_session_without_processes_is_not_told_of() -> None:
 
 
 def told(news: UsageNews, now_s: float, **usages: Usage) -> dict[str, float]:
-    return {f"{sample.task_id} {sample.name}": sample.value for sample in news.take(usages, now_s)}
+    samples = news.take(usages, now_s) + news.take_ended(usages)
+    return {f"{sample.task_id} {sample.name}": sample.value for sample in samples}
 
 
 def usage(cpu_s: float, *, since_s: float = 100.0) -> Usage:
