@@ -7,6 +7,7 @@ executor/output_file.py.
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 import time
@@ -14,8 +15,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 _RECORD_BYTES = 64
-_UNDISTURBED_S = 0.05
-"""For an attempt to open that no turn disturbs; a turn takes less than a millisecond. One never completed is ignored."""
+_UNDISTURBED_S = 5.0
+"""For an attempt to open that no turn disturbs. A turn takes less than a millisecond, or as long as its writer is kept from
+a processor; one that began longer ago was never completed, and is ignored."""
 
 
 class Turns(NamedTuple):
@@ -45,6 +47,14 @@ def read_turns(path: Path) -> Turns:
     return Turns(int(words[0]), int(words[1]), len(words) > 2)
 
 
+def _age_s(path: Path) -> float:
+    """Return for how long the record of a stream has been as it is."""
+    try:
+        return abs(time.time() - path.with_name(f"{path.name}.turns").stat().st_mtime)
+    except FileNotFoundError:
+        return math.inf
+
+
 def write_turns(path: Path, turns: Turns) -> None:
     """Write the record of a stream. Takes no more room on the disk than the first time."""
     text = f"{turns.number} {turns.gone_bytes}{' turning' if turns.is_under_way else ''}"
@@ -71,7 +81,8 @@ class KeptOutput:
             before = read_turns(path)
             self.close()
             self._open(path)
-            if (not before.is_under_way and before == read_turns(path)) or time.monotonic() > ends_at:
+            is_disturbed = before != read_turns(path) or (before.is_under_way and _age_s(path) < _UNDISTURBED_S)
+            if not is_disturbed or time.monotonic() > ends_at:
                 break
             os.sched_yield()
         if not self._parts:

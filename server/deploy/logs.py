@@ -83,12 +83,12 @@ class LogServer:
             return None
 
     def _find(self, asked: str) -> Path | None:
-        """Return the file, None if there is none or it is not below the folder, links followed."""
+        """Return the file, None if it is not below the folder, links followed."""
         if not asked or "\0" in asked:
             return None
         folder = self._folder.resolve()
         path = (folder / asked).resolve()
-        return path if path.is_relative_to(folder) and path.is_file() else None
+        return path if path.is_relative_to(folder) else None
 
 
 async def _answer(request: web.Request, kept: KeptOutput) -> web.StreamResponse:

@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -101,11 +102,29 @@ def test_whoever_follows_while_files_are_turned_gets_every_byte_once(
     assert got == b"".join(lines)
 
 
+def test_a_turn_that_takes_its_time_is_waited_for(open_output: Callable[..., OutputFile], tmp_path: Path) -> None:
+    path = tmp_path / "stdout"
+    path.write_bytes(b"aaa\n")
+    write_turns(path, Turns(0, 0, is_under_way=True))
+    path.rename(tmp_path / "stdout.1")
+    read: list[tuple[int, bytes]] = []
+    reader = threading.Thread(target=lambda: read.append(read_all(path)))
+    reader.start()
+    reader.join(0.3)
+    assert reader.is_alive()
+    path.write_bytes(b"bbb\n")
+    write_turns(path, Turns(1, 0))
+    reader.join(60)
+    assert read == [(0, b"aaa\nbbb\n")]
+
+
 def test_a_turn_that_was_never_completed_does_not_keep_readers_away(
     open_output: Callable[..., OutputFile], tmp_path: Path
 ) -> None:
     open_output(4).write(b"aaa\nbbb\n")
     write_turns(tmp_path / "stdout", Turns(1, 0, is_under_way=True))
+    an_hour_ago = time.time() - 3600
+    os.utime(tmp_path / "stdout.turns", (an_hour_ago, an_hour_ago))
     assert read_all(tmp_path / "stdout") == (0, b"aaa\nbbb\n")
     open_output(4).write(b"ccc\n")
     assert read_turns(tmp_path / "stdout") == Turns(2, 0)
