@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ import grpc
 import psutil
 import pytest
 from agent_driver import Driver
+from free_ports import free_port
 
 from executor.api import convert, executor_pb2, executor_pb2_grpc
 from executor.api.messages import (
@@ -43,7 +43,7 @@ from executor.api.messages import (
 )
 
 FOREIGN_TASK = Path(__file__).with_name("foreign_task.py")
-DEADLINE_S = 15.0
+DEADLINE_S = 60.0
 
 
 @dataclass
@@ -137,7 +137,7 @@ class ScriptedCore(executor_pb2_grpc.LinkServicer):
     async def launch(self, *specs: TaskSpec) -> None:
         self.send(Launch(command_id="launch-" + specs[0].task_id, tasks=specs))
 
-    async def transition(self, event: str, source: str, destination: str, *task_ids: str, timeout_s: float = 10.0,
+    async def transition(self, event: str, source: str, destination: str, *task_ids: str, timeout_s: float = 45.0,
                          arguments: dict[str, str] | None = None) -> CommandReply:  # fmt: skip
         command_id = f"{event}-{len(self.reports)}"
         self.send(
@@ -255,10 +255,3 @@ def spec() -> Callable[..., TaskSpec]:
         )
 
     return make
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

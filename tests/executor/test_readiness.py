@@ -8,6 +8,7 @@ import resource
 import socket
 
 import pytest
+from free_ports import free_port
 
 from executor.control import Reply
 from executor.readiness import Readiness, first_answer
@@ -23,9 +24,7 @@ async def readiness():
 
 @pytest.fixture
 def closed_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return free_port()
 
 
 @pytest.fixture
@@ -42,7 +41,7 @@ async def test_a_word_on_the_pipe_is_enough(readiness, closed_port, pipe):
     end, write = pipe
     opened = asyncio.create_task(readiness.port_open(closed_port, end))
     os.write(write, b"42\n")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await opened
     os.close(write)
 
@@ -55,7 +54,7 @@ async def test_a_pipe_that_is_closed_without_a_word_leaves_it_to_the_port(readin
         async with asyncio.timeout(0.1):
             await asyncio.shield(opened)
     with socket.create_server(("127.0.0.1", closed_port)):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await opened
 
 
@@ -103,7 +102,7 @@ async def test_states_before_the_first_meaningful_one_are_passed_over_and_told()
         return next(replies)
 
     told: list[str] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         assert await first_answer(query, lambda pid: "", told.append) == ("STANDBY", 7, "")
     assert told == ["state not known", "GetState failed: no", "state IDLE"]
 
@@ -112,6 +111,6 @@ async def test_a_stranger_that_answers_ends_the_asking():
     async def query() -> Reply:
         return Reply("STANDBY", pid=8)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         answer = await first_answer(query, lambda pid: f"process {pid} answers", lambda why: None)
     assert answer == ("", 0, "process 8 answers")

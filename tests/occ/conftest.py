@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import pytest
+from free_ports import free_port
 
 from occ import Device, OccClient, TaskEvent, TaskState
 from occ.control import Controller
 from occ.service import Server
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 @dataclass
@@ -61,12 +61,6 @@ class Launched:
 def some_port() -> int:
     """A port of the loopback that nobody has at the moment."""
     return free_port()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture

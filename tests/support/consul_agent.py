@@ -7,13 +7,14 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 import time
 from pathlib import Path
 
-START_S = 20.0
+from free_ports import free_port
+
+START_S = 60.0
 STARTS = 3
 """A port that was free may be taken before the agent binds it."""
 
@@ -49,7 +50,7 @@ class ConsulAgent:
 
     def __enter__(self) -> ConsulAgent:
         for attempt in range(STARTS):
-            self._ports = free_ports(3)
+            self._ports = [free_port() for _ in range(3)]
             try:
                 self.start()
                 return self
@@ -149,15 +150,3 @@ class ConsulAgent:
             )
         except OSError:
             return False
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports of loopback that were free a moment ago."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from deploy_ear import DEADLINE_S, DEVICE, Ear
-from free_ports import free_slices
+from free_ports import free_slices, instance_id
 from mesos.double import MesosDouble
 from mesos.executor_run import VirtualAgent
 from mesos.terms import Timing
@@ -34,7 +34,7 @@ from server.ids import new_id
 PACE = 20.0
 TIMING = Timing(registration_s=60 * PACE)
 """Executors have true time to start: this machine may have much else to do."""
-PORTS = free_slices(2, data=100, control=100)
+PORTS = free_slices(2, data=100, control=40)
 """Of the double's two agents, which share this machine."""
 EXECUTOR = str(Path(sys.executable).with_name("aliecs-executor"))
 
@@ -65,7 +65,7 @@ class Stage(Generic[B]):
     """
 
     def __init__(self, folder: Path, hosts: Sequence[str]) -> None:
-        self.instance = f"test-{os.getpid()}-{new_id()}"
+        self.instance = instance_id()
         self.folder = folder
         self.hosts = list(hosts)
         self.known: dict[str, KnownExecutor] = {}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from pathlib import Path
 
 import pytest
@@ -48,7 +46,4 @@ class EmbeddedCore:
         await self.core.drain()
         await self.server.stop(1.0)
         await self.core.__aexit__(*error)
-        left = self._facility.processes()
-        for pid in left:
-            os.kill(pid, signal.SIGKILL)
-        assert not left, f"processes of the instance were left running: {left}"
+        await self._facility.leaves_nothing()

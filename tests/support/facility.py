@@ -6,6 +6,7 @@ Everything it starts carries its instance id in the environment, is ended by pid
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -15,14 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+from free_ports import instance_id
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
+from process_ends import ends
 
 from console.store import Store
 from server.api import live_pb2, live_pb2_grpc, o2control_pb2_grpc
 from server.api import o2control_pb2 as pb
 from server.api.convert import from_batch
-from server.ids import new_id
 
 CONFIGURATION = """\
 o2:
@@ -36,7 +38,9 @@ o2:
 HOSTS = {"flp001": "ITS", "flp002": "TPC", "flp003": "TOF", "flp004": "TST"}
 _ANY_SIZE = [("grpc.max_receive_message_length", -1)]
 """Thousands of tasks in one reply."""
-START_S = 30.0
+START_S = 60.0
+LEAVE_S = 4.0
+"""For processes that are ending; less than the shortest lease of an executor without a core."""
 CREATE_S = 300.0
 """For an environment; hundreds of tasks take their time."""
 
@@ -57,7 +61,7 @@ class Facility:
     ) -> None:
         self.folder = folder
         self.state = folder / "state"
-        self.instance = f"{new_id()}-{os.getpid()}"
+        self.instance = instance_id()
         self.records = records
         self.prefix = prefix
         self.repository = repository
@@ -82,9 +86,16 @@ class Facility:
 
     async def __aexit__(self, *error: object) -> None:
         await self.stop(drain=True)
+        await self.leaves_nothing()
+
+    async def leaves_nothing(self) -> None:
+        """Check that no process of the instance is left; those that are ending get the time to."""
+        for pid in self.processes():
+            await ends(pid, LEAVE_S)
         left = self.processes()
         for pid in left:
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         assert not left, f"processes of the instance were left running: {left}"
 
     async def start(self) -> None:
@@ -170,7 +181,7 @@ class Facility:
         return await self.control.DestroyEnvironment(pb.DestroyEnvironmentRequest(id=environment_id, **how), timeout=60)
 
     async def tasks(self) -> list[pb.ShortTaskInfo]:
-        return list((await self.control.GetTasks(pb.GetTasksRequest(), timeout=10)).tasks)
+        return list((await self.control.GetTasks(pb.GetTasksRequest(), timeout=60)).tasks)
 
     async def task(self, class_name: str, host: str = "") -> pb.ShortTaskInfo:
         """Return the task of a class, on a host if several run."""
@@ -179,11 +190,11 @@ class Facility:
         return found
 
     async def state_of(self, environment_id: str) -> str:
-        reply = await self.control.GetEnvironment(pb.GetEnvironmentRequest(id=environment_id), timeout=10)
+        reply = await self.control.GetEnvironment(pb.GetEnvironmentRequest(id=environment_id), timeout=60)
         return reply.environment.state
 
     async def watch_until(
-        self, wanted: Callable[[Mapping[tuple[str, str], Any]], bool], timeout_s: float = 20.0
+        self, wanted: Callable[[Mapping[tuple[str, str], Any]], bool], timeout_s: float = 60.0
     ) -> Mapping[tuple[str, str], Any]:
         """Follow the live picture until it is as wanted; things by (kind, id)."""
         things: dict[tuple[str, str], Any] = {}
@@ -198,7 +209,7 @@ class Facility:
             call.cancel()
         raise AssertionError("the live picture ended")
 
-    async def shows(self, wanted: Callable[[Store], bool], timeout_s: float = 20.0) -> Store:
+    async def shows(self, wanted: Callable[[Store], bool], timeout_s: float = 60.0) -> Store:
         """Follow the live picture as the console does until it is as wanted."""
         store = Store()
         call = self.live.Watch(live_pb2.WatchRequest(), timeout=timeout_s)

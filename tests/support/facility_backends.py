@@ -53,7 +53,7 @@ def settings_for(address: str) -> dict[str, str]:
 def agents_named(*hosts: str, resources: str = "cpus:8;mem:16384") -> list[VirtualAgent]:
     """Return agents with ports of their own: all of them share this machine."""
     agents = []
-    for host, (data, control) in zip(hosts, free_slices(len(hosts), data=100, control=50), strict=True):
+    for host, (data, control) in zip(hosts, free_slices(len(hosts), data=100, control=20), strict=True):
         ports = f"ports:[{data[0]}-{data[1]},{control[0]}-{control[1]}]"
         attributes = {"machine_id": host, "machine_type": "flp"}
         agents.append(VirtualAgent(host, attributes, f"{resources};{ports}"))

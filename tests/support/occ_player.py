@@ -20,12 +20,13 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+from free_ports import free_port
 from google.protobuf import text_format
 from occ_scenes import Scene, Step
 
 from occ.api import occ_pb2
 
-DEADLINE_S = 15.0
+DEADLINE_S = 60.0
 HUNG_S = 0.15
 """Deadline of a call that was recorded as hung, per second of the recorded one."""
 _OCC = {
@@ -357,10 +358,3 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
         process.kill()
     await process.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from free_ports import instance_id
 from msgspec.structs import replace
 
 from executor.api.messages import DeviceEvent
@@ -36,7 +37,7 @@ class Quiet(Device):
 
 sys.exit(Quiet.main())
 """
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 ENVIRONMENT = "2env"
 
 
@@ -152,7 +153,7 @@ class Facility:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.instance = f"test-{os.getpid()}-{new_id()}"
+        self.instance = instance_id()
         self.disk = Disk()
         self.cores: list[Core] = []
         (folder / "device.py").write_text(DEVICE)

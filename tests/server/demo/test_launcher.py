@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from free_ports import free_port
 
 from server.demo.processes import of_instance
 from server.demo.verb import build_parser, register
@@ -47,14 +48,14 @@ class Demo:
 
     async def end(self) -> tuple[int, str, str]:
         """Wait for the end; return exit code, output, messages."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             output, messages = await self.process.communicate()
         assert self.process.returncode is not None
         return self.process.returncode, output.decode(), messages.decode()
 
     async def line(self) -> str:
         assert self.process.stdout is not None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             return (await self.process.stdout.readline()).decode().strip()
 
     def left(self) -> set[int]:
@@ -93,12 +94,6 @@ async def demos(tmp_path: Path) -> AsyncIterator[Demos]:
     made = Demos(tmp_path)
     yield made
     made.clean()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def is_listening(port: int) -> bool:
@@ -150,7 +145,7 @@ async def test_a_console_that_ignores_signals_is_killed_at_the_second(demos: Dem
     demo.process.send_signal(signal.SIGTERM)  # another one: two equal signals may arrive as one
     code, _, _ = await demo.end()
     assert code in (130, 143)  # whichever arrived first
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15  # of the 20 s that a console has
     assert demo.left() == set()
 
 
@@ -217,7 +212,7 @@ async def readable(descriptor: int) -> None:
     loop, done = asyncio.get_running_loop(), asyncio.Event()
     loop.add_reader(descriptor, done.set)
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await done.wait()
     finally:
         loop.remove_reader(descriptor)

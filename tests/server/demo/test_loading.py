@@ -25,7 +25,7 @@ def facility(tmp_path: Path) -> Facility:
 async def load(facility: Facility) -> AsyncIterator[Load]:
     """Return a function that loads a workflow of the demo with user variables."""
     configuration = await open_configuration(
-        f"file://{facility.configuration}", deadline_s=10, framework_id="local-test"
+        f"file://{facility.configuration}", deadline_s=60, framework_id="local-test"
     )
     repositories = await Repositories.open(
         facility.state,
@@ -35,7 +35,7 @@ async def load(facility: Facility) -> AsyncIterator[Load]:
         put=lambda key, value: configuration.runtime_put("aliecs", key, value),
     )
     loader = WorkflowLoader(
-        configuration=f"file://{facility.configuration}", instance="test", deadline_s=30, repositories=repositories
+        configuration=f"file://{facility.configuration}", instance="test", deadline_s=60, repositories=repositories
     )
     await loader.start()
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from console.store import Store
-from faults.stage import TRANSITION_S
+from faults.stage import SLOW_S
 from faults.table import Row, note
 from faults.trial import HELD, Answer, Phase, Trial
 from server.api.model import Task
@@ -43,7 +43,7 @@ async def kill(trial: Trial, pid: int, told: Mapping[Phase, tuple[str, str]]) ->
     answer = await trial.answer() if trial.phase in HELD else None
     store: Store = await trial.seen(lambda store: trial.state(store) == state)
     after_s = time.monotonic() - began_s
-    assert after_s < TRANSITION_S, f"{trial.phase}: {after_s:.1f} s"
+    assert after_s < SLOW_S, f"{trial.phase}: {after_s:.1f} s"
     if answer is not None:
         assert wanted in answer.text, f"{trial.phase}: {answer}"
     task = trial.task(store, trial.host) if state == "ERROR" else None

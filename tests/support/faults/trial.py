@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -16,11 +16,10 @@ from facility import Facility
 from console.store import Store
 from faults.gate import Gate
 from faults.gated import __file__ as DEVICE
+from faults.picture import following
 from occ.client import OccClient
 from occ.errors import AliecsError
-from server.api import live_pb2
 from server.api import o2control_pb2 as pb
-from server.api.convert import from_batch
 from server.api.model import Task
 
 BYSTANDER = "flp000"
@@ -73,6 +72,8 @@ REACHED_NEXT = REACHED | {
 
 
 ATTEMPTS = 3
+WITHIN_S = 60.0
+"""For what happens in a moment, unless other things keep this machine busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ class Trial:
 
     Attributes:
         pid: of the victim's task.
+        held_since_s: by ``time.monotonic``; None in phases between two transitions.
         environment_id: known once the phase is reached.
         heard: the answer to the last command, in words.
     """
@@ -100,6 +102,7 @@ class Trial:
         self.name = f"{variables.get('victim_class', 'victim')}-{phase.name}"
         self.environment_id = ""
         self.pid = 0
+        self.held_since_s: float | None = None
         self.executor_pid = 0
         self.heard = ""
         self._variables = variables
@@ -112,22 +115,23 @@ class Trial:
         if self.phase in (Phase.DEPLOY, Phase.CONFIGURE):
             return
         for _ in range(ATTEMPTS):
-            if await self._prepared():
+            if not (why := await self._why_unprepared()):
                 return
             if self.environment_id and self.state(await self.seen()) != "gone":
                 await self.destroy()
-        raise AssertionError(f"{self.phase}: not reached in {ATTEMPTS} attempts")
+        raise AssertionError(f"{self.phase}: not reached in {ATTEMPTS} attempts: {why}")
 
     async def begin(self) -> None:
         """Bring a prepared environment into its phase: have its transition begun and held, if it is within one."""
-        held = HELD.get(self.phase)
-        if held:
+        self.held_since_s = None
+        if held := HELD.get(self.phase):
             self.gate.hold(self.name, held)
             if self.phase in (Phase.DEPLOY, Phase.CONFIGURE):
                 self.ask(self._create)
             else:
                 self.ask_next()
             self.pid = await self.gate.reached(self.name, held)
+            self.held_since_s = time.monotonic()
             self.environment_id = variable(self.pid, "ALIECS_ENVIRONMENT_ID")
         else:
             task = self.task(await self.seen(), self.host)
@@ -140,15 +144,23 @@ class Trial:
         await self.prepare()
         await self.begin()
 
-    async def _prepared(self) -> bool:
+    async def leave(self) -> None:
+        """Give the phase up, to reach it again."""
+        self.release()
+        if self._asked is not None:
+            await self.answer()
+        if self.state(await self.seen()) != "gone":
+            await self.destroy()
+
+    async def _why_unprepared(self) -> str:
         try:
             self.environment_id = (await self._created()).id
-        except grpc.aio.AioRpcError:
-            return False
+        except grpc.aio.AioRpcError as error:
+            return error.details() or ""
         for event in BEFORE[self.phase]:
             if (await self.facility.ask(self.environment_id, event)).state == "ERROR":
-                return False
-        return True
+                return f"{event}: {self.fault(await self.seen())}"
+        return ""
 
     def release(self) -> None:
         """Let the victim go on with its transition, as far as it can."""
@@ -196,22 +208,19 @@ class Trial:
 
     # ---- what is seen ------------------------------------------------------------------------
 
-    async def seen(self, wanted: Callable[[Store], bool] = lambda store: True, within_s: float = 20.0) -> Store:
+    async def seen(self, wanted: Callable[[Store], bool] = lambda store: True) -> Store:
         """Return the picture that a console has, as soon as it is as wanted.
 
         Raises:
             AssertionError: it does not become so.
         """
-        last = None
-        try:
-            async with asyncio.timeout(within_s):
-                async for last in beats(self.facility):
-                    if wanted(last):
-                        return last
-        except TimeoutError:
-            shown = (self.state(last), last.tasks(self.environment_id), self.fault(last)) if last else "nothing"
-            raise AssertionError(f"{self.phase} on {self.host}: shown is {shown}") from None
-        raise AssertionError("the picture ended")
+
+        async def is_wanted(store: Store) -> str:
+            if wanted(store):
+                return ""
+            return f"shown is {(self.state(store), store.tasks(self.environment_id), self.fault(store))}"
+
+        return await self._becomes(is_wanted)
 
     def state(self, store: Store) -> str:
         """Return the state of the environment, "gone" if there is none."""
@@ -245,8 +254,9 @@ class Trial:
     async def lies(self, store: Store) -> list[str]:
         """Return where what the core tells of the tasks is not what they say themselves; processes that it does not know."""
         told = {one.pid: one for one in store.tasks() if one.pid}
+        alive = [one for one in store.tasks(self.environment_id) if one.status == "ACTIVE"]
         living = self.processes()
-        wrong = []
+        wrong = [f"task on {one.host} is ACTIVE without a process" for one in alive if one.pid not in living]
         for pid, state in living.items():
             task = told.get(pid)
             if task is None:
@@ -255,8 +265,7 @@ class Trial:
                 wrong.append(f"process {pid} lives and its task is {task.status} {task.state}")
             elif state != "T" and (own := await own_state(pid)) not in (task.state, ""):
                 wrong.append(f"task on {task.host} is {own} and said to be {task.state}")
-        alive = [one for one in store.tasks(self.environment_id) if one.status == "ACTIVE"]
-        return wrong + [f"task on {one.host} is ACTIVE without a process" for one in alive if one.pid not in living]
+        return wrong
 
     async def waits(self, until_s: float) -> None:
         """Let time pass, to that moment of ``time.monotonic``."""
@@ -264,27 +273,34 @@ class Trial:
         asyncio.get_running_loop().call_later(until_s - time.monotonic(), done.set)
         await done.wait()
 
-    async def is_true(self, within_s: float = 10.0) -> None:
+    async def is_true(self) -> None:
         """Wait until all that the core tells is true."""
-        wrong = ["nothing was looked at"]
-        try:
-            async with asyncio.timeout(within_s):
-                async for store in beats(self.facility):
-                    if not (wrong := await self.lies(store)):
-                        return
-        except TimeoutError:
-            raise AssertionError(f"{self.phase} on {self.host}: {'; '.join(wrong)}") from None
 
-    async def leaves_nothing(self, within_s: float = 20.0) -> None:
+        async def lies(store: Store) -> str:
+            return "; ".join(await self.lies(store))
+
+        await self._becomes(lies)
+
+    async def leaves_nothing(self) -> None:
         """Wait until no process of the environment is left."""
-        try:
-            async with asyncio.timeout(within_s):
-                async for _ in beats(self.facility):
-                    if not self.processes():
-                        return
-        except TimeoutError:
+
+        async def left(store: Store) -> str:
             left = ", ".join(f"{pid} ({state})" for pid, state in self.processes().items())
-            raise AssertionError(f"{self.phase} on {self.host}: left are {left}") from None
+            return f"left are {left}" if left else ""
+
+        await self._becomes(left)
+
+    async def _becomes(self, why_not: Callable[[Store], Awaitable[str]]) -> Store:
+        """Return the picture of which there is nothing to be said any more; what was said last is in the failure."""
+        why = "nothing is shown"
+        try:
+            async with asyncio.timeout(WITHIN_S), following(self.facility) as picture:
+                while True:
+                    store = await picture.newest()
+                    if not (why := await why_not(store)):
+                        return store
+        except TimeoutError:
+            raise AssertionError(f"{self.phase} on {self.host}, for {WITHIN_S:g} s: {why}") from None
 
 
 def variable(pid: int, name: str) -> str:
@@ -303,19 +319,6 @@ async def own_state(pid: int, timeout_s: float = 3.0) -> str:
         return "" if not psutil.pid_exists(pid) else f"silent ({error})"
     except OSError:
         return ""
-
-
-async def beats(facility: Facility) -> AsyncIterator[Store]:
-    """Yield the picture that the console has, after each change and ten times a second."""
-    store = Store()
-    call = facility.live.Watch(live_pb2.WatchRequest(heartbeat_ms=100))
-    try:
-        async for batch in call:
-            store.apply(from_batch(batch))
-            if store.is_complete:
-                yield store
-    finally:
-        call.cancel()
 
 
 async def _timed(call: Callable[[], Awaitable[str]]) -> Answer:

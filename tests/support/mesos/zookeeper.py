@@ -14,14 +14,14 @@ import threading
 import time
 from pathlib import Path
 
-from consul_agent import free_ports
+from free_ports import free_port
 from kazoo.client import KazooClient
 
 from mesos.terms import LOOPBACK, LOOPBACK_NUMBER, VERSION, Json
 
 JAR = Path("/usr/share/java/zookeeper.jar")
 PATH = "/mesos"
-START_S = 30.0
+START_S = 60.0
 
 
 def why_none() -> str:
@@ -37,7 +37,7 @@ class ZooKeeper:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
-        self._port = free_ports(1)[0]
+        self._port = free_port()
         self._client: KazooClient | None = None
         folder.mkdir(exist_ok=True)
 

@@ -19,11 +19,9 @@ from console.store import Store
 HOURS = 3.0
 IS_LONG = os.environ.get("ALIECS_FAULTS") == "all"
 LIMIT_S = 15.0
-PATIENT = {"transitionTimeout": f"{LIMIT_S:g}s", "configureTimeout": f"{LIMIT_S:g}s"}
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.timeout(120),
     pytest.mark.skipif(not COMPILER, reason=MISSING),
 ]
 
@@ -35,7 +33,9 @@ def clock(tmp_path_factory: pytest.TempPathFactory) -> FakeClock:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stage(tmp_path_factory: pytest.TempPathFactory, clock: FakeClock) -> AsyncIterator[Stage]:
-    async with staged(tmp_path_factory.mktemp("clocks"), environment=clock.variables, lease="60s", **PATIENT) as one:
+    settings = {"lease": "60s", "silent": "10s"}
+    folder = tmp_path_factory.mktemp("clocks")
+    async with staged(folder, limit_s=LIMIT_S, environment=clock.variables, **settings) as one:
         yield one
 
 

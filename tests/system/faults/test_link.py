@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 from faults.cut_off import CutOff, why_not
-from faults.stage import MARGIN_S, TRANSITION_S, Stage, staged
+from faults.stage import MARGIN_S, SLOW_S, TRANSITION_S, Stage, staged
 from faults.table import Row, note
 from faults.trial import BYSTANDER, CROWDED, HELD, REACHED_NEXT, Phase, Trial
 from free_ports import free_slices
@@ -31,7 +31,6 @@ REASON = why_not()
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.timeout(150),
     pytest.mark.skipif(bool(REASON), reason=REASON),
 ]
 
@@ -39,7 +38,7 @@ pytestmark = [
 def agents() -> list[VirtualAgent]:
     """Return the agents of both hosts, with ports of their own: they share this machine."""
     made = []
-    for host, (data, control) in zip((BYSTANDER, CROWDED), free_slices(2, data=100, control=50), strict=True):
+    for host, (data, control) in zip((BYSTANDER, CROWDED), free_slices(2, data=100, control=20), strict=True):
         ports = f"ports:[{data[0]}-{data[1]},{control[0]}-{control[1]}]"
         made.append(VirtualAgent(host, {"machine_id": host}, f"cpus:16;mem:16384;{ports}"))
     return made
@@ -87,7 +86,7 @@ async def test_a_link_that_is_cut_ends_no_task_and_all_that_is_shown_is_true_whe
         await trials[0].waits(began_s + CUT_S)
     finally:
         network.mend()
-    await trials[0].seen(lambda store: states_of_executors(store) == {"ATTACHED"}, within_s=40.0)
+    await trials[0].seen(lambda store: states_of_executors(store) == {"ATTACHED"})
     await asyncio.gather(*(back(trial, before[trial.phase]) for trial in trials))
 
 
@@ -99,12 +98,12 @@ async def cut(trial: Trial) -> None:
     answer = await trial.answer()
     limit_s = 2 * (TRANSITION_S + MARGIN_S) + (KILL_S if trial.phase is Phase.CONFIGURE else 0.0)
     assert answer.text == "ERROR" or "no answer from host" in answer.text, f"{trial.phase}: {answer}"
-    assert time.monotonic() - began_s < limit_s + MARGIN_S
+    assert time.monotonic() - began_s < limit_s + MARGIN_S + SLOW_S
     trial.heard = f"{answer.text}, after {time.monotonic() - began_s:.0f} s"
 
 
 async def back(trial: Trial, before: set[int]) -> None:
-    await trial.is_true(within_s=20.0)
+    await trial.is_true()
     store = await trial.seen()
     state, fault = trial.state(store), trial.fault(store)
     if trial.phase in STAYS:

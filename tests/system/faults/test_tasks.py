@@ -11,11 +11,11 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 from faults.death import bury, kill
-from faults.stage import MARGIN_S, TRANSITION_S, Stage, staged
+from faults.stage import MARGIN_S, SLOW_S, TRANSITION_S, Stage, staged
 from faults.table import Row, note
 from faults.trial import HELD, Phase, Trial
 
-KILL_S = 14.0
+KILL_S = 25.0
 """A task that does not answer is ended after 5 s for an answer, 2 s of SIGTERM and 3 s of SIGINT."""
 DEPLOY_S = 8.0
 
@@ -24,7 +24,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
-    async with staged(tmp_path_factory.mktemp("tasks"), killTimeout=f"{KILL_S:g}s") as one:
+    settings = {"lease": "60s", "silent": "10s", "killTimeout": f"{KILL_S:g}s"}
+    async with staged(tmp_path_factory.mktemp("tasks"), **settings) as one:
         yield one
 
 
@@ -80,7 +81,7 @@ async def stopped(trial: Trial) -> None:
     wanted, limit_s = STOPPED[trial.phase]
     answer = await trial.answer()
     after_s = time.monotonic() - began_s
-    assert wanted in answer.text and after_s < limit_s + MARGIN_S, f"{trial.phase}: {answer} {after_s:.1f} s"
+    assert wanted in answer.text and after_s < limit_s + MARGIN_S + SLOW_S, f"{trial.phase}: {answer} {after_s:.1f} s"
     store = await trial.seen()
     fault = trial.fault(store)
     state = trial.state(store)
@@ -92,7 +93,7 @@ async def stopped(trial: Trial) -> None:
         task = trial.task(await trial.seen(), trial.host)
         assert task is not None
         ended = await trial.destroy()
-        assert ended.text == "2 tasks ended" and ended.after_s < TRANSITION_S
+        assert ended.text == "2 tasks ended" and ended.after_s < SLOW_S
         row = Row(row.fault, row.phase, row.answer, row.seen, f"let go on: task {task.state}; {ended.text}")
     await trial.leaves_nothing()
     note(row)
@@ -101,7 +102,7 @@ async def stopped(trial: Trial) -> None:
 async def deaf(trial: Trial) -> None:
     """Wait for the end of a task that neither leaves by itself nor listens to SIGTERM and SIGINT."""
     answer = await trial.answer()
-    assert answer.text == "2 tasks ended" and answer.after_s < KILL_S, str(answer)
+    assert answer.text == "2 tasks ended" and answer.after_s < KILL_S + SLOW_S, str(answer)
     await trial.leaves_nothing()
     told = f"{answer.text}, after {answer.after_s:.0f} s"
     note(Row("task ignores SIGTERM and SIGINT, and EXIT hangs", trial.phase, told, "gone", "ended by SIGKILL"))
