@@ -2,8 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PROCESSORS := $(or $(shell $(PYTHON) scripts/processors.py 2>/dev/null),2)
 # Two for each processor: unit tests wait for processes, clocks and screens half of their time.
-WORKERS := $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
+WORKERS := $(shell expr 2 \* $(PROCESSORS))
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check lint types contracts consul protos recordings pictures bench system faults clean
@@ -43,7 +44,7 @@ consul:
 	  { echo "no Consul: its tests are skipped"; test -z "$$ALIECS_REQUIRE_CONSUL"; }
 
 system: $(VENV)/.dev consul
-	$(BIN)/pytest -q -n auto --dist loadscope -m system
+	$(BIN)/pytest -q -n $(PROCESSORS) --dist loadscope -m system
 
 # Every fault in every phase, the long ones too (five minutes); prints the tables of docs/faults.md.
 faults: $(VENV)/.dev
@@ -51,7 +52,7 @@ faults: $(VENV)/.dev
 
 pictures: $(VENV)/.dev
 	rm -rf docs/pictures tests/goldens/screens
-	UPDATE_SNAPSHOTS=1 $(BIN)/pytest -q -n auto tests/console/tui/test_goldens.py
+	UPDATE_SNAPSHOTS=1 $(BIN)/pytest -q -n $(PROCESSORS) tests/console/tui/test_goldens.py
 
 # BENCH=bench_scale.py: one file of them.
 bench: $(VENV)/.dev
