@@ -39,7 +39,7 @@ def aliecs(core: FakeCore) -> Run:
 
     async def run(*words: str, stdin: str = "") -> Ended:
         process = await start(core, *words)
-        out, err = await asyncio.wait_for(process.communicate(stdin.encode()), 40)
+        out, err = await asyncio.wait_for(process.communicate(stdin.encode()), 60)
         return Ended(process.returncode or 0, out.decode(), err.decode())
 
     return run

@@ -36,7 +36,7 @@ async def said(process: asyncio.subprocess.Process, text: str) -> str:
     assert process.stderr
     lines = ""
     while text not in lines:
-        line = await asyncio.wait_for(process.stderr.readline(), 20)
+        line = await asyncio.wait_for(process.stderr.readline(), 60)
         assert line, f"it ended and said: {lines}"
         lines += line.decode()
     return lines
@@ -54,11 +54,11 @@ async def test_a_session_is_recorded_until_a_signal_also_while_the_core_restarts
     core.show(replace(one, state="RUNNING", run_number=8))
     await core.start(port)
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not _holds(path, b'"RUNNING"'):
             await asyncio.wait({asyncio.ensure_future(process.wait())}, timeout=0.05)
     process.send_signal(signal.SIGTERM)
-    _, err = await asyncio.wait_for(process.communicate(), 20)
+    _, err = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 143
     assert f"to {path}" in err.decode().splitlines()[-1] and err.decode().splitlines()[-1].startswith("recorded ")
     recording = Recording(path)
@@ -84,7 +84,7 @@ async def test_a_disk_that_takes_no_more_ends_it_in_words(core: FakeCore, tmp_pa
         stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL, preexec_fn=_may_write_8_kib,
         env=os.environ | {"ALIECS_CONSOLE_ENDPOINT": core.endpoint, "XDG_CONFIG_HOME": "/nonexistent"},
     )  # fmt: skip
-    _, err = await asyncio.wait_for(process.communicate(), 20)
+    _, err = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 1 and f"recording to {path} ended: File too large" in err.decode()
 
 
@@ -153,10 +153,10 @@ async def test_in_a_terminal_a_recording_is_played_on_the_screen(file: Path) -> 
     os.close(theirs)
     screen = b""
     while b"2env" not in screen:
-        screen += await asyncio.wait_for(asyncio.to_thread(os.read, ours, 65536), 20)
+        screen += await asyncio.wait_for(asyncio.to_thread(os.read, ours, 65536), 60)
     os.write(ours, b"q")
-    await asyncio.wait_for(asyncio.to_thread(_drain, ours), 20)
-    assert await asyncio.wait_for(process.wait(), 20) == 0
+    await asyncio.wait_for(asyncio.to_thread(_drain, ours), 60)
+    assert await asyncio.wait_for(process.wait(), 60) == 0
     os.close(ours)
 
 

@@ -86,9 +86,9 @@ async def test_a_task_that_dies_in_the_run_ends_the_sleep_at_once_and_is_named(
     process = await start_aliecs("--yes", "-o", "ndjson", "-c",
                                  "id = env create x -o id; start $id; sleep 300s $id; cleanup: env destroy $id -f")  # fmt: skip
     assert process.stdout is not None
-    records = [json.loads(await asyncio.wait_for(process.stdout.readline(), 20)) for _ in range(2)]
+    records = [json.loads(await asyncio.wait_for(process.stdout.readline(), 60)) for _ in range(2)]
     core.fault(records[0]["target"], "flp002", "RUNNING")
-    out, err = await asyncio.wait_for(process.communicate(), 20)
+    out, err = await asyncio.wait_for(process.communicate(), 60)
     failed, cleaned, summary = map(json.loads, out.splitlines())
     assert (process.returncode, failed["code"], summary["code"]) == (7, 7, 7)
     assert failed["error"]["where"] == {"task": "sink", "host": "flp002"}
@@ -195,10 +195,10 @@ async def test_a_command_is_tried_again_as_often_as_it_says(core: FakeCore, star
         "--yes", "-c", f"wait {one.id} --state DEPLOYED; retry 50 expect env.state == CONFIGURED"
     )
     assert process.stdout is not None
-    while b"wait" not in await asyncio.wait_for(process.stdout.readline(), 20):
+    while b"wait" not in await asyncio.wait_for(process.stdout.readline(), 60):
         pass
     core.show(replace(one, state="CONFIGURED"))
-    _, err = await asyncio.wait_for(process.communicate(), 20)
+    _, err = await asyncio.wait_for(process.communicate(), 60)
     assert (process.returncode, err) == (0, b"")
 
 
@@ -206,10 +206,10 @@ async def test_a_command_is_tried_again_as_often_as_it_says(core: FakeCore, star
 async def test_a_signal_runs_the_cleanup_block(core: FakeCore, start_aliecs: Run, number: int, code: int) -> None:
     process = await start_aliecs("--yes", "-c", "id = env create x -o id; sleep 300s; cleanup: env destroy $id")
     assert process.stdout is not None
-    while b"create" not in await asyncio.wait_for(process.stdout.readline(), 20):
+    while b"create" not in await asyncio.wait_for(process.stdout.readline(), 60):
         pass
     process.send_signal(number)
-    out, _ = await asyncio.wait_for(process.communicate(), 20)
+    out, _ = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == code
     assert b"destroy" in out and b"interrupted" in out and b"cleanup ran" in out
     assert not core.environments
@@ -218,11 +218,11 @@ async def test_a_signal_runs_the_cleanup_block(core: FakeCore, start_aliecs: Run
 async def test_a_signal_during_the_creation_destroys_what_was_begun(core: FakeCore, start_aliecs: Run) -> None:
     core.hold.clear()
     process = await start_aliecs("--yes", "-c", "id = env create x -o id; cleanup: env destroy $id --force")
-    await asyncio.wait_for(core.held.wait(), 20)
+    await asyncio.wait_for(core.held.wait(), 60)
     assert process.stderr is not None
-    await asyncio.wait_for(process.stderr.readline(), 20)  # it has seen the environment
+    await asyncio.wait_for(process.stderr.readline(), 60)  # it has seen the environment
     process.send_signal(signal.SIGINT)
-    _, err = await asyncio.wait_for(process.communicate(), 20)
+    _, err = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 130, err
     assert not core.environments
     core.hold.set()

@@ -16,7 +16,7 @@ from server.api.errors import CoreError, DeadlineError, LinkError, Reason, Refus
 from server.api.model import Kind, Part
 from server.api.states import EnvironmentEvent
 
-DEADLINES = Deadlines(connect_s=5.0, read_s=5.0, control_s=5.0, create_s=5.0)
+DEADLINES = Deadlines(connect_s=60.0, read_s=60.0, control_s=5.0, create_s=5.0)
 TIMINGS = Timings(snapshot_s=5.0, settle_s=5.0, retry_first_s=0.01, retry_last_s=0.05)
 
 
@@ -46,7 +46,7 @@ async def test_an_error_of_the_core_comes_with_reason_place_and_hint(core: FakeC
 
 
 async def test_a_client_may_ask_for_heartbeats(core: FakeCore) -> None:
-    async with await Client.connect(core.endpoint, deadlines=DEADLINES) as client, asyncio.timeout(5):
+    async with await Client.connect(core.endpoint, deadlines=DEADLINES) as client, asyncio.timeout(60):
         batches = client.watch(heartbeat_s=0.1)
         parts = [(batch.part, len(batch.changes)) for batch in [await anext(batches) for _ in range(5)]]
     assert parts[1:] == [(Part.END, 0), *[(Part.NONE, 0)] * 3]
@@ -81,7 +81,7 @@ async def test_a_link_that_breaks_during_a_write_leaves_the_outcome_unknown(core
     core.hold.clear()
     async with await Client.connect(core.endpoint, deadlines=DEADLINES) as client:
         asked = asyncio.ensure_future(client.control(environment.id, EnvironmentEvent.START_ACTIVITY))
-        await asyncio.wait_for(core.held.wait(), 5)
+        await asyncio.wait_for(core.held.wait(), 60)
         await core.stop()
         with pytest.raises(DeadlineError, match="broke after the request was sent"):
             await asked
@@ -103,7 +103,7 @@ async def test_the_picture_follows_the_core(core: FakeCore) -> None:
         heard: list[set[tuple[Kind, str]]] = []
         with session.listening(heard.append):
             core.show(replace(environment, state="RUNNING"))
-            assert await session.until(lambda: [one.state for one in store.environments()] == ["RUNNING"], 5)
+            assert await session.until(lambda: [one.state for one in store.environments()] == ["RUNNING"], 60)
         assert heard == [{(Kind.ENVIRONMENT, environment.id)}]
         assert not await session.until(lambda: False, 0.05)
 
@@ -115,11 +115,11 @@ async def test_after_a_lost_link_the_picture_goes_on_where_it_was(core: FakeCore
         seq = store.seq
         port = core.port
         await core.stop()
-        assert await session.until(lambda: store.link is Link.LOST, 5)
+        assert await session.until(lambda: store.link is Link.LOST, 60)
         assert store.environment(environment.id) == environment
         core.show(replace(environment, state="RUNNING"))
         await core.start(port)
-        assert await session.until(lambda: store.link is Link.LIVE and store.seq > seq, 10)
+        assert await session.until(lambda: store.link is Link.LIVE and store.seq > seq, 60)
         one = store.environment(environment.id)
         assert one is not None and one.state == "RUNNING"
         assert core.calls[-1] == f"Watch(epoch-1,{seq})"
@@ -135,7 +135,7 @@ async def test_another_life_of_the_core_is_a_new_picture(core: FakeCore) -> None
         other = core.add(state="DEPLOYED")
         core.forget()
         await core.start(port)
-        assert await session.until(lambda: store.epoch == "epoch-2" and store.environment(other.id) is not None, 10)
+        assert await session.until(lambda: store.epoch == "epoch-2" and store.environment(other.id) is not None, 60)
         assert store.environment(gone.id) is None and store.link is Link.LIVE
 
 

@@ -14,7 +14,7 @@ from console import themes
 from console.theme_watch import watch_theme
 from console.themes import Theme
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 
 
 @pytest.fixture

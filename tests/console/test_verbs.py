@@ -60,10 +60,10 @@ async def test_progress_of_long_work_is_told_while_it_lasts(core: FakeCore, star
     core.hold.clear()
     process = await start_aliecs("env", "start", "@last")
     assert process.stderr is not None
-    line = await asyncio.wait_for(process.stderr.readline(), 20)
+    line = await asyncio.wait_for(process.stderr.readline(), 60)
     assert b"2ab1CDEFgh  CFG  START_ACTIVITY tasks_START_ACTIVITY 0/4 tasks" in line
     core.hold.set()
-    out, _ = await asyncio.wait_for(process.communicate(), 20)
+    out, _ = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 0 and b"RUNNING" in out
 
 
@@ -175,13 +175,13 @@ async def test_watch_writes_a_line_per_change_until_interrupted(core: FakeCore, 
     one = core.add(state="CONFIGURED")
     process = await start_aliecs("env", "watch")
     assert process.stdout is not None
-    first = await asyncio.wait_for(process.stdout.readline(), 20)
+    first = await asyncio.wait_for(process.stdout.readline(), 60)
     assert one.id.encode() in first and b"CFG" in first
     core.show(replace(one, state="RUNNING", run_number=5, bytes_per_s=2e6))
-    second = await asyncio.wait_for(process.stdout.readline(), 20)
+    second = await asyncio.wait_for(process.stdout.readline(), 60)
     assert b"RUN" in second and b"2.0 MB/s" in second
     process.send_signal(signal.SIGINT)
-    out, err = await asyncio.wait_for(process.communicate(), 20)
+    out, err = await asyncio.wait_for(process.communicate(), 60)
     assert (process.returncode, out, err) == (130, b"", b"")
 
 

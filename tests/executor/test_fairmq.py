@@ -18,7 +18,7 @@ from occ.api import occ_pb2, occ_pb2_grpc
 from occ.fairmq import EXPECTED, MOVES, SEQUENCES, DeviceState, task_state
 
 CONFIGURE = ["INIT DEVICE", "COMPLETE INIT", "BIND", "CONNECT", "INIT TASK"]
-DEADLINE_S = 5.0
+DEADLINE_S = 60.0
 
 
 @dataclass

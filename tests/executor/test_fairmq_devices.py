@@ -136,7 +136,7 @@ async def test_a_step_that_hangs_is_named_at_the_timeout_and_the_device_can_be_k
     assert result.state in (("UNKNOWN", "STANDBY") if plugin == "OCClite" else ("STANDBY",))
     began = time.monotonic()
     assert [r.error for r in (await core.kill("t1")).results] == [""]
-    assert time.monotonic() - began < 12
+    assert time.monotonic() - began < 30
     assert (await core.phase("t1", Phase.ENDED)).final_status == "TASK_KILLED"
 
 

@@ -28,7 +28,7 @@ class Children:
 
     async def run(self, value: str, *arguments: str, **more: Any) -> Ending:
         self.start(value, *arguments, **more)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             return await self.ends.get()
 
     def start(self, value: str, *arguments: str, **more: Any) -> int:
@@ -162,7 +162,7 @@ async def test_the_group_ends_with_its_leader(children: Make) -> None:
     one = children()
     end = await one.run("sleep 60 & echo $!", shell=True)
     member = int(end.stdout)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while await asyncio.to_thread(_runs, member):
             pass
 
@@ -171,7 +171,7 @@ async def test_a_signal_is_told_as_such(children: Make) -> None:
     one = children()
     one.start("sleep", "60")
     one.processes.signal("t1", 9)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         end = await one.ends.get()
     assert (end.exit_code, end.signal) == (None, 9)
     one.processes.signal("t1", 9)  # gone: nothing happens
@@ -207,7 +207,7 @@ async def test_a_pid_outside_the_group_is_never_signalled(children: Make) -> Non
     stranger = await asyncio.create_subprocess_exec("sleep", "60", start_new_session=True)
     try:
         one.processes.signal("t1", 15, stranger.pid)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             end = await one.ends.get()
         assert end.signal == 15
         assert stranger.returncode is None

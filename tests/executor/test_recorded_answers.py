@@ -24,7 +24,7 @@ from occ.states import TaskState
 
 pytestmark = pytest.mark.reference
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 OF_CLIENTS = ("UNAVAILABLE", "DEADLINE_EXCEEDED")
 """Statuses that no server sent."""
 KINDS = {"INVALID_ARGUMENT": RefusedError, "FAILED_PRECONDITION": RefusedError, "CANCELLED": LinkError}

@@ -25,7 +25,7 @@ async def test_a_task_that_crashes_at_its_start_fails_at_once_with_its_last_word
     began = time.monotonic()
     await core.launch(spec("t1", "-c", "import sys; sys.exit('no such detector')", value="python3"))
     ended = await core.phase("t1", Phase.ENDED)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30  # of the 45 s that a port has to open
     assert (ended.final_status, ended.exit_code, ended.state) == ("TASK_FAILED", 1, "ERROR")
     assert "was ready: exit code 1; last line on stderr: no such detector" in ended.error
 

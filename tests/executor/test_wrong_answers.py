@@ -15,7 +15,7 @@ from executor.control import OccControl, Reply
 from executor.fairmq import FairMqControl
 from occ.api import occ_pb2
 
-DEADLINE_S = 5.0
+DEADLINE_S = 60.0
 GARBAGE = b"\xff\xff\xff"
 
 

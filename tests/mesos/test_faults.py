@@ -102,7 +102,7 @@ async def test_tasks_of_a_lost_agent_are_lost_and_the_agent_is_removed_later(
     async with await launch_played(mesos, scheduler, "t1") as executor:
         await executor.say(scheduler, "t1", "TASK_RUNNING")
         await mesos.lose_agent("host1")
-        await asyncio.wait_for(executor.is_over.wait(), 5)
+        await asyncio.wait_for(executor.is_over.wait(), 60)
         assert (await scheduler.update("t1", "TASK_LOST"))["reason"] == "REASON_AGENT_DISCONNECTED"
         mesos.remove_agent("host1")
         failure = (await scheduler.next("FAILURE"))["failure"]
@@ -161,7 +161,7 @@ async def test_a_task_that_an_executor_never_heard_of_is_dropped_when_it_is_back
         await executor.say(scheduler, "t1", "TASK_RUNNING")
         stream = mesos.executor_stream("host1", "ex")
         await executor.hang_up()
-        await asyncio.wait_for(stream.ended.wait(), 5)
+        await asyncio.wait_for(stream.ended.wait(), 60)
         second = task_info("t2", executor.run.info)
         await scheduler.launch(await scheduler.offer("host1"), second)
         await executor.subscribe()
@@ -175,7 +175,7 @@ async def test_a_new_master_takes_a_framework_by_its_id_and_learns_its_tasks_fro
     async with await launch_played(mesos, scheduler, "t1") as executor:
         await executor.say(scheduler, "t1", "TASK_RUNNING")
         await mesos.restart_master(agents_return=False)
-        await asyncio.wait_for(scheduler.is_over.wait(), 5)
+        await asyncio.wait_for(scheduler.is_over.wait(), 60)
         assert await scheduler.subscribe(framework) == framework
         await scheduler.call("RECONCILE", reconcile={"tasks": [{"task_id": value("t1")}]})
         await scheduler.update("t1", "TASK_UNKNOWN")
@@ -194,8 +194,8 @@ async def test_a_framework_that_comes_back_is_told_again_what_it_did_not_acknowl
         first = await scheduler.update("t1", "TASK_RUNNING")
         stream = mesos.scheduler_stream(framework)
         stream.cut()
-        await asyncio.wait_for(scheduler.is_over.wait(), 5)
-        await asyncio.wait_for(stream.ended.wait(), 5)
+        await asyncio.wait_for(scheduler.is_over.wait(), 60)
+        await asyncio.wait_for(stream.ended.wait(), 60)
         await scheduler.subscribe(framework)
         assert await scheduler.update("t1", "TASK_RUNNING") == first
 
@@ -225,7 +225,7 @@ async def test_idle_connections_are_closed_and_streams_are_not(mesos: MesosDoubl
     assert mesos.close_idle_connections() == 1
     await scheduler.next("HEARTBEAT")
     assert mesos.cut_connections() == 1
-    await asyncio.wait_for(scheduler.is_over.wait(), 5)
+    await asyncio.wait_for(scheduler.is_over.wait(), 60)
 
 
 async def test_a_master_that_recovers_sends_away(mesos: MesosDouble, scheduler: SchedulerClient) -> None:
@@ -269,7 +269,7 @@ async def test_a_second_subscription_of_an_executor_ends_the_first(
         address = mesos.agents["host1"].door.address
         async with ExecutorClient(address, scheduler.framework_id, "ex") as second:
             await second.subscribe()
-            await asyncio.wait_for(first.is_over.wait(), 5)
+            await asyncio.wait_for(first.is_over.wait(), 60)
             await second.send_update("t1", "TASK_RUNNING", new_uuid())
             await second.next("ACKNOWLEDGED")
 
@@ -289,14 +289,14 @@ async def test_a_framework_at_fault_is_told_and_may_come_back(mesos: MesosDouble
     framework = await scheduler.subscribe()
     mesos.send_error(framework, "no more")
     assert (await scheduler.next("ERROR"))["error"] == {"message": "no more"}
-    await asyncio.wait_for(scheduler.is_over.wait(), 5)
+    await asyncio.wait_for(scheduler.is_over.wait(), 60)
     assert await scheduler.subscribe(framework) == framework
 
 
 async def test_a_framework_that_was_removed_may_not_come_back(mesos: MesosDouble, scheduler: SchedulerClient) -> None:
     framework = await scheduler.subscribe()
     mesos.remove_framework(framework)
-    await asyncio.wait_for(scheduler.is_over.wait(), 5)
+    await asyncio.wait_for(scheduler.is_over.wait(), 60)
     info = {"user": "root", "name": "test", "id": value(framework)}
     subscribe = {"type": "SUBSCRIBE", "framework_id": value(framework), "subscribe": {"framework_info": info}}
     await scheduler.subscribe_with(subscribe)

@@ -22,7 +22,7 @@ from mesos.terms import Json, Timing, value
 pytestmark = pytest.mark.skipif(find_spec("pymesos") is None, reason="no pymesos: install the extra `mesos`")
 
 DRIVERS = Path(__file__).parent / "drivers"
-DEADLINE_S = 15.0
+DEADLINE_S = 60.0
 HOST = "127.0.0.1"
 
 

@@ -49,7 +49,7 @@ async def asked(url: str, method: str, headers: dict[str, str], body: str) -> An
         session.request(method, url, headers=headers, data=body.encode() or None, allow_redirects=False) as response,
     ):
         if "Transfer-Encoding" in response.headers:
-            first = await asyncio.wait_for(response.content.readany(), 5)
+            first = await asyncio.wait_for(response.content.readany(), 60)
             return response.status, dict(response.headers), first.decode()
         return response.status, dict(response.headers), await response.text()
 
@@ -99,7 +99,7 @@ async def test_every_recorded_call_is_answered_as_it_was(reference: Path, record
             answer = (status, answer_headers, text.replace(framework, FRAMEWORK))
             if found := how_unlike(probe, answer, {"127.0.0.1:5050": mesos.address}):
                 unlike[probe.title] = found
-        await asyncio.wait_for(scheduler.is_over.wait(), 5)
+        await asyncio.wait_for(scheduler.is_over.wait(), 60)
     assert unlike == {}
     assert len(compared) > 45
 
@@ -111,7 +111,7 @@ async def test_each_event_is_one_record_in_one_chunk(reference: Path, recorded_m
     host, port = recorded_mesos.address.split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(recorded_call.encode())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         head = await reader.readuntil(b"\r\n\r\n")
         chunks = []
         while len(chunks) < 3:
@@ -160,7 +160,7 @@ async def test_every_recorded_call_of_an_executor_is_answered_as_it_was(
                     unlike[title] = (match[1], recorded, status, answer)
         # What the recorded executor was confirmed, in its order; its last subscription ended the first stream.
         confirmed = re.findall(r"STREAM b'.*ACKNOWLEDGED.*\"uuid\":\"([^\"]+)\"", text)
-        await asyncio.wait_for(executor.is_over.wait(), 5)
+        await asyncio.wait_for(executor.is_over.wait(), 60)
         ours = [e["acknowledged"]["uuid"] for e in executor.events if e["type"] == "ACKNOWLEDGED"]
         await executor.close()
     assert unlike == {}

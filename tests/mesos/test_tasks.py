@@ -230,4 +230,4 @@ async def test_what_is_torn_down_before_it_started_does_not_start(
     await scheduler.launch(await scheduler.offer("host1"), task_info("t1", executor_info("ex", command="sleep 600")))
     run = mesos.agents["host1"].runs[framework, "ex"]
     await scheduler.call("TEARDOWN")
-    await asyncio.wait_for(run.container.is_over.wait(), 5)
+    await asyncio.wait_for(run.container.is_over.wait(), 60)

@@ -13,7 +13,7 @@ from occ import CONTINUE, END, Device, DeviceEvent, Outcome, Properties, TaskEve
 from occ.control import Channel, Controller, Refusal, RefusalKind
 from occ.errors import RefusedError
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 
 
 class Diary(Device):

@@ -13,7 +13,7 @@ import pytest
 from occ import DeviceEvent, TaskState
 
 ROOT = Path(__file__).resolve().parents[2]
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import pytest
 from occ import DeviceEvent, OccClient, Outcome, Trigger
 from occ.errors import DeadlineError, LinkError, RefusedError, TaskError
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 PLUGINS = pytest.mark.parametrize("plugin", ["OCC", "OCClite"])
 UP = [
     ("IDLE", "INIT DEVICE", "INITIALIZING DEVICE"),

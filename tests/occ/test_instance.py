@@ -9,7 +9,7 @@ import pytest
 from occ import AsyncInstance, Device, Instance, OccClient, Properties, Settings, TaskEvent, TaskState, serve
 from occ.errors import ConfigError, RefusedError
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 
 
 def ask(port: int, *events: str) -> list[str]:

@@ -19,7 +19,7 @@ from occ.api import occ_pb2, occ_pb2_grpc
 
 pytestmark = pytest.mark.reference
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 LINE = re.compile(r"^\[ *[\d.]+\] (?P<kind>.{8}) (?P<text>.*)$")
 REQUEST = re.compile(r"(?P<rpc>GetState|Transition) (?P<body>\{.*\})   \(client deadline")
 ANSWER = re.compile(

@@ -14,7 +14,7 @@ import zmq
 from occ import TaskState
 from occ.samples.stamp import Stamp
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 def channel(name: str, kind: str, method: str, address: str) -> dict[str, str]:

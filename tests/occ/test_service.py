@@ -14,7 +14,7 @@ from occ import Device, DeviceEvent, Metric, OccClient, Properties, TaskState, T
 from occ.api import occ_pb2, occ_pb2_grpc
 from occ.errors import ConfigError, DeadlineError, LinkError, RefusedError, TaskError
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 
 
 class Failing(Device):

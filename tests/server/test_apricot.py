@@ -32,13 +32,13 @@ query = stub.ResolveComponentQuery(
     pb.ComponentQuery(component="qc", runType=pb.PHYSICS, machineRole="flp1", entry="greeting"), timeout=10)
 request = pb.ComponentRequest(query=query, processTemplate=True, varStack={"who": "you", "what": "me"})
 try:
-    stub.GetComponentConfiguration(pb.ComponentRequest(path="no"), timeout=10)
+    stub.GetComponentConfiguration(pb.ComponentRequest(path="no"), timeout=60)
 except grpc.RpcError as error:
     refused = [error.code().name, error.details()]
 json.dump({
     "payload": stub.GetComponentConfiguration(request, timeout=10).payload,
-    "run": stub.NewRunNumber(pb.Empty(), timeout=10).runNumber,
-    "vars": dict(stub.GetVars(pb.Empty(), timeout=10).stringMap),
+    "run": stub.NewRunNumber(pb.Empty(), timeout=60).runNumber,
+    "vars": dict(stub.GetVars(pb.Empty(), timeout=60).stringMap),
     "refused": refused,
 }, sys.stdout)
 """
@@ -73,7 +73,7 @@ async def test_a_client_in_another_process_is_served_until_a_signal_ends_the_ser
         client = await asyncio.create_subprocess_exec(
             sys.executable, "-P", "-c", CLIENT, service.endpoint, stdout=asyncio.subprocess.PIPE
         )
-        said, _ = await asyncio.wait_for(client.communicate(), 30)
+        said, _ = await asyncio.wait_for(client.communicate(), 60)
         assert json.loads(said) == {
             "payload": "you & me", "run": 1, "vars": {"v": "1", "blank": "v"},
             "refused": ["INVALID_ARGUMENT", "bad request received"],
@@ -90,7 +90,7 @@ async def test_blanks_of_vars_are_kept_where_that_is_asked_for(tmp_path: Path) -
     store.put("o2/runtime/aliecs/vars/blank", " v ")
     settings = {"trimSpaceInVarsFromConsulKV": "false"}
     async with ServiceProcess(store.uri, tmp_path, **settings) as service:
-        services = RemoteServices(service.endpoint, deadline_s=10)
+        services = RemoteServices(service.endpoint, deadline_s=60)
         assert await asyncio.to_thread(services.vars) == {"blank": " v "}
         services.close()
 
@@ -124,7 +124,7 @@ async def test_what_cannot_be_served_is_told_and_ends_the_process(tmp_path: Path
                 str(Path(sys.executable).parent / "aliecs-server"), "apricot", "--bindAddress=127.0.0.1",
                 f"--workingDir={tmp_path}", *flags, stderr=asyncio.subprocess.PIPE, env=dict(os.environ),
             )  # fmt: skip
-            _, said = await asyncio.wait_for(process.communicate(), 20)
+            _, said = await asyncio.wait_for(process.communicate(), 60)
             assert process.returncode == 1, flags
             for word in words:
                 assert word in said.decode()
@@ -139,4 +139,4 @@ def _fetch(url: str) -> str:
 
 def _take_run(endpoint: str) -> None:
     with grpc.insecure_channel(endpoint) as channel:
-        apricot_pb2_grpc.ApricotStub(channel).NewRunNumber(pb.Empty(), timeout=10)
+        apricot_pb2_grpc.ApricotStub(channel).NewRunNumber(pb.Empty(), timeout=60)

@@ -70,7 +70,7 @@ def test_settings_of_mesos_have_their_own_names_and_units(tmp_path: Path) -> Non
 
 
 async def test_what_executors_are_asked_for_reaches_either_backend(tmp_path: Path) -> None:
-    configuration = await open_configuration("mock://", deadline_s=5.0)
+    configuration = await open_configuration("mock://", deadline_s=60)
     flags = [f"--coreWorkingDir={tmp_path}", "--outputFileBytes=1000", "--outputOlderFiles=1", "--keptTasks=7",
              "--keptDays=0.5", "--taskLimits=off"]  # fmt: skip
     options = ExecutorOptions(
@@ -87,14 +87,14 @@ async def test_what_executors_are_asked_for_reaches_either_backend(tmp_path: Pat
 
 async def test_a_cluster_needs_what_talks_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    configuration = await open_configuration("mock://", deadline_s=5.0)
+    configuration = await open_configuration("mock://", deadline_s=60)
     with pytest.raises(ConfigError, match="pymesos and httptools of Python is not installed"):
         await open_backend(load_settings(["--mesos=head", f"--coreWorkingDir={tmp_path}"], {}), of(configuration))
     await configuration.close()
 
 
 async def opened(folder: Path, *flags: str, environ: dict[str, str] | None = None) -> MesosBackend:
-    configuration = await open_configuration("mock://", deadline_s=5.0)
+    configuration = await open_configuration("mock://", deadline_s=60)
     try:
         settings = load_settings(["--mesos=head", f"--coreWorkingDir={folder}", *flags], environ or {})
         backend = await open_backend(settings, of(configuration))

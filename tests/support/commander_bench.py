@@ -131,7 +131,7 @@ def make(task_id: str, host: str, environment_id: str = "2env") -> Task:
     )  # fmt: skip
 
 
-async def until(condition: Callable[[], bool], deadline_s: float = 5.0) -> None:
+async def until(condition: Callable[[], bool], deadline_s: float = 60.0) -> None:
     async with asyncio.timeout(deadline_s):
         while not condition():  # noqa: ASYNC110  # any condition of the code under test
             await asyncio.sleep(0)

@@ -29,7 +29,7 @@ def frozen(agent: ConsulAgent) -> Iterator[None]:
         agent.thaw()
 
 
-def wait_until(condition: Callable[[], bool], within_s: float = 10.0) -> None:
+def wait_until(condition: Callable[[], bool], within_s: float = 60.0) -> None:
     until = time.monotonic() + within_s
     pause = threading.Event()
     while not condition():

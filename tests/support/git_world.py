@@ -17,7 +17,7 @@ from server.ids import new_id
 from server.workflow.git import GitSettings
 from server.workflow.register import Repositories
 
-GIT_S = 20.0
+GIT_S = 60.0
 TASK = "name: {name}\nwants: {{cpu: 0.1, memory: 1}}\ncommand: {{value: echo}}\n"
 IDENTITY = {
     "GIT_AUTHOR_NAME": "Author", "GIT_AUTHOR_EMAIL": "author@localhost", "GIT_COMMITTER_NAME": "Author",

@@ -10,7 +10,7 @@ import psutil
 from executor.holder import accepts
 
 
-async def ends(pid: int, deadline_s: float = 5.0) -> bool:
+async def ends(pid: int, deadline_s: float = 60.0) -> bool:
     """Whether the process ends within the deadline."""
     try:
         fd = os.pidfd_open(pid)
@@ -35,14 +35,14 @@ async def nothing_but(host, *pids: int) -> bool:
     return all([await ends(process.pid) for process in host.processes() if process.pid not in pids])
 
 
-async def becomes(pid: int, name: str, deadline_s: float = 5.0) -> None:
+async def becomes(pid: int, name: str, deadline_s: float = 60.0) -> None:
     """Return when the new process has become the program that it was started for."""
     async with asyncio.timeout(deadline_s):
         while await asyncio.to_thread(psutil.Process(pid).name) != name:
             pass
 
 
-async def closes(port: int, deadline_s: float = 5.0) -> None:
+async def closes(port: int, deadline_s: float = 60.0) -> None:
     """Return when nobody listens on the port any more."""
     async with asyncio.timeout(deadline_s):
         while await asyncio.to_thread(accepts, port):

@@ -51,7 +51,7 @@ class PseudoTerminal:
         if self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(signal.SIGKILL)
-        await asyncio.wait_for(self._process.wait(), 10)
+        await asyncio.wait_for(self._process.wait(), 60)
         asyncio.get_running_loop().remove_reader(self._master)
         os.close(self._master)
         os.close(self._other)

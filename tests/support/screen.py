@@ -17,13 +17,13 @@ from console.tui.dialogs.base import Dialog
 from server.api.client import Client, Deadlines
 
 QUICK = Timings(retry_first_s=0.01, retry_last_s=0.05)
-PAUSE_S = 0.02
-WITHIN_S = 8.0
+PAUSE_S = 0.04
+WITHIN_S = 60.0
 
 
 def app_on(endpoint: str, settings: Settings | None = None, *, timings: Timings = QUICK) -> ConsoleApp:
     """Return the app on a core, not yet running."""
-    client = Client(endpoint, deadlines=Deadlines(connect_s=5.0), user="shifter@control")
+    client = Client(endpoint, deadlines=Deadlines(connect_s=60.0), user="shifter@control")
     return ConsoleApp(Session(client, timings=timings), settings)
 
 

@@ -10,7 +10,7 @@ import struct
 import termios
 from collections.abc import Sequence
 
-WAIT_S = 30.0
+WAIT_S = 60.0
 QUIET_S = 0.25
 
 

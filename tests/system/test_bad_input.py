@@ -147,6 +147,6 @@ async def test_a_port_that_is_taken_is_told(facility: Facility) -> None:
         str(command), f"--controlPort={facility.port}", "--bindAddress=127.0.0.1", f"--coreWorkingDir={other}",
         stderr=asyncio.subprocess.PIPE, env=dict(os.environ) | {"ALIECS_INSTANCE": facility.instance},
     )  # fmt: skip
-    _, said = await asyncio.wait_for(process.communicate(), 30)
+    _, said = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 1
     assert f"port {facility.port} on 127.0.0.1 is taken" in said.decode() and "Traceback" not in said.decode()

@@ -57,13 +57,13 @@ async def test_a_core_lives_on_a_service_says_when_it_is_away_and_goes_on_when_i
     began = time.monotonic()
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await far.create("flow", ["flp002"])
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
     assert f"configuration apricot://{service.endpoint} cannot be reached" in (caught.value.details() or "")
     assert "does the configuration service run" in error_info(caught.value).metadata["hint"]
     assert await far.state_of(made.id) == "CONFIGURED", "what runs is not touched"
 
     await service.start()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             try:
                 other = await far.create("flow", ["flp002"])
@@ -74,7 +74,7 @@ async def test_a_core_lives_on_a_service_says_when_it_is_away_and_goes_on_when_i
     await far.destroy(other.id, allowInRunningState=True, force=True)
     await far.destroy(made.id)
     asked = o2control_pb2.SetGlobalDefaultRevisionRequest(revision="next")
-    await far.control.SetGlobalDefaultRevision(asked, timeout=10)
+    await far.control.SetGlobalDefaultRevision(asked, timeout=60)
     assert store.get("o2/runtime/aliecs/default_revision") == "next", "what must outlive the core is kept elsewhere"
 
 
@@ -83,8 +83,8 @@ async def test_a_core_with_a_store_serves_it_to_others(facility: Facility) -> No
     assert found
     async with grpc.aio.insecure_channel(f"127.0.0.1:{found[1]}") as channel:
         stub: apricot_pb2_grpc.ApricotAsyncStub = apricot_pb2_grpc.ApricotStub(channel)
-        assert (await stub.NewRunNumber(pb.Empty(), timeout=10)).runNumber == 1
-        defaults = (await stub.GetDefaults(pb.Empty(), timeout=10)).stringMap
+        assert (await stub.NewRunNumber(pb.Empty(), timeout=60)).runNumber == 1
+        defaults = (await stub.GetDefaults(pb.Empty(), timeout=60)).stringMap
     assert defaults["framework_id"] == f"local-{facility.instance}"
     made = await facility.create("flow", ["flp001"])
     assert (await facility.ask(made.id, "START_ACTIVITY")).currentRunNumber == 2

@@ -50,7 +50,7 @@ async def refused(facility: Facility) -> grpc.aio.AioRpcError:
     started = time.monotonic()
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await facility.create("flow", ["flp002"])
-    assert time.monotonic() - started < DEADLINE_S + 3
+    assert time.monotonic() - started < DEADLINE_S + 20
     return caught.value
 
 
@@ -66,7 +66,7 @@ async def test_a_run_goes_on_while_consul_is_away_and_all_else_says_why_it_does_
         assert words in (error.details() or "")
         assert own_consul.uri in (error.details() or "")
         assert await facility.state_of(running) == "RUNNING"
-    reply = await facility.control.GetFrameworkInfo(pb.GetFrameworkInfoRequest(), timeout=10)
+    reply = await facility.control.GetFrameworkInfo(pb.GetFrameworkInfoRequest(), timeout=60)
     assert (reply.configurationEndpoint, reply.environmentsCount) == (own_consul.uri, 2)
     assert (await facility.ask(ready, "START_ACTIVITY")).state == "ERROR"
     fault = (await facility.shows(lambda store: store.fault(ready) is not None)).fault(ready)
@@ -94,7 +94,7 @@ async def test_a_core_does_not_start_without_its_consul_and_says_so(own_consul: 
     own_consul.thaw()
     assert code == 1
     assert f"{own_consul.uri}: no answer within" in said
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 40
 
 
 async def test_a_core_is_drained_while_its_consul_is_away(facility: Facility, own_consul: ConsulAgent) -> None:
@@ -103,7 +103,7 @@ async def test_a_core_is_drained_while_its_consul_is_away(facility: Facility, ow
     said = await facility_drain(facility)
     assert "going on without the settings there" in said
     assert facility.process is not None
-    assert await asyncio.wait_for(facility.process.wait(), 30) == 0
+    assert await asyncio.wait_for(facility.process.wait(), 60) == 0
     assert facility.processes() == []
 
 
@@ -114,7 +114,7 @@ async def core(folder: Path, uri: str, *words: str) -> tuple[int, str]:
         f"--configServiceUri={uri}", "--controlPort=0", "--bindAddress=127.0.0.1", "--configServicePort=0",
         "--configServiceHttpPort=0", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
-    said, _ = await asyncio.wait_for(process.communicate(), 30)
+    said, _ = await asyncio.wait_for(process.communicate(), 60)
     return process.returncode or 0, said.decode()
 
 

@@ -58,12 +58,12 @@ async def test_an_output_is_relayed_and_followed_until_the_task_ends(facility: F
     assert await facility.aliecs("task", "tail", task.taskId, "-n", "2") == (0, "second\nthird\n")
     following = await follow(facility, task.taskId, "--follow", "-n", "1")
     assert following.stdout is not None
-    assert await asyncio.wait_for(following.stdout.readline(), 20) == b"third\n"
+    assert await asyncio.wait_for(following.stdout.readline(), 60) == b"third\n"
     with stdout_of(facility, task.taskId).open("a") as file:
         file.write("fourth\n")
-    assert await asyncio.wait_for(following.stdout.readline(), 20) == b"fourth\n"
+    assert await asyncio.wait_for(following.stdout.readline(), 60) == b"fourth\n"
     await facility.destroy(made.id)
-    assert await asyncio.wait_for(following.wait(), 20) == 0
+    assert await asyncio.wait_for(following.wait(), 60) == 0
     code, said = await facility.aliecs("task", "tail", "2oDvieFrVTi")
     assert (code, "task 2oDvieFrVTi not found" in said) == (5, True)
 
@@ -75,15 +75,15 @@ async def test_who_follows_is_told_when_the_way_to_the_output_is_gone(facility: 
     stdout_of(facility, task.taskId).write_text("begins\n")
     following = await follow(facility, task.taskId, "--follow", "-n", "5")
     assert following.stdout is not None
-    assert await asyncio.wait_for(following.stdout.readline(), 20) == b"begins\n"
+    assert await asyncio.wait_for(following.stdout.readline(), 60) == b"begins\n"
     if how == "core":
         await facility.kill()
         await facility.start()
     else:
         (host,) = [one for one in await told(facility, "host", "ls") if one["name"] == "flp001"]
         os.kill(host["pid"], signal.SIGKILL)
-    said = await asyncio.wait_for(following.stdout.read(), 30)
-    assert await asyncio.wait_for(following.wait(), 20) in ((3, 4) if how == "core" else (0, 6)), said
+    said = await asyncio.wait_for(following.stdout.read(), 60)
+    assert await asyncio.wait_for(following.wait(), 60) in ((3, 4) if how == "core" else (0, 5)), said
 
 
 async def audited(facility: Facility, what: str) -> list[dict[str, Any]]:

@@ -58,7 +58,7 @@ async def test_the_configuration_reaches_commands_properties_and_calls(tmp_path:
         assert made.state == "CONFIGURED"
         for host, detector in (("flp001", "ITS"), ("flp002", "TPC")):
             short = await facility.task("probe", host)
-            task = (await facility.control.GetTask(pb.GetTaskRequest(taskId=short.taskId), timeout=10)).task
+            task = (await facility.control.GetTask(pb.GetTaskRequest(taskId=short.taskId), timeout=60)).task
             assert {f"DETECTOR={detector}", "PAYLOAD=stored"} <= set(task.commandInfo.env)
         marked = store.get("o2/runtime/marks/before") or ""
         assert marked.startswith(f'{made.id} stored {{"error":"')

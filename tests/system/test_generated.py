@@ -55,7 +55,7 @@ async def test_an_environment_of_generated_tasks_is_configured(tmp_path: Path, r
         assert (await facility.ask(made.id, "START_ACTIVITY")).state == "RUNNING"
         assert (await facility.ask(made.id, "STOP_ACTIVITY")).state == "CONFIGURED"
         await facility.destroy(made.id)
-        await facility.control.RefreshRepos(pb.RefreshReposRequest(index=-1), timeout=20)
+        await facility.control.RefreshRepos(pb.RefreshReposRequest(index=-1), timeout=60)
         assert [path.name for path in (tmp_path / "state" / "generated").glob("jit-*")] == []
         code, _ = await facility.aliecs("env", "plan", "processing", "--hosts", "flp001")
         assert code == 0

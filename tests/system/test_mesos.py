@@ -79,7 +79,7 @@ async def test_a_core_without_a_master_starts_and_says_why_nothing_can_be_placed
 ) -> None:
     settings = {"mesos": "127.0.0.1:1", "deployTimeout": "6s"}
     async with Facility(tmp_path, repository, **settings) as facility:
-        info = await facility.control.GetFrameworkInfo(pb.GetFrameworkInfoRequest(), timeout=10)
+        info = await facility.control.GetFrameworkInfo(pb.GetFrameworkInfoRequest(), timeout=60)
         assert (info.state, info.frameworkId) == ("INITIAL", "")
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await facility.create("flow", HOSTS)

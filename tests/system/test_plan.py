@@ -96,14 +96,14 @@ async def commands(facility: Facility, environment_id: str) -> dict[str, tuple[s
     """Return host and facts of the task of every role of an environment."""
     found: dict[str, tuple[str, pb.TaskInfo]] = {}
     reply = await facility.control.GetEnvironment(
-        pb.GetEnvironmentRequest(id=environment_id, showWorkflowTree=True), timeout=10
+        pb.GetEnvironmentRequest(id=environment_id, showWorkflowTree=True), timeout=60
     )
     pending = [reply.workflow]
     while pending:
         role = pending.pop()
         pending += role.roles
         if len(role.taskIds) == 1 and not role.roles:
-            task = (await facility.control.GetTask(pb.GetTaskRequest(taskId=role.taskIds[0]), timeout=10)).task
+            task = (await facility.control.GetTask(pb.GetTaskRequest(taskId=role.taskIds[0]), timeout=60)).task
             found[role.fullPath] = task.shortInfo.deploymentInfo.hostname, task
     return found
 
@@ -186,5 +186,5 @@ async def test_a_plan_changes_nothing(facility: Facility, tmp_path: Path) -> Non
     assert store.get("o2/runtime/marks/load") is None
     assert facility.configuration.read_bytes() == before
     assert set(facility.processes()) == processes
-    info = await facility.control.GetFrameworkInfo(pb.GetFrameworkInfoRequest(), timeout=10)
+    info = await facility.control.GetFrameworkInfo(pb.GetFrameworkInfoRequest(), timeout=60)
     assert (info.environmentsCount, info.tasksCount, list(info.activeDetectors)) == (0, 0, [])

@@ -70,7 +70,7 @@ async def test_two_environments_use_two_revisions_at_once(facility: Facility) ->
     assert code == 0 and "[revision] v1" in told and "flow  A source and a sink on every host" in told
     for environment in (old, new):
         assert (await facility.ask(environment.id, "START_ACTIVITY")).state == "RUNNING"
-    await facility.control.RefreshRepos(pb.RefreshReposRequest(index=-1), timeout=30)
+    await facility.control.RefreshRepos(pb.RefreshReposRequest(index=-1), timeout=60)
     for environment in (old, new):
         await facility.destroy(environment.id, allowInRunningState=True, force=True)
 
@@ -100,7 +100,7 @@ async def test_a_core_that_is_killed_while_it_clones_starts_again_and_leaves_not
     server.asked.clear()
     server.hold.clear()
     adding = asyncio.ensure_future(
-        facility.control.AddRepo(pb.AddRepoRequest(name="git.example/Org/Other"), timeout=30)
+        facility.control.AddRepo(pb.AddRepoRequest(name="git.example/Org/Other"), timeout=60)
     )
     await asyncio.to_thread(server.asked.wait, 20)
     incoming = facility.state / "repos" / ".incoming"
@@ -112,8 +112,8 @@ async def test_a_core_that_is_killed_while_it_clones_starts_again_and_leaves_not
     server.hold.set()
     await facility.start()
     assert list(incoming.iterdir()) == []
-    assert [one.name for one in (await facility.control.ListRepos(pb.ListReposRequest(), timeout=10)).repos] == [FLOWS]
-    await facility.control.AddRepo(pb.AddRepoRequest(name="git.example/Org/Other"), timeout=30)
+    assert [one.name for one in (await facility.control.ListRepos(pb.ListReposRequest(), timeout=60)).repos] == [FLOWS]
+    await facility.control.AddRepo(pb.AddRepoRequest(name="git.example/Org/Other"), timeout=60)
 
 
 async def test_with_the_network_away_a_core_starts_and_works(facility: Facility, server: GitServer) -> None:
@@ -123,7 +123,7 @@ async def test_with_the_network_away_a_core_starts_and_works(facility: Facility,
     environment = await facility.create("flow@v1", ["flp001"])
     await facility.destroy(environment.id)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await facility.control.RefreshRepos(pb.RefreshReposRequest(index=-1), timeout=40)
+        await facility.control.RefreshRepos(pb.RefreshReposRequest(index=-1), timeout=60)
     assert (caught.value.code().name, error_info(caught.value).reason) == ("UNKNOWN", "REPOSITORY")
     code, told = await facility.aliecs("repo", "refresh")
     assert code and f"git fetch of https://{FLOWS}.git failed" in told and "is the network there?" in told

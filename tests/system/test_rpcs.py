@@ -171,7 +171,7 @@ async def test_tasks_are_kept_and_cleaned_up(facility: Facility) -> None:
 
 async def test_creation_in_the_background_is_told_by_events(facility: Facility) -> None:
     rpc = Rpcs(facility)
-    stream = facility.control.Subscribe(pb.SubscribeRequest(), timeout=30)
+    stream = facility.control.Subscribe(pb.SubscribeRequest(), timeout=60)
     CALLED.add("Subscribe")
     reading = asyncio.ensure_future(_until(stream, lambda e: e.environmentEvent.message == "created new environment"))
     await asyncio.sleep(0)
@@ -193,7 +193,7 @@ async def test_creation_in_the_background_is_told_by_events(facility: Facility) 
 
 async def test_an_automatic_environment_has_its_own_feed(facility: Facility) -> None:
     rpc = Rpcs(facility)
-    stream = facility.control.Subscribe(pb.SubscribeRequest(id="mine"), timeout=40)
+    stream = facility.control.Subscribe(pb.SubscribeRequest(id="mine"), timeout=60)
     reading = asyncio.ensure_future(_until(stream, lambda e: False))
     variables = {"hosts": '["flp001"]', "auto_stop_enabled": "true", "auto_stop_timeout": "500ms"}
     await rpc.NewAutoEnvironment(pb.NewAutoEnvironmentRequest(workflowTemplate="flow", vars=variables, id="mine"))
@@ -202,7 +202,7 @@ async def test_an_automatic_environment_has_its_own_feed(facility: Facility) -> 
     assert states == ["DEPLOYED", "CONFIGURED", "RUNNING", "CONFIGURED", "RESET", "DONE", "DONE"]
     assert told[2].runNumber == 1 and told[-1].message == "environment teardown complete"
     code, _, info = await refused(
-        _until(facility.control.Subscribe(pb.SubscribeRequest(id="other"), timeout=20), lambda e: True)
+        _until(facility.control.Subscribe(pb.SubscribeRequest(id="other"), timeout=60), lambda e: True)
     )
     assert (code, info.reason) == ("NOT_FOUND", "SUBSCRIPTION_NOT_FOUND")
 
@@ -265,7 +265,7 @@ async def test_health_and_reflection_stand_beside(facility: Facility) -> None:
     async with grpc.aio.insecure_channel(f"127.0.0.1:{facility.port}") as channel:
         health = health_pb2_grpc.HealthStub(channel)
         for service in ("", "o2control.Control", "aliecs.live.v1.Live"):
-            reply = await health.Check(health_pb2.HealthCheckRequest(service=service), timeout=5)
+            reply = await health.Check(health_pb2.HealthCheckRequest(service=service), timeout=60)
             assert reply.status == health_pb2.HealthCheckResponse.SERVING
         stub = reflection_pb2_grpc.ServerReflectionStub(channel)
         asked = iter([reflection_pb2.ServerReflectionRequest(list_services="")])
@@ -278,13 +278,13 @@ async def test_health_and_reflection_stand_beside(facility: Facility) -> None:
 
 
 async def test_a_watcher_goes_on_where_it_was(facility: Facility) -> None:
-    call = facility.live.Watch(live_pb2.WatchRequest(), timeout=20)
+    call = facility.live.Watch(live_pb2.WatchRequest(), timeout=60)
     async for batch in call:
         if batch.part == live_pb2.END:
             break
     call.cancel()
     environment = await facility.create("flow", ["flp001"])
-    call = facility.live.Watch(live_pb2.WatchRequest(epoch=batch.epoch, since=batch.seq), timeout=20)
+    call = facility.live.Watch(live_pb2.WatchRequest(epoch=batch.epoch, since=batch.seq), timeout=60)
     seen: list[str] = []
     async for later in call:
         assert later.part == live_pb2.NONE, "no snapshot: everything since then is still there"

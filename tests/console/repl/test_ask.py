@@ -61,7 +61,7 @@ async def shell(core: FakeCore, answers: Answers) -> AsyncIterator[Shell]:
 
 async def seen(shell: Shell, count: int = 1) -> None:
     """Return when the picture shows so many environments."""
-    assert await shell.session.until(lambda: len(shell.session.store.environments()) == count, 10)
+    assert await shell.session.until(lambda: len(shell.session.store.environments()) == count, 60)
 
 
 async def test_nothing_is_asked_of_an_observer_who_is_told_to_arm(
@@ -118,7 +118,7 @@ async def test_how_long_it_usually_takes_is_told(core: FakeCore, shell: Shell, a
     failed = TransitionRecord(event="START_ACTIVITY", started_ms=1000, ended_ms=90000, error="it broke")
     core.publish(History(environment_id=one.id, transitions=(*records, failed)))
     await seen(shell)
-    assert await shell.session.until(lambda: shell.session.store.history(one.id) is not None, 10)
+    assert await shell.session.until(lambda: shell.session.store.history(one.id) is not None, 60)
     answers.given = [""]
     await shell.run_line("start 2ab1")
     assert "It usually takes 4.0 s." in answers.asked
@@ -178,7 +178,7 @@ async def test_an_answer_to_what_is_no_longer_so_does_not_count(
             core.show(replace(one, **change))  # type: ignore[arg-type]  # fields of Environment
         else:
             core.drop(one.id)
-        assert await shell.session.until(lambda: bool(broken()), 10)
+        assert await shell.session.until(lambda: bool(broken()), 60)
         return "y"
 
     answers.ask = meanwhile  # type: ignore[method-assign]
@@ -251,9 +251,9 @@ async def test_an_interruption_ends_the_waiting_and_names_what_goes_on(
     await seen(shell)
     core.hold.clear()
     line = asyncio.create_task(shell.run_line("start 2ab1 --yes -q"))
-    await asyncio.wait_for(core.held.wait(), 10)
+    await asyncio.wait_for(core.held.wait(), 60)
     shell.interrupt()
-    assert await asyncio.wait_for(line, 10) == 130
+    assert await asyncio.wait_for(line, 60) == 130
     assert "no longer waiting; the core goes on with START_ACTIVITY of 2ab1CDEFgh" in capfd.readouterr().err
 
 
@@ -271,12 +271,12 @@ async def test_a_second_interruption_does_not_even_wait_for_the_first_to_be_noti
 
     monkeypatch.setattr("console.verbs.core.services", deaf)
     line = asyncio.create_task(shell.run_line("services"))
-    await asyncio.wait_for(began.wait(), 10)
+    await asyncio.wait_for(began.wait(), 60)
     shell.interrupt()
     done, _ = await asyncio.wait({line}, timeout=0.2)
     assert not done
     shell.interrupt()
-    assert await asyncio.wait_for(line, 10) == 130
+    assert await asyncio.wait_for(line, 60) == 130
     released.set()
 
 

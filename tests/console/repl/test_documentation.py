@@ -40,9 +40,9 @@ async def test_every_example_of_the_prompt_runs(core: FakeCore, folder: Path) ->
     for line in lines:
         process.stdin.write(f"{line}\n".encode())
         if "&" in line.partition("#")[0]:
-            await asyncio.wait_for(core.held.wait(), 20)  # as a person, who sees it begin
+            await asyncio.wait_for(core.held.wait(), 60)  # as a person, who sees it begin
     process.stdin.write_eof()
-    out, err = await asyncio.wait_for(process.communicate(), 40)
+    out, err = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 0 and "next:" not in err.decode(), err.decode()
     assert "[1] start --yes: done" in err.decode()
     assert len(json.loads((folder / "environments.json").read_text())) <= 3

@@ -54,7 +54,7 @@ async def test_lines_are_written_together_after_a_moment() -> None:
     assert told.texts == []
     written = asyncio.Event()
     told.notices._write = lambda text: (told.texts.append(text), written.set())  # type: ignore[assignment,func-returns-value]
-    await asyncio.wait_for(written.wait(), 5)
+    await asyncio.wait_for(written.wait(), 60)
     assert len(told.texts) == 1 and told.texts[0].count("\n") == 3
 
 

@@ -41,7 +41,7 @@ async def keys(
         task = asyncio.create_task(person.run())
         yield pipe, person, task
         person.stop()
-        await asyncio.wait_for(task, 10)
+        await asyncio.wait_for(task, 60)
         await person.shell.close()
 
 
@@ -50,7 +50,7 @@ async def typed(person: Person, text: str) -> None:
     buffer = person._editor.default_buffer
     changed = asyncio.Event()
     buffer.on_text_changed += lambda _: changed.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while buffer.text != text:
             changed.clear()
             await changed.wait()
@@ -88,14 +88,14 @@ async def test_typing_keeps_an_armed_operator_armed(
     touched = asyncio.Event()
     person.shell.arming.touch = touched.set  # type: ignore[method-assign]
     pipe.send_text("e")
-    await asyncio.wait_for(touched.wait(), 10)
+    await asyncio.wait_for(touched.wait(), 60)
 
 
 async def test_ctrl_d_leaves(keys: tuple[PipeInput, Person, asyncio.Task[int]]) -> None:
     pipe, person, task = keys
     await until(lambda: person._open is person._editor)
     pipe.send_text("\x04")
-    assert await asyncio.wait_for(task, 10) == 0
+    assert await asyncio.wait_for(task, 60) == 0
 
 
 async def test_what_is_fetched_for_completion_is_kept_for_a_while_and_an_error_offers_nothing(
@@ -113,7 +113,7 @@ async def test_what_is_fetched_for_completion_is_kept_for_a_while_and_an_error_o
 async def until(condition: object) -> None:
     """Return once the condition holds."""
     assert callable(condition)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.wait_for(asyncio.shield(_turn()), 1)
 

@@ -97,11 +97,11 @@ async def test_a_line_in_the_background_is_waited_for_at_the_end(core: FakeCore,
     core.hold.clear()
     process = await start_aliecs("repl")
     process.stdin.write(b"start 2ab1 --yes &\njobs -o id\nenv ls -o json | select transition\n")
-    await asyncio.wait_for(core.held.wait(), 20)
-    assert await asyncio.wait_for(process.stdout.readline(), 20) == b"1\n"
+    await asyncio.wait_for(core.held.wait(), 60)
+    assert await asyncio.wait_for(process.stdout.readline(), 60) == b"1\n"
     process.stdin.write_eof()
     core.hold.set()
-    out, err = await asyncio.wait_for(process.communicate(), 20)
+    out, err = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 0
     assert b"START_ACTIVITY" in out and b"state:    RUNNING" in out
     assert b"[1] start 2ab1 --yes: done" in err
@@ -115,9 +115,9 @@ async def test_a_signal_ends_the_waiting_and_the_core_goes_on(
     core.hold.clear()
     process = await start_aliecs("repl")
     process.stdin.write(b"start 2ab1 --yes -q\nenv ls\n")
-    await asyncio.wait_for(core.held.wait(), 20)
+    await asyncio.wait_for(core.held.wait(), 60)
     process.send_signal(number)
-    out, err = await asyncio.wait_for(process.communicate(), 20)
+    out, err = await asyncio.wait_for(process.communicate(), 60)
     assert (process.returncode, out) == (code, b"")
     assert b"no longer waiting; the core goes on with env start" in err
     assert core.environments[one.id].transition is not None
@@ -127,9 +127,9 @@ async def test_a_signal_ends_the_waiting_and_the_core_goes_on(
 async def test_a_signal_while_nothing_runs_ends_it_too(core: FakeCore, start_aliecs: Start) -> None:
     process = await start_aliecs("repl")
     process.stdin.write(b"hosts -o id\n")
-    assert await asyncio.wait_for(process.stdout.readline(), 20) == b"flp001\n"
+    assert await asyncio.wait_for(process.stdout.readline(), 60) == b"flp001\n"
     process.send_signal(signal.SIGTERM)
-    await asyncio.wait_for(process.communicate(), 20)
+    await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 143
 
 
@@ -213,15 +213,15 @@ async def test_events_are_shown_and_followed(core: FakeCore, start_aliecs: Start
     one = core.add(state="CONFIGURED")
     process = await start_aliecs("repl")
     process.stdin.write(b"use 2ab1\ntail | grep RUNNING\n")
-    while not (await asyncio.wait_for(process.stdout.readline(), 20)).startswith(b"detectors"):
+    while not (await asyncio.wait_for(process.stdout.readline(), 60)).startswith(b"detectors"):
         pass
-    await asyncio.wait_for(core.watching.wait(), 20)
+    await asyncio.wait_for(core.watching.wait(), 60)
     for state, run in (("RUNNING", 7), ("CONFIGURED", 0)):
         core.publish(EnvironmentEvent(at_ms=1, environment_id=one.id, state=state, run_number=run))
-    line = await asyncio.wait_for(process.stdout.readline(), 20)
+    line = await asyncio.wait_for(process.stdout.readline(), 60)
     assert b"RUNNING" in line and b"run 7" in line
     process.send_signal(signal.SIGINT)
-    out, _ = await asyncio.wait_for(process.communicate(), 20)
+    out, _ = await asyncio.wait_for(process.communicate(), 60)
     assert (process.returncode, out) == (130, b"")
     shown = await aliecs("repl", stdin="events -n 5 -o json | select kind\n")
     assert shown.code == 0
@@ -245,7 +245,7 @@ async def test_a_file_on_disk_is_read_to_its_end_and_stays_as_it_is(core: FakeCo
             sys.executable, "-P", "-m", "console", "--endpoint", core.endpoint, "repl", stdin=stream,
             stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
-        out, _ = await asyncio.wait_for(process.communicate(), 20)
+        out, _ = await asyncio.wait_for(process.communicate(), 60)
     assert (process.returncode, out) == (0, b"flp001\nflp002\n2\n")
 
 

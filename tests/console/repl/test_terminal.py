@@ -184,7 +184,7 @@ async def _until(moment: float) -> None:
     loop = asyncio.get_running_loop()
     reached = loop.create_future()
     loop.call_at(moment, reached.set_result, None)
-    await asyncio.wait_for(reached, 10)
+    await asyncio.wait_for(reached, 60)
 
 
 async def test_only_trouble_is_told_unasked(core: FakeCore, terminal: PseudoTerminal) -> None:
@@ -242,7 +242,7 @@ async def test_a_core_that_falls_silent_makes_the_data_stale_and_acts_refused(co
         await waits(terminal, "fake ❯")
         terminal.press("use 2ab1; arm\r")
         await waits(terminal, "[armed 15m]")
-        await asyncio.wait_for(core.beaten.wait(), 10)
+        await asyncio.wait_for(core.beaten.wait(), 60)
         core.is_mute = True
         await waits(terminal, "✖ stale")
         await terminal.until(lambda it: "stale, data is 3" in it.lines[-1])

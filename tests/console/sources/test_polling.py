@@ -15,7 +15,7 @@ from server.api.client import Deadlines
 from server.api.states import EnvironmentEvent
 
 QUICK = Timings(retry_first_s=0.01, retry_last_s=0.05)
-WAIT_S = 8.0
+WAIT_S = 60.0
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ async def stock(core: FakeCore) -> AsyncIterator[StockCore]:
 
 @pytest.fixture
 async def session(stock: StockCore) -> AsyncIterator[Session]:
-    async with await Session.open(stock.endpoint, deadlines=Deadlines(connect_s=5.0), timings=QUICK) as one:
+    async with await Session.open(stock.endpoint, deadlines=Deadlines(connect_s=60.0), timings=QUICK) as one:
         yield one
 
 

@@ -69,7 +69,7 @@ def shown(store: Store) -> dict[str, object]:
 
 
 async def settled(session: Session, condition: Callable[[], bool]) -> None:
-    assert await session.until(condition, 5)
+    assert await session.until(condition, 60)
 
 
 def reached(session: Session, t: float) -> Callable[[], bool]:
@@ -82,7 +82,7 @@ async def test_a_recording_ends_in_the_picture_that_was_live_at_its_end(file: Pa
     async with await Session.replaying(file, speed=0) as session:
         assert session.replay
         store = await session.picture()
-        assert await session.until(lambda: bool(session.replay and session.replay.at_end), 5)
+        assert await session.until(lambda: bool(session.replay and session.replay.at_end), 60)
         assert shown(store) == shown(straight(1e9))
         assert session.replay.at_end and session.replay.position_s == session.replay.duration_s
         assert store.link is Link.LIVE and not session.is_stale and session.age_s() == 0
@@ -200,7 +200,7 @@ async def test_a_line_that_cannot_be_played_stops_with_its_number(tmp_path: Path
     path.write_bytes(b"".join([*lines[:20], lines[20].replace(b'"seq":"', b'"seq":"x'), *lines[21:]]))
     async with await Session.replaying(path, speed=0) as session:
         with pytest.raises(ConfigError, match=":21: "):
-            await session.until(lambda: False, 5)
+            await session.until(lambda: False, 60)
         assert session.store.link is Link.LOST and ":21: " in session.store.problem
 
 

@@ -118,7 +118,7 @@ async def sent_by_the_screen(core: FakeCore, *words: str, until: bytes = b"CFG",
 
     loop.add_reader(master, take)
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while until not in seen.partition(ALTERNATE_SCREEN)[2]:
                 await stirred.wait()
                 stirred.clear()

@@ -62,7 +62,7 @@ async def test_arm_and_disarm_are_verbs_too(core: FakeCore) -> None:
 
 async def test_a_console_that_only_reads_cannot_be_armed(core: FakeCore) -> None:
     core.add(state="CONFIGURED")
-    client = Client(core.endpoint, deadlines=Deadlines(connect_s=5.0), read_only=True)
+    client = Client(core.endpoint, deadlines=Deadlines(connect_s=60.0), read_only=True)
     app = ConsoleApp(Session(client), Settings())
     async with app.run_test(size=SIZE) as pilot:
         await shows(pilot, "CFG")

@@ -16,4 +16,4 @@ async def test_a_console_ends_when_its_terminal_is_gone(core: FakeCore) -> None:
     async with child:
         await child.appears(environment.id.encode())
         child.hang_up()
-        assert await asyncio.wait_for(child.process.wait(), 10) == -signal.SIGHUP
+        assert await asyncio.wait_for(child.process.wait(), 60) == -signal.SIGHUP

@@ -29,7 +29,7 @@ def filled(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
 @pytest.fixture
 async def served(filled: Store) -> AsyncIterator[Served]:
     """Return a running service on that store."""
-    configuration = StoreConfiguration(filled, deadline_s=10, framework_id="local-1")
+    configuration = StoreConfiguration(filled, deadline_s=60, framework_id="local-1")
     async with serving(configuration) as one:
         yield one
     await configuration.close()

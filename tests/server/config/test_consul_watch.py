@@ -29,27 +29,27 @@ def store(consul_agent: ConsulAgent) -> Iterator[Store]:
 
 def test_a_watch_outlives_a_restart_of_consul_and_tells_of_it(own_consul: ConsulAgent) -> None:
     told = threading.Semaphore(0)
-    with closing(opened(own_consul, deadline_s=5)) as store:
+    with closing(opened(own_consul, deadline_s=60)) as store:
         watch = store.watch("o2/components", told.release)
-        assert told.acquire(timeout=10)  # the first answer
+        assert told.acquire(timeout=60)  # the first answer
         own_consul.kill()
-        assert told.acquire(timeout=10)  # lost
+        assert told.acquire(timeout=60)  # lost
         own_consul.start()
-        assert told.acquire(timeout=10)  # there again
+        assert told.acquire(timeout=60)  # there again
         store.put("o2/components/qc/ANY/any/a", "1")
-        assert told.acquire(timeout=10)
+        assert told.acquire(timeout=60)
         watch.close()
 
 
 def test_a_watch_ends_at_once_while_consul_is_silent(own_consul: ConsulAgent) -> None:
-    store = opened(own_consul, deadline_s=30)
+    store = opened(own_consul, deadline_s=60)
     told = threading.Semaphore(0)
     store.watch("o2", told.release)
-    assert told.acquire(timeout=10)
+    assert told.acquire(timeout=60)
     with frozen(own_consul):
         started = time.monotonic()
         store.close()
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 20
     assert not [thread for thread in threading.enumerate() if thread.name == "watch o2/"]
 
 

@@ -24,10 +24,10 @@ async def test_the_examples_for_curl_give_what_the_page_says(tmp_path: Path) -> 
     assert len(examples) >= 10
     file = tmp_path / "configuration.yaml"
     file.write_text(re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)[0])
-    async with serving(StoreConfiguration(FileStore(file), deadline_s=10)) as served:
+    async with serving(StoreConfiguration(FileStore(file), deadline_s=60)) as served:
         for command, _, printed in examples:
             assert command.startswith("curl ")
             given = command.replace("http://127.0.0.1:32188", served.url).replace("curl ", "curl -sS -m 10 ", 1)
             process = await asyncio.create_subprocess_shell(given, stdout=asyncio.subprocess.PIPE)
-            said, _ = await asyncio.wait_for(process.communicate(), 15)
+            said, _ = await asyncio.wait_for(process.communicate(), 60)
             assert (process.returncode, said.decode().removesuffix("\n")) == (0, printed.removesuffix("\n")), command

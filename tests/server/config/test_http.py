@@ -163,7 +163,7 @@ async def test_a_client_that_sends_no_request_is_hung_up_on() -> None:
         for said in (b"", b"GET /components HTTP/1.1\r\nHost:"):
             reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
             writer.write(said)
-            assert await asyncio.wait_for(reader.read(), 5) == b""
+            assert await asyncio.wait_for(reader.read(), 60) == b""
             writer.close()
             await writer.wait_closed()
 
@@ -180,9 +180,9 @@ async def test_a_client_that_does_not_take_its_answer_is_hung_up_on() -> None:
             with socket.create_connection(("127.0.0.1", server.port)) as client:
                 client.setblocking(False)
                 await loop.sock_sendall(client, b"GET /components/big/ANY/any/payload HTTP/1.1\r\nHost: x\r\n\r\n")
-                await asyncio.wait_for(given_up.event.wait(), 10)
+                await asyncio.wait_for(given_up.event.wait(), 60)
                 taken = 0
-                while part := await asyncio.wait_for(loop.sock_recv(client, 1_000_000), 5):
+                while part := await asyncio.wait_for(loop.sock_recv(client, 1_000_000), 60):
                     taken += len(part)
             assert taken < size_bytes
         finally:
@@ -205,7 +205,7 @@ class Heard(logging.Handler):
 @asynccontextmanager
 async def impatient(store: Store) -> AsyncIterator[HttpServer]:
     """Serve a store whose clients have half a second for everything."""
-    configuration = StoreConfiguration(store, deadline_s=10)
+    configuration = StoreConfiguration(store, deadline_s=60)
     server = HttpServer(configuration, address="127.0.0.1", port=0, timeout_s=0.5)
     await server.start()
     try:

@@ -45,7 +45,7 @@ def test_template_functions_read_the_store_at_an_address(tmp_path: Path) -> None
 
 
 async def test_the_core_reads_an_empty_store_in_memory_too() -> None:
-    configuration = await open_configuration("mock://", deadline_s=10)
+    configuration = await open_configuration("mock://", deadline_s=60)
     assert configuration.endpoint == "mock://"
     assert await configuration.new_run_number() == 1
     assert await configuration.vars() == {}

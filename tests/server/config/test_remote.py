@@ -37,8 +37,8 @@ async def outcome(question: Callable[[], Any]) -> object:
 async def test_a_core_gets_from_a_service_what_it_gets_from_the_store(served: Served, filled: Store) -> None:
     filled.put("o2/hardware/flps/flp1/aliecs/address", "10.0.0.1")
     filled.put("o2/hardware/flps/flp1/aliecs/attributes/rack", "r7")
-    near = StoreConfiguration(filled, deadline_s=10, framework_id="local-2")
-    far = await open_configuration(f"apricot://{served.endpoint}", deadline_s=10, framework_id="local-2")
+    near = StoreConfiguration(filled, deadline_s=60, framework_id="local-2")
+    far = await open_configuration(f"apricot://{served.endpoint}", deadline_s=60, framework_id="local-2")
     assert isinstance(far, RemoteConfiguration) and far.endpoint == f"apricot://{served.endpoint}"
     for question in (
         lambda one: one.defaults(),
@@ -102,7 +102,7 @@ def asked(question: Callable[[Services], object], services: Services) -> object:
 
 
 async def test_a_host_that_is_new_has_its_detector_at_once(served: Served, filled: Store) -> None:
-    far = RemoteServices(served.endpoint, deadline_s=10)
+    far = RemoteServices(served.endpoint, deadline_s=60)
     assert await asyncio.to_thread(far.detector_for_host, "flp1") == "TPC"
     filled.put("o2/hardware/detectors/TPC/flps/flp77/cards", "{}")
     assert await asyncio.to_thread(far.detector_for_host, "flp77") == "TPC"
@@ -117,7 +117,7 @@ async def test_the_settings_of_a_core_are_read_from_a_service(served: Served) ->
 
 
 async def test_a_hint_of_the_service_reaches_its_user(served: Served) -> None:
-    far = await open_configuration(f"apricot://{served.endpoint}", deadline_s=10)
+    far = await open_configuration(f"apricot://{served.endpoint}", deadline_s=60)
     with pytest.raises(ConfigError) as caught:
         await far.detectors_for_hosts(["nope"])
     assert "hosts of detectors: " in caught.value.hint
@@ -139,8 +139,8 @@ async def test_a_service_that_is_not_there_is_told_at_once_by_its_address() -> N
         bound.bind(("127.0.0.1", 0))
         endpoint = f"127.0.0.1:{bound.getsockname()[1]}"
         with pytest.raises(LinkError, match=f"apricot://{endpoint} cannot be reached.*does the configuration service"):
-            await open_configuration(f"apricot://{endpoint}", deadline_s=5)
-        services = RemoteServices(endpoint, deadline_s=5)
+            await open_configuration(f"apricot://{endpoint}", deadline_s=60)
+        services = RemoteServices(endpoint, deadline_s=60)
         with pytest.raises(LinkError, match="cannot be reached"):
             await asyncio.to_thread(services.vars)
         services.close()
@@ -194,7 +194,7 @@ async def plain() -> AsyncIterator[str]:
 
 async def test_a_service_of_aliecs_is_understood_where_it_differs_from_ours() -> None:
     async with plain() as endpoint:
-        remote = RemoteConfiguration(endpoint, deadline_s=5)
+        remote = RemoteConfiguration(endpoint, deadline_s=60)
         assert await remote.detectors() == ["ITS"]
         assert await remote.runtime_get("trg", "gone") is None
         with pytest.raises(ConfigError, match="nil response for key"):
@@ -206,7 +206,7 @@ async def test_a_service_of_aliecs_is_understood_where_it_differs_from_ours() ->
         with pytest.raises(ConfigError, match="UNIMPLEMENTED"):
             await remote.vars()
         await remote.close()
-        services = RemoteServices(endpoint, deadline_s=5)
+        services = RemoteServices(endpoint, deadline_s=60)
         assert await asyncio.to_thread(services.cru_cards_for_host, "h") == ["1", "2"]
         assert await asyncio.to_thread(services.endpoints_for_cru_card, "h", "1") == ["0", "1", "10"]
         services.close()

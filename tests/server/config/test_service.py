@@ -228,7 +228,7 @@ async def test_a_template_that_changes_is_seen_also_in_what_includes_it(served: 
 
     assert await rendered() == "<1>"
     filled.put("o2/components/qc/ANY/any/inner", "2")
-    async with asyncio.timeout(10):  # Consul tells of it a moment later
+    async with asyncio.timeout(60):  # Consul tells of it a moment later
         while await rendered() != "<2>":
             pass
     filled.put("o2/components/qc/ANY/any/inner", "3")

@@ -238,7 +238,7 @@ def test_a_race_lost_every_time_is_refused_after_the_last_attempt(store: Store) 
 
 
 async def test_the_core_reads_and_writes_without_blocking(path: Path) -> None:
-    configuration = await open_configuration(f"file://{path}", deadline_s=10, framework_id="local-1")
+    configuration = await open_configuration(f"file://{path}", deadline_s=60, framework_id="local-1")
     assert configuration.endpoint == f"file://{path}"
     assert (await configuration.defaults())["framework_id"] == "local-1"
     assert await configuration.vars() == {"v": "1"}
@@ -253,11 +253,11 @@ async def test_the_core_reads_and_writes_without_blocking(path: Path) -> None:
 
 
 async def test_opening_makes_a_missing_file_and_refuses_a_broken_one(tmp_path: Path) -> None:
-    await open_configuration(f"file://{tmp_path}/new.yaml", deadline_s=10)
+    await open_configuration(f"file://{tmp_path}/new.yaml", deadline_s=60)
     assert (tmp_path / "new.yaml").exists()
     (tmp_path / "broken.yaml").write_text("a: [\n")
     with pytest.raises(ConfigError, match=r"broken\.yaml:2:1"):
-        await open_configuration(f"file://{tmp_path}/broken.yaml", deadline_s=10)
+        await open_configuration(f"file://{tmp_path}/broken.yaml", deadline_s=60)
 
 
 async def test_a_store_that_hangs_is_a_deadline(path: Path) -> None:

@@ -229,7 +229,7 @@ def test_a_watch_tells_of_changes_in_its_folder_until_it_is_closed(store: Store,
     assert is_told(10)
     started = time.monotonic()
     watch.close()
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 20
     while told.acquire(blocking=False):
         pass
     reopen().put("o2/components/qc/ANY/any/a", "4")

@@ -19,7 +19,7 @@ class Calls:
         self._changed.set()
 
     async def until(self, count: int) -> None:
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(60):
             while len(self.times_s) < count:
                 self._changed.clear()
                 await self._changed.wait()

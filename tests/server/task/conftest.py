@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -18,5 +19,6 @@ async def facility(tmp_path: Path) -> AsyncIterator[Facility]:
     for core in facility.cores:
         await core.backend.close()
     for pid in facility.processes():
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     await facility.empty()

@@ -57,7 +57,7 @@ class Bench:
     async def collect_while(self, act: Callable[[], None], **how: Any) -> list[OutputPiece]:
         """Follow, and do something once the follower has read."""
         following = asyncio.create_task(self.collect(**how))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await self.read.wait()
             act()
             return await following

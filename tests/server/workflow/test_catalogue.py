@@ -66,7 +66,7 @@ async def desk(world: RepositoryWorld, origin: Origin, tmp_path: Path) -> AsyncI
     await repositories.add(FLOWS, "")
     await repositories.add(OTHER, "")
     loader = WorkflowLoader(
-        configuration=f"file://{configuration}", instance=world.instance, deadline_s=30, repositories=repositories
+        configuration=f"file://{configuration}", instance=world.instance, deadline_s=60, repositories=repositories
     )
     await loader.start()
     yield Desk(repositories, loader)

@@ -42,7 +42,7 @@ def repos(tmp_path: Path) -> RepositorySet:
 async def loader(tmp_path: Path) -> AsyncIterator[WorkflowLoader]:
     configuration = tmp_path / "configuration.yaml"
     configuration.write_text(CONFIGURATION)
-    loader = WorkflowLoader(configuration=f"file://{configuration}", instance="test-loader", deadline_s=30)
+    loader = WorkflowLoader(configuration=f"file://{configuration}", instance="test-loader", deadline_s=60)
     await loader.start()
     yield loader
     await loader.close()

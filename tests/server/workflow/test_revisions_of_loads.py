@@ -56,7 +56,7 @@ async def desk(world: RepositoryWorld, origin: Origin, tmp_path: Path) -> AsyncI
     configuration.write_text("o2: {}\n")
     repositories = await world.opened(FLOWS)
     loader = WorkflowLoader(
-        configuration=f"file://{configuration}", instance=world.instance, deadline_s=30, repositories=repositories
+        configuration=f"file://{configuration}", instance=world.instance, deadline_s=60, repositories=repositories
     )
     await loader.start()
     yield Desk(repositories, loader)

@@ -13,7 +13,7 @@ import aiohttp
 
 from mesos.terms import Json, RecordReader, value
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 
 
 class Subscriber:

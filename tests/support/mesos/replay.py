@@ -25,7 +25,7 @@ from mesos.streams import EventStream
 from mesos.terms import Json
 from mesos.transcript import Kind, Side, Step
 
-PATIENCE_S = 5.0
+PATIENCE_S = 60.0
 
 
 class Replay:
