@@ -130,13 +130,15 @@ class Device:
 
     def fail(self, reason: str) -> None:
         """Put the device into ERROR, for ``reason``; from any thread, also from one that the task started itself."""
-        if self._reporter is not None:
-            self._reporter.report_failure(reason)
+        reporter = self._reporter  # which another thread may take away
+        if reporter is not None:
+            reporter.report_failure(reason)
 
     def end_of_stream(self) -> None:
         """Report that this run has no more data; from any thread. The state stays RUNNING until somebody sends STOP."""
-        if self._reporter is not None:
-            self._reporter.report_end_of_stream()
+        reporter = self._reporter
+        if reporter is not None:
+            reporter.report_end_of_stream()
 
     def attach(self, reporter: Reporter | None) -> None:
         """Have ``fail`` and ``end_of_stream`` go to ``reporter``; called by the controller that runs this device."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import io
 import shlex
 import sys
 import threading
@@ -36,7 +37,7 @@ def drive(address: str, words: Sequence[str], timeout_s: float, *, as_json: bool
     """
     try:
         return asyncio.run(_drive(address, words, timeout_s, as_json))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, BrokenPipeError):  # who read the output has seen enough
         return OK
 
 
@@ -64,6 +65,8 @@ async def _drive(address: str, words: Sequence[str], timeout_s: float, as_json: 
 
 def _read_lines(loop: asyncio.AbstractEventLoop, lines: asyncio.Queue[str]) -> None:
     """Pass on the lines of standard input, and "" at its end. In a thread: a terminal must not be made non-blocking."""
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="surrogateescape")  # as in words of the command line; see _guarded
     while True:
         line = sys.stdin.readline()
         loop.call_soon_threadsafe(lines.put_nowait, line)
@@ -74,6 +77,8 @@ def _read_lines(loop: asyncio.AbstractEventLoop, lines: asyncio.Queue[str]) -> N
 async def _guarded(client: OccClient, command: Sequence[str] | str, timeout_s: float) -> int:
     try:
         words = shlex.split(command, comments=True) if isinstance(command, str) else list(command)
+        for word in words:
+            word.encode()  # UnicodeEncodeError, which is a ValueError, of what is not UTF-8
         return await _execute(client, words, timeout_s) if words else OK
     except (ValueError, ConfigError) as error:
         code, text = USAGE, str(error)

@@ -101,12 +101,16 @@ class Instance:
 
         Raises:
             ConfigError: the control port cannot be bound.
+            RuntimeError: it is open.
         """
+        if self._background is not None:
+            raise RuntimeError("this Instance is open already")
         self._background = Background(f"{self.device.name}-occ")
         try:
             self._run(self._instance.__aenter__())
         except BaseException:
-            self._background.close()
+            background, self._background = self._background, None
+            background.close()
             raise
         return self
 
@@ -121,7 +125,11 @@ class Instance:
         return self.device.state
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Block until the device is DONE; False if it was not within ``timeout_s`` (None: wait for ever)."""
+        """Block until the device is DONE; False if it was not within ``timeout_s`` (None: wait for ever).
+
+        Raises:
+            RuntimeError: it is not open, or was closed meanwhile.
+        """
         return self._run(self._instance.wait(timeout_s))
 
     def request(
@@ -146,7 +154,7 @@ class Instance:
             background.close()
 
     def __enter__(self) -> Instance:
-        return self.open()
+        return self if self._background is not None else self.open()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

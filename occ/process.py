@@ -61,25 +61,32 @@ def run(device: Device, argv: Sequence[str] | None = None, *, program: str | Non
     behaviour; executors count on it).
     """
     gc.disable()  # loading libraries makes no garbage, and the collector would take a tenth of the start-up looking for some
-    options = _parse(device, sys.argv[1:] if argv is None else argv, program)
+    try:
+        options = _parse(device, sys.argv[1:] if argv is None else argv, program)
+        settings = Settings.find(options, os.environ)
+    except ConfigError as error:
+        sys.stderr.write(f"[OCC] {error}\n")
+        return 1
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("transitions").setLevel(logging.WARNING)  # it tells of every step inside a move
     try:
-        settings = Settings.find(options, os.environ)
-        code = asyncio.run(serve(device, settings))
+        return asyncio.run(serve(device, settings))
     except ConfigError as error:
         sys.stderr.write(f"[OCC] {error}\n")
         return 1
-    return code
 
 
 def leave(code: int) -> NoReturn:
     """End the process at once: what is registered with ``atexit`` runs, taking the interpreter apart (15 ms) is left out."""
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            continue  # nobody reads it any more, or its disk is full: no reason to end otherwise than asked
     os._exit(code)
 
 

@@ -11,12 +11,12 @@ import pytest
 DEADLINE_S = 60.0
 
 
-async def aliecs_occ(*arguments: str, stdin: str = "", **environment: str) -> tuple[int, str, str]:
+async def aliecs_occ(*arguments: str, stdin: str | bytes = "", **environment: str) -> tuple[int, str, str]:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "occ", *arguments, env=os.environ | environment, stdin=-1, stdout=-1, stderr=-1
     )
     async with asyncio.timeout(DEADLINE_S):
-        out, err = await process.communicate(stdin.encode())
+        out, err = await process.communicate(stdin.encode() if isinstance(stdin, str) else stdin)
     assert process.returncode is not None
     return process.returncode, out.decode(), err.decode()
 
@@ -58,6 +58,27 @@ async def test_lines_of_a_pipe_are_carried_out_until_one_fails(sink) -> None:
     assert "CONFIGURE: RUNNING -> RUNNING, failed" in err
     code, out, _ = await aliecs_occ("drive", sink.client.address, stdin="stop\nquit\nreset\n")
     assert (code, out) == (0, "STOP: RUNNING -> CONFIGURED\n")
+
+
+@pytest.mark.parametrize("line", [b"configure a=\xff\n", b"\xff\n", b"# \xff\nconfigure 'a\n"], ids=repr)
+async def test_lines_that_are_no_text_end_with_2(some_port: int, line: bytes) -> None:
+    code, out, err = await aliecs_occ(
+        "drive", f"127.0.0.1:{some_port}", stdin=line + b"quit\n", PYTHONIOENCODING="utf-8:strict"
+    )
+    assert (code, out) == (2, "") and "Traceback" not in err
+
+
+async def test_who_reads_no_more_of_a_stream_ends_it_without_a_complaint(sink) -> None:
+    await aliecs_occ("drive", sink.client.address, "configure")
+    read, write = os.pipe()
+    os.close(read)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "occ", "drive", sink.client.address, "metrics", stdout=write, stderr=-1
+    )
+    os.close(write)
+    async with asyncio.timeout(DEADLINE_S):
+        _, err = await process.communicate()
+    assert (process.returncode, err) == (0, b"")
 
 
 async def test_the_state_stream_is_printed_as_it_comes(sink) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import queue
+import threading
 
 import pytest
 
 from occ import AsyncInstance, Device, Instance, OccClient, Properties, Settings, TaskEvent, TaskState, serve
-from occ.errors import ConfigError, RefusedError
+from occ.errors import ConfigError, LinkError, RefusedError
 
 DEADLINE_S = 60.0
 
@@ -47,6 +49,39 @@ def test_what_the_device_refuses_is_told_to_its_own_program_too() -> None:
         with pytest.raises(RefusedError, match="no thanks"):
             instance.request(TaskEvent.CONFIGURE, {"what": "thanks"})
         assert instance.state is TaskState.STANDBY
+
+
+def test_a_thread_that_waits_is_told_when_another_one_closes_the_instance() -> None:
+    told: queue.Queue[str] = queue.Queue()
+    instance = Instance(Device(), Settings(port=0, exit_grace_s=0.0)).open()
+    waits = threading.Event()
+
+    def wait() -> None:
+        waits.set()
+        try:
+            told.put(f"waited: {instance.wait()}")
+        except RuntimeError as error:
+            told.put(str(error))
+
+    waiting = threading.Thread(target=wait, daemon=True)
+    waiting.start()
+    assert waits.wait(DEADLINE_S)
+    instance.close()
+    assert told.get(timeout=DEADLINE_S) in (
+        "Device-occ was closed meanwhile",
+        "Device-occ is closed",
+        "this Instance is not open",
+    )
+
+
+def test_an_open_instance_is_not_opened_again_but_may_be_given_a_block() -> None:
+    with Instance(Device(), Settings(port=0)).open() as instance:
+        port = instance.port
+        assert ask(port, "CONFIGURE") == ["CONFIGURED"]
+        with pytest.raises(RuntimeError, match="open already"):
+            instance.open()
+    with pytest.raises(LinkError):
+        ask(port, "RESET")
 
 
 def test_the_port_is_found_as_executors_say_it_and_a_taken_one_is_an_error(

@@ -138,6 +138,33 @@ async def test_a_bad_port_is_said_and_ends_with_1(port: str) -> None:
     assert "[OCC] bad control port" in err
 
 
+async def test_an_option_that_the_task_refuses_is_said_and_ends_with_1() -> None:
+    task = TASK.replace(
+        "Task.main()",
+        """
+    def take_options(self, options):
+        from occ.errors import ConfigError
+        raise ConfigError("no detector of that name", hint="ITS or TPC")
+
+Task.main()""",
+    )
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", task, stderr=-1)
+    async with asyncio.timeout(DEADLINE_S):
+        _, err = await process.communicate()
+    assert (process.returncode, err) == (1, b"[OCC] no detector of that name (ITS or TPC)\n")
+
+
+@pytest.mark.parametrize("output", ["> /dev/full", ">&-", "| exec true"])
+async def test_output_that_nobody_takes_changes_no_exit_code(output: str) -> None:
+    leaving = "from occ.process import leave; print('last words'); leave(3)"
+    script = f"set -o pipefail; '{sys.executable}' -c \"{leaving}\" {output}"
+    environment = {**os.environ, "PYTHONUNBUFFERED": ""}
+    process = await asyncio.create_subprocess_exec("bash", "-c", script, stderr=-1, env=environment)
+    async with asyncio.timeout(DEADLINE_S):
+        _, err = await process.communicate()
+    assert (process.returncode, err) == (3, b"")
+
+
 async def test_a_bad_option_ends_with_2_and_usage() -> None:
     code, _, err = await run_to_end("--foo")
     assert code == 2 and "unrecognized arguments: --foo" in err
