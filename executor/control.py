@@ -8,10 +8,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
-from executor.api.messages import TaskSpec
 from executor.task_pipe import TaskPipe
 from occ.client import OccClient, StateReport
 from occ.errors import AliecsError, DeadlineError, LinkError
@@ -68,7 +66,7 @@ class OccControl:
     Args:
         resubscriptions: how often a stream that broke while the task lives is opened again.
         pipe: on which the task may tell its states; what is told there is not listened to by a stream. Closed with this.
-        as_json: the task speaks OCC's JSON form, see ``speaks_json``.
+        as_json: the task speaks OCC's JSON form, see task.py.
     """
 
     def __init__(
@@ -188,15 +186,6 @@ async def _while_it_ends() -> None:
             await asyncio.Event().wait()
     except TimeoutError:
         return
-
-
-def speaks_json(spec: TaskSpec) -> bool:
-    """Whether the command loads the plugin OCClite, which has no protobuf (occ-executor-mesos.md 3.6, step 3).
-
-    The original looks for ``-P OCClite`` in single words of the command only, so it sees it in shell commands alone.
-    """
-    words = (spec.value, *spec.arguments)
-    return any("-P OCClite" in word for word in words) or ("-P", "OCClite") in pairwise(words)
 
 
 def mismatch(outcome: Outcome, event: str, destination: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import NamedTuple
 
 from executor.control import OccControl, Reply, Watcher, closed, failed, mismatch
+from executor.task_pipe import TaskPipe
 from occ.client import StateReport
 from occ.errors import AliecsError
 from occ.events import DeviceEvent
@@ -18,6 +19,8 @@ from occ.states import TaskEvent, TaskState
 
 _LOOK_S = 1.0
 """For a look at where a device is after it did not do a step."""
+_ROUND_S = 5.0
+"""Between two looks at a running device that has no stream of states."""
 _AHEAD, _SHORT_AHEAD, _SHORT_AHEAD_S = 0.02, 0.1, 0.2
 """Part of a command's time that is kept, so that the step that hangs can be named before the command times out, half of it for a
 look at where the device is; of short times more, but no more than so many seconds."""
@@ -33,6 +36,16 @@ class _Time(NamedTuple):
 class FairMqControl(OccControl):
     """A FairMQ device behind the plugin OCC or, ``as_json``, OCClite. States and events are OCC's."""
 
+    def __init__(
+        self, task_id: str, port: int, resubscriptions: int, pipe: TaskPipe | None = None, *, as_json: bool = False
+    ) -> None:
+        super().__init__(task_id, port, resubscriptions, pipe, as_json=as_json)
+        self._moves = 0
+        """Begun and ended events; what was asked between two is not of now."""
+        self._moved = asyncio.Event()
+        self._known = ""
+        """Where the last event left the device, or it was seen; "" if that is not known."""
+
     def _state_of(self, report: StateReport) -> str:
         """Return "" while the device is between two states of OCC."""
         return task_state(report.native) or ""
@@ -44,6 +57,22 @@ class FairMqControl(OccControl):
 
         The state returned is that of the device, UNKNOWN if it ended between two states of OCC, "" if it did not say.
         """
+        self._note("UNKNOWN")
+        reply = Reply("")
+        try:
+            reply = await self._walk(source, event, destination, arguments, timeout_s)
+        finally:
+            self._note(reply.state)
+        return reply
+
+    def _note(self, state: str) -> None:
+        self._moves += 1
+        self._known = state
+        self._moved.set()
+
+    async def _walk(
+        self, source: str, event: str, destination: str, arguments: Mapping[str, str], timeout_s: float
+    ) -> Reply:
         steps = _steps(event, source)
         if not steps:
             return Reply(source, f"{event} is not supported by FairMQ devices in {source}")
@@ -73,26 +102,47 @@ class FairMqControl(OccControl):
             outcome = await self._client.transition(source, transition, arguments, _left_s(time.steps_end))
         except AliecsError as error:
             reply = failed(transition, error)
-            return (reply, "") if reply.lost else await self._look(reply, time)
+            return (reply, "") if reply.lost else await self._look(transition, reply, time)
         except asyncio.CancelledError:
             return closed(transition), ""
         state = task_state(outcome.native) or TaskState.UNKNOWN.value
         return Reply(state, mismatch(outcome, transition, EXPECTED[transition])), outcome.native
 
-    async def _look(self, reply: Reply, time: _Time) -> tuple[Reply, str]:
+    async def _look(self, transition: DeviceTransition, reply: Reply, time: _Time) -> tuple[Reply, str]:
         """Neither a refusal nor a step that hangs says where the device is: ask."""
         try:
             report = await self._client.get_state(min(_LOOK_S, _left_s(time.looks_end)))
         except AliecsError:
             return reply, ""  # what went wrong before is what is told
+        except asyncio.CancelledError:
+            return closed(transition), ""
         return reply._replace(state=task_state(report.native) or TaskState.UNKNOWN.value), report.native
 
     async def _states(self, watcher: Watcher) -> AsyncIterator[None]:
+        if self._client.is_json:
+            async for seen in self._looks():
+                watcher.on_state(self._task_id, seen)
+                yield
+            return
         async for native in self._client.native_states():
             state = task_state(native)
             if state is not None:
                 watcher.on_state(self._task_id, state.value)
             yield
+
+    async def _looks(self) -> AsyncIterator[str]:
+        """Yield the state of a device that left RUNNING by itself, of which OCClite says nothing; its end is an event."""
+        while True:
+            self._moved.clear()
+            try:
+                async with asyncio.timeout(_ROUND_S if self._known in ("", TaskState.RUNNING) else None):
+                    await self._moved.wait()
+            except TimeoutError:
+                moves = self._moves
+                reply = await self.get_state(_LOOK_S)
+                if moves == self._moves and reply.state not in ("", self._known):
+                    self._known = reply.state
+                    yield reply.state
 
     async def _events(self, watcher: Watcher) -> AsyncIterator[None]:
         """The one event of a FairMQ device is that it ends, by EXITING or, with OCClite, by ERROR: look which."""

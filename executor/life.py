@@ -274,7 +274,7 @@ class Life:
         task.running = ""
         state = state or task.seen  # who gave no answer may have told its state all the same
         if state:
-            if state != task.state and state != task.seen:
+            if task.tells_states and state not in (task.state, task.seen):
                 task.echoes = [*task.echoes[-ECHOES + 1 :], state]
             task.state = state
             task.done = task.done or (call.event == "EXIT" and state == TaskState.DONE.value)

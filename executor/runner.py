@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from executor.agent import Agent
 from executor.api.messages import Command, ControlMode, MetricSample, ReadOutput, Report, TaskSpec
 from executor.api.patient_loop import tell_pauses
-from executor.control import Control, OccControl, Reply, speaks_json
+from executor.control import Control, OccControl, Reply
 from executor.fairmq import FairMqControl
 from executor.folders import TaskFolders
 from executor.limits import TaskLimits
@@ -58,6 +58,7 @@ from executor.stimuli import (
     TimerFired,
     Unready,
 )
+from executor.task import speaks_json
 from occ.errors import TaskError
 
 _LOG = logging.getLogger(__name__)
@@ -245,8 +246,7 @@ class Runner:
         spec = child.spec if child else None
         kind = FairMqControl if spec and spec.mode is ControlMode.FAIRMQ else OccControl
         as_json = spec is not None and speaks_json(spec)
-        control = kind(task_id, port, self._settings.resubscriptions, pipe, as_json=as_json)
-        self._controls[task_id] = control
+        control = self._controls[task_id] = kind(task_id, port, self._settings.resubscriptions, pipe, as_json=as_json)
         state, pid, error = await first_answer(
             lambda: control.get_state(self._settings.standby_s),
             lambda pid: self._processes.find_stranger(task_id, port, pid),

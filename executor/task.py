@@ -1,10 +1,14 @@
-"""What the Agent remembers of one task, and how the end of a process reads in words. Decisions: agent.py, ladder.py."""
+"""What the Agent remembers of one task, what its command tells of it, and how the end of a process reads in words.
+
+Decisions: agent.py, ladder.py.
+"""
 
 from __future__ import annotations
 
 import signal as signals
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import pairwise
 
 from executor.api.messages import Phase, TaskReport, TaskSpec
 
@@ -77,6 +81,11 @@ class Task:
     limits: str = ""
     final_status: str = ""
     error: str = ""
+    tells_states: bool = field(init=False)
+    """It has a stream of states, which repeats those of replies."""
+
+    def __post_init__(self) -> None:
+        self.tells_states = not speaks_json(self.spec)
 
     @property
     def is_remote(self) -> bool:
@@ -125,3 +134,12 @@ def describe_exit(exit_code: int | None, signal: int | None, last_line: str = ""
     elif out_of_memory:
         how += f"; a process of it was killed by {out_of_memory}"
     return f"{how}; last line on stderr: {last_line}" if last_line else how
+
+
+def speaks_json(spec: TaskSpec) -> bool:
+    """Whether the command loads the plugin OCClite, which has no protobuf (occ-executor-mesos.md 3.6, step 3).
+
+    The original looks for ``-P OCClite`` in single words of the command only, so it sees it in shell commands alone.
+    """
+    words = (spec.value, *spec.arguments)
+    return any("-P OCClite" in word for word in words) or ("-P", "OCClite") in pairwise(words)

@@ -12,8 +12,9 @@ import grpc
 import pytest
 
 from executor.api.messages import ControlMode, TaskSpec
-from executor.control import Reply, speaks_json
+from executor.control import Reply
 from executor.fairmq import FairMqControl
+from executor.task import speaks_json
 from occ.api import occ_pb2, occ_pb2_grpc
 from occ.fairmq import EXPECTED, MOVES, SEQUENCES, DeviceState, task_state
 
@@ -174,6 +175,29 @@ async def test_a_step_that_hangs_is_named_within_the_time_of_the_event(control: 
     # The device says that it is still BOUND, but there is no time left to undo anything.
     assert (reply.state, reply.error) == ("UNKNOWN", "CONFIGURE: CONNECT timed out")
     assert events(device)[-1] == "CONNECT"
+
+
+@dataclass
+class Silent(Scripted):
+    """Does not say where it is."""
+
+    was_asked: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def GetState(self, request: Any, context: Any) -> occ_pb2.GetStateReply:
+        self.was_asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError("never")
+
+
+async def test_closing_the_connection_answers_an_event_whatever_it_waits_for(control: Make) -> None:
+    device = Silent({"CONNECT": grpc.StatusCode.UNKNOWN})
+    one = await control(device)
+    configuring = asyncio.create_task(one.transition("STANDBY", "CONFIGURE", "CONFIGURED", {}, DEADLINE_S))
+    async with asyncio.timeout(DEADLINE_S):
+        await device.was_asked.wait()
+        await one.close()
+        reply = await configuring
+    assert reply.lost and reply.error == "CONFIGURE: CONNECT failed: the connection was closed"
 
 
 @pytest.mark.parametrize(

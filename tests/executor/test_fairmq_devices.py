@@ -165,6 +165,24 @@ async def test_an_error_of_a_running_device_is_told(core, host, device, plugin):
         await core.kill("t1")
 
 
+async def test_a_device_that_leaves_running_by_itself_is_found_there_without_a_command(core, host, device):
+    host.start()
+    await core.launch(device("t1", "OCClite", "--max-iterations", "3"), device("t2", "OCClite"))
+    for task_id in ("t1", "t2"):
+        await core.phase(task_id, Phase.ACTIVE)
+        wiring = channel("data", "pub", "bind", f"ipc://@aliecs-test-{os.getpid()}-{task_id}")
+        await core.transition("CONFIGURE", "STANDBY", "CONFIGURED", task_id, arguments=wiring)
+    reply = await core.transition("START", "CONFIGURED", "RUNNING", "t1", "t2")
+    assert {r.state for r in reply.results} == {"RUNNING"}
+    await core.until(lambda: core.task_reports("t1")[-1].state == "CONFIGURED")
+    assert {r.state for r in core.task_reports("t2")} == {"STANDBY"}  # what replies told is not told again
+    reply = await core.transition("STOP", "RUNNING", "CONFIGURED", "t1", "t2")
+    assert {(r.task_id, r.state, not r.error) for r in reply.results} == {
+        ("t1", "CONFIGURED", False),
+        ("t2", "CONFIGURED", True),
+    }
+
+
 async def test_a_device_that_ignores_signals_and_hangs_is_killed_in_the_end(core, host, device):
     host.start()
     await core.launch(device("t1", "OCClite", "--ignore-signals", "--refuse", "BIND", "--hang", "RESET TASK"))
