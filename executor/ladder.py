@@ -56,7 +56,7 @@ def answered(task: Task, event: str, state: str, error: str, lost: bool, desk: D
 
 def spawned(task: Task, desk: Desk) -> None:
     """The process of a task that is to be ended has just come up."""
-    if task.is_remote:
+    if task.is_remote and not task.at_once:
         terminate(task, desk)
     else:
         task.override = "TASK_KILLED"

@@ -138,6 +138,7 @@ class Life:
 
     def end(self, task: Task, *, at_once: bool = False) -> None:
         """Begin to end a task; ``at_once`` without asking it. TASK_FINISHED if it has no process."""
+        task.at_once = task.at_once or at_once
         if task.stage is Stage.IDLE:
             self.ended(task, "TASK_FINISHED")
         elif at_once and task.stage not in (Stage.SPAWNING, Stage.ENDED):

@@ -74,11 +74,7 @@ class MesosLink:
         """Keep the link until cancelled."""
         try:
             while True:
-                await self._helper.start()
-                self._helper.post(
-                    "start", pause_min_s=self._settings.redial_min_s, pause_max_s=self._settings.agent_pause_s
-                )
-                how = await self._helper.ended()
+                how = await self._serve()
                 self._failures += 1
                 _LOG.error("helper process %s failures=%d", how, self._failures)
                 if self._failures >= _MAX_HELPERS:
@@ -89,6 +85,19 @@ class MesosLink:
                 self._helper = HelperProcess("executor.mesos_driver", self._heard)
         finally:
             await self._helper.close(self._settings.flush_s)
+
+    async def _serve(self) -> str:
+        """Have a helper process until it ends; return how, in words."""
+        try:
+            await self._helper.start()
+        except LinkError as error:
+            try:
+                async with asyncio.timeout(self._settings.agent_pause_s):
+                    await asyncio.Event().wait()
+            except TimeoutError:
+                return f"cannot be started: {error.message}"
+        self._helper.post("start", pause_min_s=self._settings.redial_min_s, pause_max_s=self._settings.agent_pause_s)
+        return await self._helper.ended()
 
     def send(self, report: Report) -> None:
         """Queue a report; never blocks. Before the agent has accepted us all is dropped: the Hello tells it."""
@@ -166,8 +175,11 @@ class MesosLink:
             _LOG.error("task=%s is none of ours error=%r", task_id, str(error))
             self._update_state(task_id, "TASK_FAILED", f"its data is no launch of AliECS: {error}", b"")
             return
-        if isinstance(command, Launch):
+        if isinstance(command, Launch) and [spec.task_id for spec in command.tasks] == [task_id]:
             self._on_command(command)
+            return
+        _LOG.error("task=%s its data is no launch of it alone", task_id)
+        self._update_state(task_id, "TASK_FAILED", "its data is no launch of this task", b"")
 
     def _end(self) -> None:
         """Tell once that we are to end: asked again, the runner would kill at once."""

@@ -140,7 +140,7 @@ class Runner:
         self.feed(Started(at_ms=self.now_ms()))
         tell_pauses(lambda for_s: self.feed(Paused(for_ms=int(for_s * 1000), at_ms=self.now_ms())))
         self._rounds.begin()
-        link = asyncio.create_task(self._link.run(), name="link")
+        link = self._start(self._link.run(), "link")
         try:
             code = await self._exit
             await self._link.close()

@@ -63,6 +63,8 @@ class Task:
     kills: list[str] = field(default_factory=list)
     """Kill commands that wait for the end."""
     rung: Rung | None = None
+    at_once: bool = False
+    """It is to be ended without being asked."""
     exit_asked: bool = False
     done: bool = False
     """DONE was reached on request."""

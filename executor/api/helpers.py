@@ -67,7 +67,10 @@ class HelperProcess:
         Raises:
             LinkError: it cannot be started.
         """
-        ours, theirs = socket.socketpair()
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            raise LinkError(f"helper process {self._module} cannot be started: {error.strerror}") from error
         try:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-P", "-m", self._module, str(theirs.fileno()),

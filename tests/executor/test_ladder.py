@@ -78,6 +78,16 @@ def test_a_task_can_be_killed_while_it_is_spawned_or_connected(agent):
     assert results(agent.exited("t2", exit_code=None, signal=15)) == [("t1", "", ""), ("t2", "", "")]
 
 
+def test_a_task_that_is_killed_at_once_while_it_is_spawned_is_not_asked_by_sigterm_either(agent):
+    agent.launch(direct("t1"))
+    assert agent.command(Kill(command_id="k1", task_ids=("t1",))) == []
+    assert agent.command(Kill(command_id="k2", task_ids=("t1",), at_once=True)) == []
+    out = agent.feed(stimuli.Spawned, task_id="t1", pid=100)
+    assert out == [stimuli.Signal("t1", SIGKILL), stimuli.StartTimer("ladder:t1", 5.0)]
+    out = agent.exited("t1", exit_code=None, signal=9)
+    assert (reports(out)[0].final_status, len(replies(out))) == ("TASK_KILLED", 2)
+
+
 def test_kill_of_unknown_and_ended_tasks_is_answered_as_done(agent):
     agent.up()
     agent.exited(exit_code=0)

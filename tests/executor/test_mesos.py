@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import os
 import random
+import resource
 import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from executor.api.convert import command_to_pb
 from executor.api.helpers import HelperProcess
+from executor.api.messages import ControlMode, Kill, Launch, TaskSpec
 from executor.api.parser import HttpParser
 from executor.mesos import Surroundings, duration_s, is_under_agent, surroundings
+from executor.mesos_link import MesosLink
+from executor.settings import Settings
 from occ.errors import ConfigError, LinkError
 
 AGENT = {
@@ -113,3 +119,43 @@ async def test_calls_to_a_helper_process_that_dies_fail() -> None:
     with pytest.raises(LinkError, match="the helper process has ended"):
         await call
     await helper.close(1.0)
+
+
+async def test_a_launch_that_is_none_of_its_task_fails_the_task_and_starts_nothing() -> None:
+    heard: list[object] = []
+    link = MesosLink(
+        Settings(), agent_id="a1", recovery_s=0.0, on_up=lambda: None, on_down=lambda: None, on_command=heard.append,
+        on_end=lambda: None,
+    )  # fmt: skip
+    hook = TaskSpec(task_id="t1", environment_id="e", class_name="c", mode=ControlMode.HOOK, value="true")
+    commands = {
+        "t1": Launch(command_id="l1", tasks=(hook,)),
+        "t2": Launch(command_id="l2", tasks=(hook,)),
+        "t3": Launch(command_id="l3", tasks=()),
+        "t4": Kill(command_id="k", task_ids=("t4",)),
+    }
+    for task_id, command in commands.items():
+        data = base64.b64encode(command_to_pb(command).SerializeToString()).decode()
+        link._heard({"event": "launch", "task": {"task_id": {"value": task_id}, "data": data}})
+    link._heard({"event": "launch", "task": {"task_id": {"value": "t5"}, "data": "?"}})
+    assert heard == [commands["t1"]]
+    assert {task_id: status["state"] for task_id, status in link._open.items()} == dict.fromkeys(
+        ("t2", "t3", "t4", "t5"), "TASK_FAILED"
+    )
+
+
+async def test_a_helper_process_that_cannot_be_started_is_tried_again_and_ends_the_executor_in_the_end(caplog) -> None:
+    ended = asyncio.Event()
+    link = MesosLink(
+        Settings(agent_pause_s=0.01), agent_id="a1", recovery_s=0.0, on_up=lambda: None, on_down=lambda: None,
+        on_command=lambda command: None, on_end=ended.set,
+    )  # fmt: skip
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        async with asyncio.timeout(5):
+            await link.run()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert ended.is_set()
+    assert caplog.text.count("cannot be started: Too many open files") == 5
