@@ -61,6 +61,7 @@ class EnvironmentManager:
         self._runners: dict[str, EnvironmentRunner] = {}
         self._reserved: dict[str, str] = {}
         """Detector to the environment that holds it, from the check to the end of the teardown."""
+        self._is_draining = False
         self._leaving: list[EnvironmentRunner] = []
         """Of environments that are gone, and for which something may be under way still."""
         self._group: asyncio.TaskGroup | None = None
@@ -138,6 +139,7 @@ class EnvironmentManager:
     async def _load(self, environment_id: str, asked: Creation) -> tuple[EnvironmentRunner, str]:
         if not self._runners and abs(step_s := follow()) > NOTICED_STEP_S:
             log.warning("the clock of this machine was set by %+.0f s", step_s)
+        self._check_open()
         await self._clean_unlocked()
         self._announce(environment_id, asked, "instantiating", OpStatus.STARTED, step="before_CREATE")
         layers = await self._drafts.layers(environment_id, asked)
@@ -153,6 +155,7 @@ class EnvironmentManager:
         for warning in workflow.warnings[:MAX_WARNINGS]:
             log.warning("template env=%s: %s", environment_id, warning)
         created = await self._drafts.created(environment_id, asked, layers, workflow)
+        self._check_open()
         self._reserve(environment_id, created.detectors)
         runner = self._add(Environment.begin(created))
         assert self._group is not None, "the manager is started"
@@ -160,6 +163,12 @@ class EnvironmentManager:
         runner.post(created)
         runner.start(self._group)
         return runner, created.request_id
+
+    def _check_open(self) -> None:
+        if self._is_draining:
+            raise CoreError(
+                Reason.RESERVED, "this core is being drained", hint="wait for the next one", code="UNAVAILABLE"
+            )
 
     async def _clean_unlocked(self) -> None:
         """Kill what no environment owns any more, as AliECS does before each creation (core.md 2.9, step 5).
@@ -271,7 +280,8 @@ class EnvironmentManager:
         return answer
 
     async def drain(self) -> None:
-        """Stop and destroy all environments, in order of creation, one after the other."""
+        """Stop and destroy all environments, in order of creation, one after the other; none begins any more."""
+        self._is_draining = True
         for runner in self.all():
             try:
                 await self.destroy(

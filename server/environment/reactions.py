@@ -36,7 +36,7 @@ def on_tasks_changed(turn: Turn, stimulus: TasksChanged) -> None:
         role = environment.tree[entry.role]
         entry.error = change.error or entry.error
         state = TaskState.parse(change.state) if change.state is not None else None
-        entry.is_safe_to_stop = entry.is_safe_to_stop and state is None
+        entry.is_safe_to_stop = entry.is_safe_to_stop and state in (None, role.state)
         status = Status(change.status) if change.status is not None else None
         environment.tree.update(role, state=state, status=status)
         if status is Status.INACTIVE and role.state in (TaskState.ERROR, TaskState.DONE):

@@ -81,11 +81,12 @@ class EnvironmentRunner:
     def resume(self) -> None:
         """Take up an environment that was restored from the journal: ask again for what was never answered.
 
-        A call of a service that was in flight has an unknown outcome and counts as failed (design 1b).
+        A call of a service that was in flight has an unknown outcome and counts as failed (design 1b). Time without a core
+        counts for no deadline, only a run goes on in it.
         """
         now = now_ms()
         for timer in list(self.environment.timers.values()):
-            self._arm(timer)
+            self._arm(timer, now if timer.timer == "auto_stop" else self.environment.latest_ms)
         for asked in list(self.environment.outstanding.values()):
             match asked:
                 case do.RunCall():
@@ -226,7 +227,7 @@ class EnvironmentRunner:
             case do.Publish():
                 self._parts.publish(instruction.event)
             case do.StartTimer():
-                self._arm(instruction)
+                self._arm(instruction, now_ms())
             case do.StopTimer():
                 if handle := self._timers.pop(instruction.timer, None):
                     handle.cancel()
@@ -270,11 +271,11 @@ class EnvironmentRunner:
         if future and not future.done():
             future.set_result(Answer(reply.error, reply.reason, reply.killed))
 
-    def _arm(self, timer: do.StartTimer) -> None:
+    def _arm(self, timer: do.StartTimer, at_ms: int) -> None:
         if handle := self._timers.pop(timer.timer, None):
             handle.cancel()
         # Never longer than it was to take when the environment moved on last: the clock may have been set back since.
-        delay_s = max(0.0, (timer.at_ms - max(now_ms(), self.environment.latest_ms)) / 1000)
+        delay_s = max(0.0, (timer.at_ms - max(at_ms, self.environment.latest_ms)) / 1000)
         self._timers[timer.timer] = asyncio.get_running_loop().call_later(delay_s, self._fire, timer.timer)
 
     def _fire(self, name: str) -> None:

@@ -49,3 +49,13 @@ def test_the_end_of_data_of_a_basic_task_stands_until_its_state_changes() -> Non
     )
     world.post(terminated(world, "demo.two"))
     assert world.state == "CONFIGURED"
+
+
+def test_the_end_of_data_is_not_forgotten_where_a_task_is_told_again_as_it_is() -> None:
+    world = World(group("demo", task("one"), task("two"))).create()
+    world.ask("START_ACTIVITY")
+    basic(world, "demo.one"), basic(world, "demo.two")
+    world.post(terminated(world, "demo.one"))
+    world.change("demo.one", state="RUNNING", status="ACTIVE")  # as after a restart of the core
+    world.post(terminated(world, "demo.two"))
+    assert world.state == "CONFIGURED"

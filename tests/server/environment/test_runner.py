@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,29 @@ async def test_an_environment_that_was_gone_as_its_core_was_killed_is_forgotten(
     async with lives.life() as core:
         assert core.environments.all() == [] and core.environments.active_detectors() == []
         assert await core.journal.environments() == []
+
+
+async def test_time_without_a_core_counts_for_no_deadline(lives: CoreLives) -> None:
+    async with lives.life(is_last=False) as core:
+        first = await create(core, "one")  # has the executor started
+        creating = asyncio.create_task(create(core, "one", deploy_timeout="4s"))
+        await until(lambda: any(one.environment.tasks for one in core.environments.all() if one is not first))
+        began_s = time.monotonic()
+    with pytest.raises(AliecsError, match="gone"):
+        await creating
+    await until(lambda: time.monotonic() - began_s > 4.5)
+    async with lives.life() as core:
+        await until(lambda: all(runner.environment.is_idle for runner in core.environments.all()))
+        assert [runner.environment.state.value for runner in core.environments.all()] == ["CONFIGURED"] * 2
+
+
+async def test_a_core_that_drains_begins_no_environment_any_more(lives: CoreLives) -> None:
+    async with lives.life() as core:
+        creating = asyncio.create_task(create(core, "one"))
+        await asyncio.sleep(0)
+        await core.drain()
+        with pytest.raises(AliecsError, match="being drained"):
+            await creating
+        with pytest.raises(AliecsError, match="being drained"):
+            await create(core, "one")
+        assert core.environments.all() == [] and core.environments.active_detectors() == []
