@@ -1,8 +1,8 @@
 """The configuration store in one YAML or JSON file, with the same keys as Consul; nested mappings are folders.
 
 Several processes may use one file: writers take a lock beside it and look at it again before they write, readers see
-whole files only. Comments are lost at the first write. A missing file is an empty store, made by the first write or
-by prepare(). The file is parsed again only if it has changed. What its text means: file_text.py.
+whole files only, and wait for nobody. Comments are lost at the first write. A missing file is an empty store, made by the
+first write or by prepare(). The file is parsed again only if it has changed. What its text means: file_text.py.
 """
 
 from __future__ import annotations
@@ -11,22 +11,37 @@ import fcntl
 import os
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from occ.errors import ConfigError
+from occ.errors import ConfigError, DeadlineError, LinkError
 from server.config.file_text import dump, dump_json, parse, parse_json
 from server.config.tree import Change, Folder, TreeStore
 
+LOCK_S = 3.0
+"""Longest wait for other writers."""
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.001, 0.05
+"""Between two attempts to get a lock that another process has: the system cannot be asked to wait for a limited time."""
+
 
 class FileStore(TreeStore):
-    """A Store on a file. Safe to use from several threads and processes."""
+    """A Store on a file. Safe to use from several threads and processes.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: of the file; a link stays one, what it leads to is read and written.
+        lock_s: longest wait for other writers.
+    """
+
+    def __init__(self, path: Path, *, lock_s: float = LOCK_S) -> None:
         super().__init__(f"file://{path}")
         self.path = path
-        self._lock = threading.RLock()
+        self._lock_s = lock_s
+        self._guard = threading.Lock()
+        """Of what is held of the file, in this process."""
+        self._writer = threading.Lock()
+        self._over = threading.Event()
         self._held: _Held | None = None
         self._root: Folder = {}
         self._is_json = path.suffix.lower() == ".json"
@@ -39,9 +54,13 @@ class FileStore(TreeStore):
                     self._write({})
         self._read()
 
+    def close(self) -> None:
+        """End what waits for other writers."""
+        self._over.set()
+
     def _read(self) -> Folder:
         """Return the file's content; a new parse only if the file is another or has changed."""
-        with self._lock:
+        with self._guard:
             try:
                 if self._held is None or not self._held.is_still(self.path.stat()):
                     with open(self.path, "rb") as file:
@@ -69,25 +88,59 @@ class FileStore(TreeStore):
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """Keep out all other writers, of this and of other processes."""
-        with self._lock:
+        """Keep out all other writers, of this and of other processes.
+
+        Raises:
+            DeadlineError: another one did not end in time.
+            LinkError: the store was closed while it waited.
+        """
+        until = time.monotonic() + self._lock_s
+        if not self._writer.acquire(timeout=self._lock_s):
+            raise self._locked()
+        try:
             try:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                lock = os.open(self.path.with_name(self.path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o644)
+                file = self._file()
+                file.parent.mkdir(parents=True, exist_ok=True)
+                lock = os.open(file.with_name(f"{file.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             except OSError as error:
                 raise _unusable(self.path, "written", error) from error
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+                self._take(lock, until)
                 yield
             finally:
                 os.close(lock)
+        finally:
+            self._writer.release()
+
+    def _take(self, lock: int, until: float) -> None:
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            try:
+                return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= until:
+                    raise self._locked() from None
+            except OSError as error:
+                raise _unusable(self.path, "locked", error) from error
+            if self._over.wait(pause_s):
+                raise LinkError(f"configuration {self.path} was closed while a change waited for another writer")
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+    def _locked(self) -> DeadlineError:
+        message = f"configuration {self.path} was not written: another program has had its lock for {self._lock_s:g} s"
+        return DeadlineError(message, hint=f"which one tells: fuser {self._file()}.lock")
+
+    def _file(self) -> Path:
+        """Return the file itself, where the path is that of a link."""
+        return Path(os.path.realpath(self.path))
 
     def _write(self, root: Folder) -> None:
         """Replace the file at once: readers see the old or the new one, also after a crash."""
         text = dump_json(root) if self._is_json else dump(root)
+        target = self._file()
         try:
-            mode = self.path.stat().st_mode & 0o777 if self.path.exists() else 0o644
-            descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
+            mode = target.stat().st_mode & 0o777 if target.exists() else 0o644
+            descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
             try:
                 with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                     file.write(text)
@@ -95,18 +148,19 @@ class FileStore(TreeStore):
                     os.fchmod(file.fileno(), mode)
                     os.fsync(file.fileno())
                     held = _Held(file.fileno())
-                os.replace(name, self.path)
+                os.replace(name, target)
             except BaseException:
                 os.unlink(name)
                 raise
-            folder = os.open(self.path.parent, os.O_RDONLY)
+            folder = os.open(target.parent, os.O_RDONLY)
             try:
                 os.fsync(folder)
             finally:
                 os.close(folder)
         except OSError as error:
             raise _unusable(self.path, "written", error) from error
-        self._root, self._held = root, held
+        with self._guard:
+            self._root, self._held = root, held
 
 
 class _Held:

@@ -12,8 +12,11 @@ from typing import Any
 import yaml
 
 from occ.errors import ConfigError
+from server.config.store import MAX_NESTING, check_key, to_bytes
 from server.config.tree import Folder
 
+MAX_VALUES = 1_000_000
+"""Of one file with its aliases followed, so that one that blows up is refused."""
 _TEXT = "tag:yaml.org,2002:str"
 CORRECT = "correct the file and try again"
 
@@ -28,6 +31,7 @@ def parse(text: str, name: str) -> Folder:
         ConfigError: not YAML, or something else than mappings of scalars; names file, line and column.
     """
     try:
+        _check_size(text, name)
         node = yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -61,11 +65,15 @@ def parse_json(text: str, name: str) -> Folder:
     except json.JSONDecodeError as error:
         where = f"{name}:{error.lineno}:{error.colno}"
         raise ConfigError(f"configuration {where}: {error.msg}", hint=CORRECT) from error
+    except RecursionError:
+        raise ConfigError(f"configuration {name}: {_TOO_DEEP}", hint=CORRECT) from None
     except ConfigError as error:
         raise ConfigError(f"configuration {name}: {error.message}", hint=error.hint) from None
     if not isinstance(content, dict):
         found = "a list" if isinstance(content, list) else "a single value"
         raise ConfigError(f"configuration {name}: expected an object, found {found}", hint=CORRECT)
+    if _is_deeper(content, MAX_NESTING):
+        raise ConfigError(f"configuration {name}: {_TOO_DEEP}", hint=CORRECT)
     return content
 
 
@@ -79,6 +87,36 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+_TOO_DEEP = f"nested deeper than {MAX_NESTING}"
+
+
+def _check_size(text: str, name: str) -> None:
+    """Refuse what would take very long to read: deep nesting, aliases of aliases of aliases."""
+    weights: dict[str, int] = {}
+    open_nodes: list[tuple[str | None, int]] = []
+    total = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        if isinstance(event, yaml.CollectionStartEvent):
+            open_nodes.append((event.anchor, total))
+            if len(open_nodes) > MAX_NESTING:
+                raise _broken(name, _mark(event), _TOO_DEEP)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchor, before = open_nodes.pop()
+            if anchor:
+                weights[anchor] = total - before
+        elif isinstance(event, yaml.AliasEvent):
+            total += weights.get(event.anchor or "", 1)
+        elif isinstance(event, yaml.ScalarEvent):
+            total += 1
+        if total > MAX_VALUES:
+            raise _broken(name, _mark(event), f"more than {MAX_VALUES} values, aliases followed")
+
+
+def _is_deeper(content: str | Folder, most: int) -> bool:
+    """Tell whether more folders than ``most`` are in one another."""
+    return isinstance(content, dict) and (most == 0 or any(_is_deeper(below, most - 1) for below in content.values()))
 
 
 def _node(value: str | Folder) -> yaml.Node:
@@ -117,6 +155,10 @@ def _content(node: yaml.Node, name: str, above: frozenset[int]) -> str | Folder:
     return folder
 
 
+def _mark(event: yaml.Event) -> yaml.Mark | None:
+    return event.start_mark  # type: ignore[return-value]  # of libyaml's parser: has the same lines and columns
+
+
 def _broken(name: str, mark: yaml.Mark | None, problem: str) -> ConfigError:
     where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark is not None else name
     return ConfigError(f"configuration {where}: {problem}", hint=CORRECT)
@@ -148,4 +190,6 @@ def _folder(pairs: list[tuple[str, Any]]) -> Folder:
             found = "null" if value is None else "a list"
             raise ConfigError(f"at {name!r} expected a text or an object, found {found}", hint=CORRECT)
         folder[name] = str(value).lower() if isinstance(value, bool) else value
+        check_key(name)
+        to_bytes(name, value if isinstance(value, str) else "")
     return folder

@@ -41,7 +41,7 @@ def open_store(uri: str, *, request_s: float = REQUEST_S) -> Store:
         from server.config.consul import ConsulStore
 
         return ConsulStore(address.host, address.port, deadline_s=request_s, token=os.environ.get(TOKEN, ""))
-    return FileStore(address.path) if address.scheme == "file" else MemoryStore(address.uri)
+    return FileStore(address.path, lock_s=request_s) if address.scheme == "file" else MemoryStore(address.uri)
 
 
 async def open_configuration(uri: str, *, deadline_s: float, framework_id: str = "") -> Configuration:

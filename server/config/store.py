@@ -18,6 +18,8 @@ HARDWARE = "o2/hardware"
 DETECTORS = f"{HARDWARE}/detectors"
 FLPS = f"{HARDWARE}/flps"
 RUN_NUMBER = f"{RUNTIME}/run_number"
+MAX_NESTING = 100
+"""Folders in one another."""
 
 
 class NotThereError(ConfigError):
@@ -125,6 +127,21 @@ class Store(Protocol):
 def segments(key: str) -> list[str]:
     """Return the parts of a key; surrounding and doubled slashes do not count."""
     return [part for part in key.split("/") if part]
+
+
+def check_key(key: str) -> None:
+    """Check that a text can be set at a key.
+
+    Raises:
+        ConfigError: its names are no text, or too many.
+    """
+    try:
+        key.encode("utf-8")
+    except UnicodeEncodeError as error:
+        message = f"{key!r} cannot be set: the character at position {error.start} is none"
+        raise ConfigError(message, hint="names of keys are UTF-8") from None
+    if len(segments(key)) > MAX_NESTING:
+        raise ConfigError(f"{key[:MAX_NESTING]}… cannot be set: more than {MAX_NESTING} folders in one another")
 
 
 def to_bytes(key: str, value: str) -> bytes:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 
 from occ.errors import ConfigError
-from server.config.store import Store, TextChange, Watch, segments, to_bytes
+from server.config.store import Store, TextChange, Watch, check_key, segments, to_bytes
 
 Folder = dict[str, "str | Folder"]
 """Texts and folders by name. A tree that was handed out is never changed: changes make a new one."""
@@ -168,6 +168,7 @@ def with_change(root: Folder, change: TextChange, uri: str) -> Folder:
         ConfigError: a folder is where the text would be, or a text where a folder would be needed.
     """
     key = change.key
+    check_key(key)
     to_bytes(key, change.value)  # refused here rather than where the file is written
     *above, name = segments(key) or [""]
     if key.endswith("/") and name:

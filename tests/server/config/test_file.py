@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import multiprocessing
 import os
 import stat
+import threading
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from occ.errors import ConfigError
+from occ.errors import ConfigError, DeadlineError, LinkError
 from server.config.file import FileStore
 from server.config.file_text import dump, parse
 from server.config.runs import new_run_number
@@ -217,3 +219,86 @@ def test_a_lookup_and_a_change_parse_only_a_file_that_is_another(
     assert len(parsed) == 1
     assert store.put_if("a", "mine", "other")
     assert len(parsed) == 2
+
+
+BOMB = "a0: &a0 {x: y}\n" + "".join(f"a{n}: &a{n} {{p: *a{n - 1}, q: *a{n - 1}}}\n" for n in range(1, 40))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("bomb.yaml", BOMB, "more than 1000000 values"),
+        ("flow.yaml", "{a: " * 50_000, "nested deeper than 100"),
+        ("block.yaml", "".join(f"{' ' * n}a:\n" for n in range(200)), "101:101: nested deeper than 100"),
+        ("deep.json", '{"a":' * 100_000, "nested deeper than 100"),
+        ("deeper.json", '{"a":' * 101 + "1" + "}" * 101, "nested deeper than 100"),
+        ("half.json", '{"a": "\\ud83d"}', "half a character"),
+        ("half-a-name.json", '{"\\ud83d": "a"}', "names of keys are UTF-8"),
+    ],
+)
+def test_a_file_that_would_never_be_read_to_its_end_is_refused(
+    tmp_path: Path, name: str, text: str, message: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        FileStore(tmp_path / name).get("o2")
+    assert message in f"{caught.value.message} {caught.value.hint}"
+    assert name in caught.value.message
+
+
+@pytest.mark.parametrize("suffix", ["yaml", "json"])
+@pytest.mark.parametrize("key", ["o2/\ud83d", "o2/\udc80", "/".join("a" * 101)])
+def test_a_name_that_could_not_be_read_again_is_refused(tmp_path: Path, suffix: str, key: str) -> None:
+    store = FileStore(tmp_path / f"c.{suffix}")
+    with pytest.raises(ConfigError, match="cannot be set"):
+        store.put(key, "x")
+    store.put("o2/a", "b")
+    assert store.get_tree("") == {"o2/a": "b"}
+
+
+@pytest.fixture
+def locked(tmp_path: Path) -> Path:
+    """A file whose lock another program has, until the test is over."""
+    path = tmp_path / "c.yaml"
+    FileStore(path).put("a", "1")
+    other = os.open(f"{path}.lock", os.O_RDWR)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    return path
+
+
+def test_a_writer_that_never_ends_keeps_others_from_writing_for_a_limited_time_only(locked: Path) -> None:
+    store = FileStore(locked, lock_s=0.05)
+    with pytest.raises(DeadlineError, match=r"was not written: another program has had its lock") as caught:
+        store.put("a", "2")
+    assert "fuser" in caught.value.hint
+    assert FileStore(locked).get("a") == "1"
+
+
+def test_a_file_is_read_while_a_change_waits_for_another_writer_and_closing_ends_the_wait(locked: Path) -> None:
+    store = FileStore(locked, lock_s=20)
+    ended: list[str] = []
+
+    def change() -> None:
+        try:
+            store.put("a", "2")
+        except LinkError as error:
+            ended.append(error.message)
+
+    writer = threading.Thread(target=change)
+    writer.start()
+    with open(locked, "a") as file:
+        file.write("b: 2\n")
+    assert store.get("b") == "2"
+    store.close()
+    writer.join(5)
+    assert ended == [f"configuration {locked} was closed while a change waited for another writer"]
+
+
+def test_a_link_stays_one_and_its_users_keep_each_other_out(tmp_path: Path) -> None:
+    real, link = tmp_path / "real" / "c.yaml", tmp_path / "c.yaml"
+    FileStore(real).put("a", "1")
+    link.symlink_to(real)
+    FileStore(link).put("b", "2")
+    assert link.is_symlink()
+    assert FileStore(real).get_tree("") == {"a": "1", "b": "2"}
+    assert sorted(os.listdir(tmp_path)) == ["c.yaml", "real"], "the lock is beside the file itself"
