@@ -81,16 +81,18 @@ class Catalogue:
             found = await objects.entries(commit, "workflows")
             self._files[commit] = tuple(sorted(filter(_is_template, found), key=lambda entry: entry.path))
         entries = self._files[commit]
-        await self._read(objects, commit, [entry for entry in entries if _key(entry) not in self._known])
-        return [self._known[_key(entry)] for entry in entries]
+        known = {key: self._known[key] for key in map(_key, entries) if key in self._known}
+        known |= await self._read(objects, commit, [entry for entry in entries if _key(entry) not in known])
+        return [known[_key(entry)] for entry in entries]
 
-    async def _read(self, objects: Objects, commit: str, entries: Sequence[Entry]) -> None:
+    async def _read(self, objects: Objects, commit: str, entries: Sequence[Entry]) -> Mapping[str, TemplateListing]:
         if not entries:
-            return
+            return {}
         contents = await objects.read(commit, entries)
         texts = {_key(entry): (_name(entry), contents[entry.object_id].decode("utf-8", "replace")) for entry in entries}
         _, declared = await self._loader.declarations(texts=texts)
         self._known.update(declared)
+        return declared
 
     def _forget(self) -> None:
         if len(self._known) > MAX_REMEMBERED:

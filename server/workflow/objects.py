@@ -18,8 +18,8 @@ MAX_FILES = 10_000
 """In one commit, of the folders that are read."""
 MAX_BYTES = 64 * 1024 * 1024
 """Of all of them together."""
-_LINE = 4096
-"""Bytes that one file may take in a list of files."""
+_LINE = 512
+"""Bytes that a file may take in a list of files, on average."""
 _HEX = re.compile(r"[0-9a-f]{7,40}")
 REGULAR, EXECUTABLE, LINK = "100644", "100755", "120000"
 

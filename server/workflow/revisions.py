@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from server.api.errors import CoreError, Reason
 from server.globs import GlobError, name_matcher
 
-REF_FORMAT = "%(objectname) %(*objectname) %(refname)"
-"""For ``git for-each-ref``: object, what an annotated tag points to, name."""
+REF_FORMAT = "%(objecttype) %(objectname) %(*objecttype) %(*objectname) %(refname)"
+"""For ``git for-each-ref``: kind and object, the same of what an annotated tag points to, name."""
 HEADS, REMOTE_HEADS, TAGS = "refs/heads/", "refs/remotes/origin/", "refs/tags/"
 _HASH = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True)
 class Refs:
-    """Names to objects. Names that begin with a dash or cannot be shown are not among them."""
+    """Names to objects. What names no commit is not among them, nor names that begin with a dash or cannot be shown."""
 
     branches: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -70,8 +70,10 @@ def read_refs(output: str, branches: Sequence[str]) -> Refs:
         branches: prefixes of branches, the stronger one first.
     """
     found: dict[str, dict[str, str]] = {prefix: {} for prefix in (*branches, TAGS)}
-    for line in output.splitlines():
-        own, peeled, ref = line.split(" ", 2)
+    for line in output.split("\n")[:-1]:  # a name may have what else splits lines
+        own_kind, own, peeled_kind, peeled, ref = line.split(" ", 4)
+        if (peeled_kind or own_kind) not in ("commit", "tag"):
+            continue  # of a file or a folder alone
         for prefix, names in found.items():
             name = ref.removeprefix(prefix)
             if name != ref and not name.startswith("-") and name.isprintable() and name != "HEAD":

@@ -56,6 +56,11 @@ class Worktrees:
             yield commits
         finally:
             self._users.subtract(Counter(commits))
+            for commit in set(commits):
+                if not self._users[commit]:
+                    del self._users[commit]
+                    if commit not in self._used_at:  # it could not be made
+                        self._making.pop(commit, None)
 
     async def folder(self, objects: Objects, commit: str, used: list[str]) -> Path:
         """Return the folder of a commit, made if it is not there.
@@ -81,9 +86,11 @@ class Worktrees:
     async def prune(self) -> None:
         """Remove what was not used for long, or is more than are kept; never what is in use."""
         now = time.monotonic()
-        idle = sorted((at, commit) for commit, at in self._used_at.items() if self._users[commit] <= 0)
+        idle = sorted((at, commit) for commit, at in self._used_at.items() if commit not in self._users)
         over = len(idle) - MAX_KEPT
         for number, (at, commit) in enumerate(idle):
+            if commit in self._users or commit not in self._used_at:
+                continue  # taken into use, or removed by another, while the one before was removed
             if number < over or now - at > MAX_UNUSED_S:
                 del self._used_at[commit]
                 self._making.pop(commit, None)

@@ -318,14 +318,14 @@ async def test_the_answer_to_a_revision_that_is_not_there_lists_all(world: Repos
 
 async def test_hostile_names_of_branches_do_no_harm(world: RepositoryWorld, origin: Origin) -> None:
     commit = git(origin.bare, "rev-parse", "master")
-    names = ("-x", "--upload-pack=evil", "a\u202eb", "$(evil)", "';evil", "HEAD", "refs/heads/x")
+    names = ("-x", "--upload-pack=evil", "a\u202eb", "$(evil)", "';evil", "HEAD", "refs/heads/x", "a\u2028b", "ünïcode")
     for name in names:
         path = origin.bare / "refs" / "heads" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{commit}\n")
     repositories = await world.opened(FLOWS)
     (listed,) = await repositories.list(with_revisions=True)
-    assert set(listed.revisions) == {"$(evil)", "';evil", "dev", "master"}
+    assert set(listed.revisions) == {"$(evil)", "';evil", "dev", "master", "ünïcode"}
     assert await described(repositories, "refs/heads/x") == "first"
     assert "-x" not in await repositories.set_default_revision(0, "nope")
 

@@ -11,23 +11,32 @@ ONE, TWO, THREE = "1" * 40, "2" * 40, "3" * 40
 REFS = Refs({"main": ONE, "dev/a": TWO, "dev/b": TWO}, {"v1.0": THREE, "v1.1": ONE, "main": TWO})
 
 
+def _branch(commit: str) -> str:
+    return f"commit {commit}   refs/remotes/origin/"
+
+
 def test_refs_are_read_by_their_short_names_and_tags_by_what_they_point_to() -> None:
     told = (
-        f"{ONE}  refs/remotes/origin/main\n{ONE}  refs/remotes/origin/HEAD\n{TWO}  refs/remotes/origin/x/y\n"
-        f"{ONE} {THREE} refs/tags/v1\n{TWO}  refs/tags/light\n{ONE}  refs/notes/x\n"
+        f"{_branch(ONE)}main\n{_branch(ONE)}HEAD\n{_branch(TWO)}x/y\n"
+        f"tag {ONE} commit {THREE} refs/tags/v1\ncommit {TWO}   refs/tags/light\ncommit {ONE}   refs/notes/x\n"
     )
     refs = read_refs(told, (REMOTE_HEADS,))
     assert refs == Refs({"main": ONE, "x/y": TWO}, {"v1": THREE, "light": TWO})
 
 
 def test_names_that_look_like_options_or_cannot_be_shown_are_left_out() -> None:
-    names = ("--upload-pack=x", "-b", "a\u202eb", "a\x9bb", "fine")
-    told = "".join(f"{ONE}  refs/remotes/origin/{name}\n" for name in names)
+    names = ("--upload-pack=x", "-b", "a\u202eb", "a\x9bb", "a\u2028b", "a\x85b", "fine")
+    told = "".join(f"{_branch(ONE)}{name}\n" for name in names)
     assert read_refs(told, (REMOTE_HEADS,)) == Refs({"fine": ONE})
 
 
+def test_what_names_no_commit_is_left_out() -> None:
+    told = f"tag {ONE} blob {TWO} refs/tags/key\ntree {ONE}   refs/tags/files\ntag {ONE} tag {TWO} refs/tags/twice\n"
+    assert read_refs(told, (REMOTE_HEADS,)) == Refs({}, {"twice": TWO})
+
+
 def test_own_branches_are_stronger_than_those_of_the_origin() -> None:
-    told = f"{ONE}  refs/heads/main\n{TWO}  refs/remotes/origin/main\n{THREE}  refs/remotes/origin/other\n"
+    told = f"commit {ONE}   refs/heads/main\n{_branch(TWO)}main\n{_branch(THREE)}other\n"
     assert read_refs(told, (HEADS, REMOTE_HEADS)).branches == {"main": ONE, "other": THREE}
 
 

@@ -218,3 +218,30 @@ async def test_unused_folders_go_when_there_are_too_many_and_used_ones_stay(
     monkeypatch.setattr(kept, "MAX_UNUSED_S", 0.0)
     await worktrees.prune()
     assert os.listdir(oldest.parent) == []
+
+
+async def test_what_is_taken_into_use_while_others_are_removed_stays(
+    worktrees: Worktrees, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept, "MAX_UNUSED_S", -1.0)
+    commits = [origin.templates(flow=str(number)) for number in range(3)]
+    for commit in commits:
+        await folder(worktrees, origin, commit)
+    removing = asyncio.create_task(worktrees.prune())
+    await asyncio.sleep(0)  # it has begun with the first
+    with worktrees.use() as used:
+        made = await worktrees.folder(objects(origin), commits[2], used)
+        await asyncio.gather(removing, worktrees.prune())
+        assert sorted(os.listdir(made.parent)) == [commits[2]]
+        assert "2" in (made / "workflows" / "flow.yaml").read_text()
+
+
+async def test_nothing_is_remembered_of_what_could_not_be_made_or_is_used_no_more(
+    worktrees: Worktrees, origin: Origin
+) -> None:
+    await refusal(
+        worktrees, origin, tree_commit(origin, ("40000", inner(origin, ("100644", "blob", "..")), "workflows"))
+    )
+    commit = origin.templates(flow="x")
+    await folder(worktrees, origin, commit)
+    assert (dict(worktrees._users), list(worktrees._making)) == ({}, [commit])
