@@ -7,6 +7,7 @@ import logging
 import os
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
 from occ.errors import AliecsError, LinkError
@@ -67,6 +68,7 @@ class HttpServer:
         self._runner = web.AppRunner(
             application,
             access_log=None,
+            logger=_connections,
             keepalive_timeout=self._timeout_s,
             lingering_time=self._timeout_s,
             max_line_size=MAX_LINE_BYTES,
@@ -143,6 +145,16 @@ class HttpServer:
 
     async def _docs(self, request: web.Request) -> web.Response:
         return web.Response(text=self._routes.page(), content_type="text/html")
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Tell whether a failure is worth a line in the log: one of the other side is not, whoever knocks at the port."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, (HttpProcessingError, ConnectionError))
+
+
+_connections = logging.getLogger(f"{__name__}.connections")
+_connections.addFilter(_is_ours)
 
 
 def _line(status: int, text: str) -> web.Response:

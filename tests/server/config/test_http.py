@@ -224,3 +224,23 @@ async def test_a_port_that_is_taken_is_named_with_the_setting(served: Served, tm
     server = HttpServer(configuration, address="127.0.0.1", port=served.server.http_port, setting="webPort")
     with pytest.raises(LinkError, match=rf"port {served.server.http_port} on 127.0.0.1.*--webPort"):
         await server.start()
+
+
+async def test_what_is_no_request_and_who_hangs_up_leave_nothing_in_the_log(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    junk = (b"\x16\x03\x01\r\n\r\n", b"GET /\xff HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n")
+    with caplog.at_level(logging.INFO):
+        for request in junk:
+            reader, writer = await asyncio.open_connection("127.0.0.1", served.server.http_port)
+            writer.write(request)
+            async with asyncio.timeout(5):
+                assert (await reader.readline()).split()[1] == b"400"
+            writer.close()
+        hung_up = socket.create_connection(("127.0.0.1", served.server.http_port))
+        hung_up.sendall(b"GET /components HTTP/1.1\r\nHost: x\r\n\r\n" * 20)
+        hung_up.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        hung_up.close()
+        async with aiohttp.ClientSession() as session, session.get(f"{served.url}/components") as answer:
+            assert answer.status == 200
+    assert [record.getMessage() for record in caplog.records] == []
