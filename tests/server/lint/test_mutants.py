@@ -1,0 +1,162 @@
+"""Broken copies of templates under the linter: every finding has its place and can be understood, nothing breaks the linter."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from golden_workflows import OBJECTS, RecordedServices
+from template_mutants import broken
+
+from server.lint.inputs import Inputs
+from server.lint.repository import Linter
+from server.lint.rules import RULES
+from server.lint.show import to_json, to_text
+
+SEEDS = 50
+PRODUCTION_SEEDS = 5
+INTERNAL = re.compile(
+    r"Traceback|object at 0x|Errno|\b(Key|Index|Attribute|Type|Value|Recursion|Assertion)Error\b|<class"
+)
+FLOW = """\
+name: !public {name}
+description: !public Two hosts and what they include
+defaults:
+  mode: !public {{value: "fast", type: string, widget: dropDownBox, values: ["fast", "slow"], visibleif: $$on === "true"}}
+  on: !public {{value: "true", type: bool}}
+vars:
+  both: "{{{{ mode + '-' + on }}}}"
+roles:
+  - name: host-{{{{ it }}}}
+    for:
+      range: "{{{{ hosts }}}}"
+      var: it
+    vars:
+      detector: "{{{{ strings.ToLower(inventory.DetectorForHost(it)) }}}}"
+    constraints:
+      - attribute: machine_id
+        value: "{{{{ it }}}}"
+    roles:
+      - name: source
+        bind:
+          - name: out
+            type: push
+            global: out-{{{{ it }}}}
+        task:
+          load: source
+      - name: parts
+        enabled: "{{{{ on == 'true' }}}}"
+        include: part
+      - name: late
+        task:
+          load: sink
+          trigger: before_STOP_ACTIVITY+5
+          timeout: 10s
+          critical: false
+  - name: run
+    call:
+      func: odc.Start()
+      trigger: START_ACTIVITY
+      await: START_ACTIVITY
+      timeout: "{{{{ mode == 'fast' ? '1s' : '2s' }}}}"
+"""
+PART = """\
+name: part
+defaults:
+  size: 10
+roles:
+  - name: sink-{{ n }}
+    for: {begin: 0, end: "{{ '1' }}", var: n}
+    connect:
+      - name: in
+        type: pull
+        target: "::out-{{ it }}"
+    task: {load: sink}
+"""
+TASK = """\
+name: {name}
+defaults:
+  level: "3"
+vars:
+  text: "{{{{ level }}}} {{{{ environment_id }}}}"
+control:
+  mode: {mode}
+wants:
+  cpu: 0.5
+  memory: 64
+  ports: 9000-9010
+properties:
+  severity: "{{{{ level }}}}"
+{channel}command:
+  env:
+    - A={{{{ text }}}}
+  shell: true
+  stdout: all
+  value: "{{{{ len(text) > 0 ? 'run' : '' }}}}"
+  arguments:
+    - --level
+    - "{{{{ level }}}}"
+"""
+INPUTS = Inputs(
+    user_vars={"hosts": '["flp1","flp2"]'},
+    services=RecordedServices({"flp1": "ITS", "flp2": "TPC"}, {}),
+    objects=OBJECTS,
+)
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("repository")
+    texts = {
+        "workflows/flow.yaml": FLOW.format(name="flow"),
+        "workflows/part.yaml": PART,
+        "tasks/source.yaml": TASK.format(
+            name="source", mode="direct", channel="bind:\n  - {name: more, type: pub, addressing: ipc}\n"
+        ),
+        "tasks/sink.yaml": TASK.format(name="sink", mode="basic", channel=""),
+    }
+    for name, text in texts.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+def assert_understandable(folder: Path, inputs: Inputs, workflows: list[str] | None, what: str) -> None:
+    report = Linter(folder, inputs, workflows).run()
+    for one in report:
+        told = f"{what}: {one}"
+        assert one.rule in RULES and one.message.strip(), told
+        assert (folder / one.file).is_file(), told
+        lines = (folder / one.file).read_text("utf-8", "replace").split("\n")
+        assert 1 <= one.line <= len(lines) + 1 and one.column >= 1, told
+        assert not INTERNAL.search(f"{one.message} {one.hint}"), told
+    assert json.loads(to_json(report))["findings"] is not None
+    assert to_text(report, with_infos=True).encode()
+
+
+def test_the_templates_that_are_broken_here_are_right(repository: Path) -> None:
+    assert [one for one in Linter(repository, INPUTS).run() if one.severity != "info"] == []
+
+
+def test_every_finding_in_a_broken_template_has_its_place_and_no_template_breaks_the_linter(
+    repository: Path,
+) -> None:
+    for seed in range(SEEDS):
+        with broken(repository, seed) as what:
+            assert_understandable(repository, INPUTS, None, what)
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("year", ["2023", "2026"])
+def test_broken_production_templates_are_told_of_in_the_same_way(reference: Path, tmp_path: Path, year: str) -> None:
+    corpus = tmp_path / "corpus"
+    shutil.copytree(reference / "corpus" / f"ControlWorkflows-{year}", corpus)
+    sizes = {path.stem: path.stat().st_size for path in (corpus / "workflows").glob("*.yaml")}
+    flows = sorted(name for name, size in sizes.items() if size < 5_000)
+    for seed in range(PRODUCTION_SEEDS):
+        name = flows[seed * len(flows) // PRODUCTION_SEEDS]
+        with broken(corpus, seed, [f"workflows/{name}.yaml"]) as what:
+            assert_understandable(corpus, INPUTS, [name], what)
