@@ -16,7 +16,7 @@ from server.lint.repository import Linter
 from server.lint.rules import RULES
 from server.lint.show import to_json, to_text
 
-SEEDS = 150
+SEEDS = 80
 INTERNAL = re.compile(
     r"Traceback|object at 0x|Errno|\b(Key|Index|Attribute|Type|Value|Recursion|Assertion)Error\b|<class"
 )
