@@ -76,29 +76,32 @@ class ConsulKv:
             is_consistent: ask a leader that has proved that it is one.
         """
         mode = "consistent" if is_consistent else None
-        _, found = self._read(f"read {key}", lambda kv: kv.get(key, consistency=mode))
-        return _item(found) if found else None
+        return self._read(f"read {key}", lambda kv: _item_or_none(kv.get(key, consistency=mode)[1]))
 
     def items(self, prefix: str) -> list[Item]:
         """Return all keys that begin with a prefix, in Consul's order, in one request."""
-        _, found = self._read(f"read all below {prefix}", lambda kv: kv.get(prefix, recurse=True))
-        return [_item(one) for one in found or ()]
+        return self._read(
+            f"read all below {prefix}", lambda kv: [_item(one) for one in kv.get(prefix, recurse=True)[1] or ()]
+        )
 
     def keys(self, prefix: str, *, separator: str = "") -> list[str]:
         """Return all keys that begin with a prefix, each cut after the first separator that follows it."""
-        _, found = self._read(f"list {prefix}", lambda kv: kv.get(prefix, keys=True, separator=separator))
-        return [str(key) for key in found or ()]
+        return self._read(
+            f"list {prefix}",
+            lambda kv: [str(key) for key in kv.get(prefix, keys=True, separator=separator)[1] or ()],
+        )
 
     def next_index(self, prefix: str, index: int | None, *, wait_s: float = WATCHED_S) -> int:
         """Return the index of the last change below a prefix; wait for one after ``index`` if that is given."""
         until_s = self._deadline_s if index is None else wait_s * 17 / 16 + self._deadline_s  # Consul adds a sixteenth
         wait = f"{wait_s:g}s"
 
-        def question(kv: Any) -> Any:
-            return kv.get(prefix, keys=True, index=index, wait=wait)
+        def question(kv: Any) -> int:
+            found, _ = kv.get(prefix, keys=True, index=index, wait=wait)
+            return int(found)
 
-        found, _ = self._ask(f"watch {prefix}", question, is_write=False, attempts=1, deadline_s=until_s)
-        return max(int(found), 1)  # with 0 Consul would not wait
+        found = self._ask(f"watch {prefix}", question, is_write=False, attempts=1, deadline_s=until_s)
+        return max(found, 1)  # with 0 Consul would not wait
 
     def put(self, key: str, text: str, *, index: int | None = None, flags: int | None = None) -> bool:
         """Set a key's text; tell whether it was set.
@@ -235,6 +238,10 @@ class _Http:
             if time.monotonic() > self._until:
                 raise _Unanswered("the answer did not end in time", is_sent=True, is_late=True)
         return b"".join(parts)
+
+
+def _item_or_none(found: Mapping[str, Any] | None) -> Item | None:
+    return _item(found) if found else None
 
 
 def _item(found: Mapping[str, Any]) -> Item:

@@ -127,7 +127,9 @@ class FileStore(TreeStore):
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     def _locked(self) -> DeadlineError:
-        message = f"configuration {self.path} was not written: another program has had its lock for {self._lock_s:g} s"
+        message = (
+            f"configuration {self.path} was not written: another program has had its lock for {self._lock_s:.2g} s"
+        )
         return DeadlineError(message, hint=f"which one tells: fuser {self._file()}.lock")
 
     def _file(self) -> Path:

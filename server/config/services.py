@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from server.config import components, inventory, variables
 from server.config.address import parse_address
 from server.config.kept import FollowedFolder, KeptFolder
+from server.config.payload.characters import whole
 from server.config.payload.templates import PayloadTemplates
 from server.config.runtime import framework_id_in, runtime_entry, runtime_key
 from server.config.store import COMPONENTS, HARDWARE, Store
@@ -76,8 +77,8 @@ class StoreServices:
         return self._store.get(components.parse_query(path).key)
 
     def get_component_raw(self, path: str) -> str:
-        """Return the payload as it is."""
-        return components.payload(self._store, components.parse_query(path))
+        """Return the payload as it is, but for bytes that are not UTF-8."""
+        return whole(components.payload(self._store, components.parse_query(path)))
 
     def resolve(self, component: str, run_type: str, role: str, entry: str) -> str:
         """Return the path of the first entry that exists; an unknown run type counts as NULL."""
@@ -102,8 +103,8 @@ class StoreServices:
         return inventory.endpoints_of_card(self.hardware(), host, serial)
 
     def runtime_get(self, component: str, key: str) -> str:
-        """Return a runtime entry."""
-        return runtime_entry(self._store, component, key)
+        """Return a runtime entry; bytes in it that are not UTF-8 are replaced."""
+        return whole(runtime_entry(self._store, component, key))
 
     def runtime_set(self, component: str, key: str, value: str) -> None:
         """Set a runtime entry."""

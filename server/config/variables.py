@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
+from server.config.payload.characters import whole
 from server.config.store import RUNTIME, Store
 
 log = logging.getLogger(__name__)
@@ -25,7 +26,10 @@ def variables(store: Store, *, trim: bool = True) -> dict[str, str]:
 
 def _flat(store: Store, folder: str, trim: bool) -> dict[str, str]:
     """Return the texts directly in a folder; folders in it do not count."""
-    found = {key: value for key, value in store.get_tree(folder).items() if "/" not in key}
+    raw = {key: value for key, value in store.get_tree(folder).items() if "/" not in key}
+    found = {key: whole(value) for key, value in raw.items()}
+    if broken := [key for key, value in raw.items() if value != found[key]]:
+        log.warning("bytes that are not UTF-8 replaced folder=%s keys=%s", folder, ",".join(broken))
     if not trim:
         return found
     blank = [key for key, value in found.items() if value != value.strip()]

@@ -77,6 +77,36 @@ def test_a_server_that_is_no_consul_is_named_as_such() -> None:
                 store.get("a")
 
 
+@pytest.mark.parametrize(
+    ("index", "body"),
+    [
+        ("7", b'{"Key":"a"}'),
+        ("7", b"[1]"),
+        ("7", b'[{"Key":"a","Value":"MQ==","ModifyIndex":"x","Flags":0}]'),
+        ("7", b'[{"Key":"a","Value":"MQ==","ModifyIndex":null,"Flags":0}]'),
+        ("seven", b"[]"),
+    ],
+)
+def test_whatever_a_server_answers_is_an_item_or_an_error_that_names_it(index: str, body: bytes) -> None:
+    head = b"HTTP/1.1 200 OK\r\nX-Consul-Index: %s\r\nContent-Length: %d\r\n\r\n" % (index.encode(), len(body))
+    asked = threading.Event()
+
+    def reply(request: bytes) -> bytes:
+        asked.set()
+        return head + body
+
+    with answering(reply) as port, closing(ConsulStore("127.0.0.1", port, deadline_s=60)) as store:
+        for question in (store.get, store.exists, store.snapshot, store.get_tree):
+            try:
+                question("a")
+            except LinkError as error:
+                assert "does not answer as Consul does" in error.message
+        asked.clear()
+        watch = store.watch("a", lambda: None)
+        assert asked.wait(10)
+        watch.close()  # filterwarnings: what ends its thread by surprise fails the test
+
+
 def test_a_cluster_without_a_leader_is_named_as_such() -> None:
     reply = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 17\r\n\r\nNo cluster leader"
     with answering(lambda request: reply) as port, closing(ConsulStore("127.0.0.1", port, deadline_s=60)) as store:

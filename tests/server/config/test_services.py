@@ -18,6 +18,7 @@ from server.config.open import open_configuration
 from server.config.runs import new_run_number
 from server.config.services import StoreServices
 from server.config.store import Store
+from server.config.stored import StoreConfiguration
 
 CONTENT = """
 o2:
@@ -260,15 +261,27 @@ async def test_opening_makes_a_missing_file_and_refuses_a_broken_one(tmp_path: P
         await open_configuration(f"file://{tmp_path}/broken.yaml", deadline_s=60)
 
 
-async def test_a_store_that_hangs_is_a_deadline(path: Path) -> None:
+async def test_a_store_that_another_program_has_locked_is_a_deadline_for_a_change_alone(path: Path) -> None:
     configuration = await open_configuration(f"file://{path}", deadline_s=0.2)
     descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        with pytest.raises(DeadlineError, match=r"no answer within 0\.2 s"):
+        with pytest.raises(DeadlineError, match=r"another program has had its lock for 0\.067 s"):
             await configuration.new_run_number()
+        assert (await configuration.vars())["v"] == "1"
     finally:
         os.close(descriptor)
+        await configuration.close()
+
+
+async def test_a_store_that_hangs_is_a_deadline(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    configuration = StoreConfiguration(FileStore(tmp_path / "pipe.yaml"), deadline_s=0.2)
+    with pytest.raises(DeadlineError, match=r"no answer within 0\.2 s"):
+        await configuration.vars()
+    writer = os.open(tmp_path / "pipe.yaml", os.O_WRONLY)  # the thread that reads goes on, and ends
+    os.close(writer)
+    await configuration.close()
 
 
 def test_a_framework_id_that_a_core_has_kept_is_given_to_environments() -> None:
@@ -277,3 +290,17 @@ def test_a_framework_id_that_a_core_has_kept_is_given_to_environments() -> None:
     store.put("o2/runtime/aliecs/mesos_fid", "f-0001")
     assert StoreServices(store).defaults()["framework_id"] == "f-0001"
     assert StoreServices(store, framework_id="local-i").defaults()["framework_id"] == "local-i"
+
+
+def test_bytes_that_are_no_text_reach_no_environment(caplog: pytest.LogCaptureFixture) -> None:
+    store = MemoryStore()
+    for key in ("runtime/aliecs/vars/v", "runtime/aliecs/defaults/d", "runtime/trg/mask", "components/qc/ANY/any/bin"):
+        store.put(f"o2/{key}", "a\udcfe\udcffé")
+    services = StoreServices(store)
+    shown = "a\ufffd\ufffdé"
+    assert (services.vars()["v"], services.defaults()["d"]) == (shown, shown)
+    assert (services.runtime_get("trg", "mask"), services.get_component_raw("qc/ANY/any/bin")) == (shown, shown)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"bytes that are not UTF-8 replaced folder=o2/runtime/aliecs/{folder}"
+        for folder in ("vars keys=v", "defaults keys=d")
+    ]
