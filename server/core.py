@@ -29,7 +29,8 @@ from server.environment.manager import EnvironmentManager
 from server.environment.parts import Parts
 from server.environment.recording import StimulusRecorder
 from server.environment.rehearsal import Rehearsal
-from server.environment.stimuli import AnyStimulus, DeviceReported, TaskChange, TaskTerminated, Timings
+from server.environment.stimuli import AnyStimulus, DeviceReported, TaskTerminated, Timings
+from server.environment.wanted import change_of
 from server.ids import new_id
 from server.integration.registry import PluginRegistry
 from server.journal import Delete, Journal, Put, Record, Table
@@ -98,7 +99,13 @@ class Core:
         settings = self.settings
         state = settings.state_directory
         state.mkdir(parents=True, exist_ok=True)
-        self.journal = await Journal.open(state / "journal.sqlite", deadline_s=settings.journal_timeout_s)
+        self.journal = await Journal.open(
+            state / "journal.sqlite",
+            deadline_s=settings.journal_timeout_s,
+            on_failure=lambda error: log.critical(
+                "what happens is not recorded, a restart would not know it error=%s", error
+            ),
+        )
         self.drains = Drains(self.journal)
         self.configuration = await open_configuration(
             settings.configuration_uri, deadline_s=settings.config_timeout_s, framework_id=self._framework_id
@@ -268,7 +275,7 @@ class Core:
         reception.check(self.backend.hosts())
         self._end_orphans(tasks)
         for task in tasks:
-            self.environments.catch_up(_change_of(None, self.roster.get(task.task_id) or task), task.environment_id)
+            self.environments.catch_up(change_of(None, self.roster.get(task.task_id) or task), task.environment_id)
 
     def _end_orphans(self, tasks: Sequence[Task]) -> None:
         """End tasks that were launched by an environment that never learned of it, or that is gone itself."""
@@ -320,7 +327,7 @@ class Core:
             self.display.publish_task(task, is_new=change.cause == "added")
             is_told = bool(task.environment_id and (before is None or before.environment_id))
             if is_told:
-                self.environments.catch_up(_change_of(before, task), task.environment_id)
+                self.environments.catch_up(change_of(before, task), task.environment_id)
             if not (change.cause in ("added", "claimed") or (change.cause == "result" and is_told)):
                 # The acquirer records what it takes, before it launches; results are in the history of its environment.
                 records.append(Put(Table.TASKS, task.task_id, task.to_record()))
@@ -340,6 +347,8 @@ class Core:
                 continue
             ended = event.termination
             if event.type == BASIC_TASK_TERMINATED and ended:
+                if task is not None:
+                    self.display.publish_task(task, ended=ended.final_status)
                 runner.post(
                     TaskTerminated(
                         at_ms=now_ms(), task_id=event.task_id, exit_code=ended.exit_code, stdout=ended.stdout,
@@ -361,12 +370,15 @@ class Core:
         self._own(self._create_and_tell(asked))
 
     async def _create_and_tell(self, asked: Creation) -> None:
+        state, message = EnvironmentState.ERROR.value, "cannot create new environment"
         try:
             runner = await self.environments.create(asked)
             state, message, error = runner.environment.state.value, "created new environment", ""
         except AliecsError as failure:
-            state, message = EnvironmentState.ERROR.value, "cannot create new environment"
             error = failure.message
+        except Exception:  # a defect of ours, of which nobody else would tell the client
+            log.exception("a creation failed unexpectedly env=%s", asked.environment_id)
+            error = "internal error of the core; its log says more"
         self.display.publish(
             model.EnvironmentEvent(
                 at_ms=now_ms(), environment_id=asked.environment_id, state=state, message=message, error=error
@@ -386,14 +398,3 @@ class Core:
         text = version("aliecs")
         major, minor, patch, *_ = (*(int(part) for part in text.split(".")[:3]), 0, 0, 0)
         return pb.Version(major=major, minor=minor, patch=patch, productName="AliECS", versionStr=text)
-
-
-def _change_of(before: Task | None, task: Task) -> TaskChange:
-    return TaskChange(
-        task_id=task.task_id,
-        state=task.state.value if before is None or task.state is not before.state else None,
-        status=task.status.value if before is None or task.status is not before.status else None,
-        error=task.error,
-        exit_code=task.exit_code,
-        signal=task.signal,
-    )

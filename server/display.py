@@ -118,8 +118,13 @@ class Display:
         """Show a task as it is now."""
         self.picture.update(views.task_view(task, self._backend.stdout_url(task.task_id)))
 
-    def publish_task(self, task: Task, *, is_new: bool = False) -> None:
-        """Tell subscribers of a task; a new one is LAUNCHED, whatever it will be (core.md 4.5)."""
+    def publish_task(self, task: Task, *, is_new: bool = False, ended: str = "") -> None:
+        """Tell subscribers of a task (core.md 4.5).
+
+        Args:
+            is_new: it is LAUNCHED, whatever it will be.
+            ended: how a process of it ended, by Mesos's name; stands in place of its status.
+        """
         runner = self.environments.of_task(task.environment_id)
         entry = runner.environment.tasks.get(task.task_id) if runner else None
         traits = runner.environment.tree[entry.role].loaded.traits if runner and entry else None
@@ -129,7 +134,7 @@ class Display:
                 name=task.name,
                 task_id=task.task_id,
                 state="LAUNCHED" if is_new else task.state.value,
-                status=task.status.value,
+                status=ended or task.status.value,
                 host=task.host,
                 class_name=task.class_id,
                 traits=views.traits_view(traits) if traits else None,

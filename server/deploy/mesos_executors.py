@@ -282,9 +282,7 @@ class MesosExecutors:
         """Tasks that were taken cannot be launched after all."""
         for task_id in task_ids:
             if task_id in host.held:
-                self._end(
-                    host, self._ended(task_id, {"state": "TASK_LOST", "message": reason, "timestamp": time.time()})
-                )
+                self._end(host, self._ended(task_id, {"state": "TASK_LOST", "message": reason}))
 
     def _end(self, host: MesosHost, report: TaskReport) -> None:
         host.heard_of([report.task_id])

@@ -46,6 +46,8 @@ class StimulusRecorder:
         instructions = b",".join(do.encode(one) for one in decided)
         file.write(b'{"event":%b,"instructions":[%b]}\n' % (encode(stimulus), instructions))
         file.flush()
+        if decided and isinstance(decided[-1], do.Gone):
+            self._files.pop(environment_id).close()
 
     def close(self) -> None:
         for file in self._files.values():

@@ -36,7 +36,7 @@ from server.environment.stimuli import (
     VariablesWritten,
     encode,
 )
-from server.environment.wanted import assignment, wanted_tasks
+from server.environment.wanted import assignment, change_of, wanted_tasks
 from server.journal import Record, Stimulus
 
 log = logging.getLogger(__name__)
@@ -306,12 +306,7 @@ class EnvironmentRunner:
         # A task may have come up before it was known here.
         for one in assignments:
             if task := self._parts.roster.get(one.task_id):
-                self.task_changed(
-                    TaskChange(
-                        task_id=task.task_id, state=task.state.value, status=task.status.value, error=task.error,
-                        exit_code=task.exit_code, signal=task.signal,
-                    )
-                )  # fmt: skip
+                self.task_changed(change_of(None, task))
 
     async def _command(self, asked: do.Command) -> None:
         environment = self.environment

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from server.environment.environment import Environment
-from server.environment.stimuli import Assignment
+from server.environment.stimuli import Assignment, TaskChange
 from server.task.placement import TaskDescriptor
 from server.task.task import Task
 
@@ -45,4 +45,16 @@ def assignment(order: int, task: Task) -> Assignment:
     """Return the task of a role as the environment remembers it."""
     return Assignment(
         role=order, task_id=task.task_id, host=task.host, class_name=task.class_name, mode=task.mode.value
+    )
+
+
+def change_of(before: Task | None, task: Task) -> TaskChange:
+    """Return what an environment is told of its task; all of it where nothing was known before."""
+    return TaskChange(
+        task_id=task.task_id,
+        state=task.state.value if before is None or task.state is not before.state else None,
+        status=task.status.value if before is None or task.status is not before.status else None,
+        error=task.error,
+        exit_code=task.exit_code,
+        signal=task.signal,
     )

@@ -22,13 +22,19 @@ roles:
     constraints: [{attribute: machine_id, value: flp001}]
     task: {load: sink, critical: false}
 """
+HOOK = """
+roles:
+  - name: echo
+    constraints: [{attribute: machine_id, value: flp001}]
+    task: {load: echo, trigger: before_CONFIGURE}
+"""
 ABSENT: Any = None
 """Of a call's context, which nothing here looks at."""
 
 
 @pytest.fixture
 def lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CoreLives:
-    return CoreLives(tmp_path, monkeypatch, {"one": WORKFLOW})
+    return CoreLives(tmp_path, monkeypatch, {"one": WORKFLOW, "hook": HOOK})
 
 
 async def test_events_of_a_task_begin_with_its_launch_and_have_the_traits_of_its_role(lives: CoreLives) -> None:
@@ -48,14 +54,15 @@ async def test_events_of_a_task_begin_with_its_launch_and_have_the_traits_of_its
         assert users == {model.User(name=OPERATOR.name)}
 
 
-async def test_a_request_that_names_nobody_is_told_as_nobodys(lives: CoreLives) -> None:
+async def test_a_request_of_nobody_is_told_as_such_and_the_end_of_a_process_by_its_mesos_name(lives: CoreLives) -> None:
     async with lives.life() as core:
         heard = core.display.bus.subscribe(10_000)
-        runner = await core.environments.create(Creation("one", {}, Requester()))
-        assert runner.environment.tree.user_vars["last_request_user"] == "null"
-        events = [one.event for one in heard.take() if isinstance(one, Published)]
-        assert {e.last_request_user for e in events if isinstance(e, model.EnvironmentEvent)} == {None}
-        await destroy(core, runner.environment.id)
+        runner = await core.environments.create(Creation("hook", {}, Requester()))
+        told = [one.event for one in heard.take() if isinstance(one, Published)]
+        users = {event.last_request_user for event in told if isinstance(event, model.EnvironmentEvent)}
+        assert users == {None} and runner.environment.tree.user_vars["last_request_user"] == "null"
+        statuses = [event.status for event in told if isinstance(event, model.TaskEvent)]
+        assert statuses.count("TASK_FINISHED") == 1 and statuses.index("ACTIVE") < statuses.index("TASK_FINISHED")
 
 
 def test_a_user_is_written_as_what_is_known_of_them() -> None:

@@ -29,13 +29,19 @@ control: {mode: direct}
 wants: {cpu: 0.01, memory: 16}
 command: {shell: false, value: aliecs-occ, arguments: [sample, sink]}
 """
+ECHO = """\
+name: echo
+control: {mode: basic}
+wants: {cpu: 0.01, memory: 16}
+command: {shell: true, value: echo done}
+"""
 
 
 class CoreLives:
     """One instance. Its last life must drain, so that nothing is left.
 
     Args:
-        workflows: texts of workflow templates by name; their tasks may load ``sink``.
+        workflows: texts of workflow templates by name; their tasks may load ``sink`` and ``echo``.
         settings: of the core, by flag.
     """
 
@@ -46,6 +52,7 @@ class CoreLives:
         (repository / "tasks").mkdir(parents=True)
         (repository / "workflows").mkdir()
         (repository / "tasks" / "sink.yaml").write_text(SINK)
+        (repository / "tasks" / "echo.yaml").write_text(ECHO)
         for name, text in workflows.items():
             (repository / "workflows" / f"{name}.yaml").write_text(f"name: {name}\n{text}")
         self.state.mkdir()

@@ -59,3 +59,9 @@ def test_the_end_of_data_is_not_forgotten_where_a_task_is_told_again_as_it_is() 
     world.change("demo.one", state="RUNNING", status="ACTIVE")  # as after a restart of the core
     world.post(terminated(world, "demo.two"))
     assert world.state == "CONFIGURED"
+
+
+def test_tasks_of_an_environment_that_can_never_deploy_are_not_even_placed() -> None:
+    world = World(group("demo", task("source"), call("silent", ""))).create()
+    assert "without trigger" in world.replies[0].error
+    assert not world.tasks and world.environment.is_gone

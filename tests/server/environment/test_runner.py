@@ -20,7 +20,6 @@ TASK = """
 """
 WORKFLOWS = {
     "one": f"roles:{TASK}",
-    "silent": f"roles:{TASK}  - name: silent\n    call: {{func: testplugin.Test()}}\n",
     "calls": """
 defaults: {testplugin_hang: "true"}
 roles:
@@ -44,13 +43,6 @@ async def test_neither_a_destroy_nor_the_core_waits_for_a_call_that_nobody_await
         runner = await create(core, "calls")
         await destroy(core, runner.environment.id)
         assert core.environments.all() == []
-
-
-async def test_tasks_of_an_environment_that_can_never_deploy_are_not_even_placed(lives: CoreLives) -> None:
-    async with lives.life() as core:
-        with pytest.raises(AliecsError, match="without trigger"):
-            await create(core, "silent")
-        assert core.roster.all() == []
 
 
 async def test_tasks_that_are_placed_after_their_environment_was_destroyed_are_ended(lives: CoreLives) -> None:
