@@ -42,7 +42,7 @@ class Confinement:
     def entered(self, argv: Sequence[str], environment: Mapping[str, str]) -> list[str]:
         """Return a command that enters the groups and becomes the given one, with the given environment.
 
-        A shell does it; why no ``preexec_fn`` does: process.py.
+        A shell does it; why no ``preexec_fn`` does: program.py.
         """
         if not self.groups:
             return list(argv)

@@ -1,4 +1,4 @@
-"""Child processes of one host: built, started, signalled, watched and reaped. What to start and when: agent.py.
+"""Child processes of one host: started, signalled, watched and reaped. What and when: program.py, agent.py.
 
 Every child leads its own session and process group and dies with the executor. Its output goes through pipes to files
 (pump.py); its exit is seen through a pidfd. To be used from the main thread only: a child's parent-death signal is tied
@@ -10,12 +10,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import pwd
-import shutil
 import signal as signals
 import subprocess
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,21 +22,19 @@ from executor.api.messages import TaskSpec
 from executor.folders import TaskFolders
 from executor.limits import Confinement, TaskLimits
 from executor.output_file import OutputFile, OutputLimits
+from executor.program import OUR_SETPRIV, Program, find_setpriv, program_of
 from executor.pump import Pump, Stream
 from executor.task_pipe import TaskPipe
 from occ.errors import TaskError
+from occ.state_pipe import READY_FD
 
 _LOG = logging.getLogger(__name__)
 _LAST_LINE_BYTES = 2048
 """Kept from the end of stderr to find its last line."""
 _OUTPUT_S = 2.0
 """For the last output of an ended process to get to its file; after that the end is told without waiting for the disk."""
-_OUR_SETPRIV = (sys.executable, "-I", "-S", str(Path(__file__).with_name("become.py")))
-"""Takes some 10 ms longer."""
 _KILLED_S = 2.0
 """For what was killed at the end to be gone; who waits for the kernel then stays behind."""
-_PROBE_S = 5.0
-"""For the one call that finds out whether setpriv knows --pdeathsig."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +111,7 @@ class Processes:
         self._task_limits = task_limits or TaskLimits("", off="switched off")
         self._pump = Pump()
         self._is_closed = False
-        self._setpriv: Sequence[str] = find_setpriv() or _OUR_SETPRIV
+        self._setpriv: Sequence[str] = find_setpriv() or OUR_SETPRIV
 
     def get(self, task_id: str) -> Child | None:
         return self._children.get(task_id)
@@ -154,9 +149,7 @@ class Processes:
     def _start(self, spec: TaskSpec) -> Child:
         self._pump.start()
         folder = self._folders.hold(spec.task_id)
-        environment = self._environment(spec)
-        switch = _credentials(spec.user, folder)
-        argv = _argv(spec, environment, folder)
+        program = program_of(spec, self._instance, folder)
         ours: list[int] = []
         childs: list[int] = []
         with ExitStack() as for_child, ExitStack() as for_us:
@@ -165,24 +158,23 @@ class Processes:
                     ends.append(end)
                     stack.callback(os.close, end)
                 os.set_blocking(ours[-1], False)
-            if switch:
+            if switch := program.switch:
                 for end in childs[:2]:
                     os.fchown(end, switch.uid, switch.gid)  # so that the task can open /dev/stdout
             if childs[2:]:
-                environment["OCC_READY_FD"] = str(childs[2])
-            popen, pidfd, confinement = self._confined(spec, argv, switch, environment, folder, childs)
+                program.environment[READY_FD] = str(childs[2])
+            popen, pidfd, confinement = self._confined(spec, program, folder, childs)
             for_us.pop_all()
         stdout, stderr = self._streams(spec, folder, ours)
         return Child(spec, popen, pidfd, ours[2] if ours[2:] else -1, stdout, stderr, confinement)
 
     def _confined(
-        self, spec: TaskSpec, argv: Sequence[str], switch: _Switch | None, environment: Mapping[str, str], folder: Path,
-        ends: Sequence[int],
-    ) -> tuple[subprocess.Popen[bytes], int, Confinement]:  # fmt: skip
+        self, spec: TaskSpec, program: Program, folder: Path, ends: Sequence[int]
+    ) -> tuple[subprocess.Popen[bytes], int, Confinement]:
         """Start a process within the limits of its task; return it with a pidfd."""
         confinement = self._task_limits.confine(spec)
         try:
-            popen = self._popen(argv, switch, environment, folder, ends, confinement)
+            popen = self._popen(program, folder, ends, confinement)
             return popen, _watch(popen), confinement
         except (OSError, ValueError):
             self._task_limits.end(confinement)
@@ -254,41 +246,15 @@ class Processes:
         stdout, stderr = (OutputFile(folder / name, self._limits) for name in ("stdout", "stderr"))
         return Stream(pipes[0], stdout, kept[0]), Stream(pipes[1], stderr, kept[1])
 
-    def _environment(self, spec: TaskSpec) -> dict[str, str]:
-        environment = dict(os.environ)
-        for entry in spec.environment:
-            name, separator, value = entry.partition("=")
-            if name and separator:
-                environment[name] = value
-        environment["ALIECS_INSTANCE"] = self._instance
-        environment["ALIECS_TASK_ID"] = spec.task_id
-        environment["ALIECS_ENVIRONMENT_ID"] = spec.environment_id
-        return environment
-
     def _popen(
-        self, argv: Sequence[str], switch: _Switch | None, environment: Mapping[str, str], folder: Path,
-        ends: Sequence[int], confinement: Confinement,
-    ) -> subprocess.Popen[bytes]:  # fmt: skip
+        self, program: Program, folder: Path, ends: Sequence[int], confinement: Confinement
+    ) -> subprocess.Popen[bytes]:
         out, err, *pass_fds = ends
-        # A program that becomes the task, no preexec_fn: Python can use vfork (0.6 instead of 1.8 ms each), and a child
-        # that runs Python between fork and exec beside gRPC's threads dies of it now and then.
-        credentials = switch.setpriv_options() if switch else []
-        argv = [*self._setpriv, "--pdeathsig", "KILL", *credentials, "--", *argv]
+        command = confinement.entered(program.become_by(self._setpriv), program.environment)
         return subprocess.Popen(
-            confinement.entered(argv, environment), env=environment, cwd=folder, stdin=subprocess.DEVNULL,
-            stdout=out, stderr=err, start_new_session=True, pass_fds=pass_fds,
+            command, env=program.environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+            start_new_session=True, pass_fds=pass_fds,
         )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class _Switch:
-    uid: int
-    gid: int
-    groups: tuple[int, ...]
-
-    def setpriv_options(self) -> list[str]:
-        groups = ["--groups", ",".join(map(str, self.groups))] if self.groups else ["--clear-groups"]
-        return ["--reuid", str(self.uid), "--regid", str(self.gid), *groups]
 
 
 class _Keeping:
@@ -309,56 +275,6 @@ class _Keeping:
         tell, self._tell = self._tell, None
         if tell is not None:
             tell()
-
-
-def find_setpriv() -> tuple[str, ...]:
-    """Return the command of a setpriv that can set the parent-death signal, () if there is none. Blocks for some ms."""
-    path = shutil.which("setpriv")
-    if path is None:
-        return ()
-    try:
-        probe = subprocess.run(
-            [path, "--pdeathsig", "KILL", "true"], capture_output=True, timeout=_PROBE_S, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return ()
-    return (path,) if probe.returncode == 0 else ()
-
-
-def _argv(spec: TaskSpec, environment: Mapping[str, str], folder: Path) -> list[str]:
-    if spec.shell:
-        return ["/bin/sh", "-c", " ".join((spec.value, *spec.arguments))]
-    program = str(folder / spec.value) if "/" in spec.value and not os.path.isabs(spec.value) else spec.value
-    found = shutil.which(program, path=environment.get("PATH"))
-    if found is None:
-        if os.path.exists(program):
-            raise TaskError(f"cannot start {spec.value!r}: not an executable file")
-        raise TaskError(f"cannot start {spec.value!r}: command not found")
-    return [found, *spec.arguments]
-
-
-def _credentials(user: str, folder: Path) -> _Switch | None:
-    if not user:
-        return None
-    try:
-        entry = pwd.getpwnam(user)
-    except KeyError:
-        raise TaskError(f"cannot build the command: no user {user!r} on this host") from None
-    if entry.pw_uid == os.geteuid():
-        return None
-    if os.geteuid() != 0:
-        raise TaskError(
-            f"cannot build the command: only root can switch to user {user!r}, this executor is {_own_name()!r}"
-        )
-    os.chown(folder, entry.pw_uid, entry.pw_gid)
-    return _Switch(entry.pw_uid, entry.pw_gid, tuple(os.getgrouplist(user, entry.pw_gid)))
-
-
-def _own_name() -> str:
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:  # in a container, perhaps
-        return f"uid {os.geteuid()}"
 
 
 def _watch(popen: subprocess.Popen[bytes]) -> int:

@@ -15,7 +15,8 @@ from executor.api.messages import ControlMode, TaskSpec
 from executor.api.output import KeptOutput
 from executor.folders import TaskFolders
 from executor.output_file import OutputLimits
-from executor.process import _OUR_SETPRIV, Ending, Processes
+from executor.process import Ending, Processes
+from executor.program import OUR_SETPRIV
 from occ.errors import TaskError
 
 
@@ -44,8 +45,8 @@ async def children(request, tmp_path):
     def make(**options: Any) -> Children:
         children = Children(tmp_path, **options)
         if request.param == "become":
-            children.processes._setpriv = _OUR_SETPRIV
-        elif children.processes._setpriv == _OUR_SETPRIV:
+            children.processes._setpriv = OUR_SETPRIV
+        elif children.processes._setpriv == OUR_SETPRIV:
             pytest.skip("no setpriv with --pdeathsig on this machine")
         made.append(children)
         return children
