@@ -6,8 +6,8 @@ Those that read configuration, inventory or runtime entries: access.py.
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import replace
-from pathlib import Path
 
 from server.ids import new_id
 from server.template.gojson import JsonError, dumps, loads, nearest_integer, to_integer
@@ -76,9 +76,8 @@ def _suffix_in_range(text: str, prefix: str, least: str, greatest: str) -> str:
 
 def _dump(text: str, file: str) -> str:
     try:
-        path = Path(file)
-        path.write_text(text, encoding="utf-8")
-        path.chmod(0o644)
+        with open(file, "w", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o644)) as out:
+            out.write(text)  # a file that is there keeps its mode, which matters for one that others need: /dev/null
     except (OSError, ValueError) as error:
         log.warning("util.Dump could not write file=%r: %s", file, error)
     return text

@@ -31,3 +31,14 @@ def test_a_dump_writes_no_file_and_the_rest_of_its_namespace_stays(tmp_path: Pat
     assert render("{{ util.Dump('x', file) }}{{ Dump('y', file) }}", {"file": str(file)}, objects) == "xy"
     assert not file.exists()
     assert render("{{ util.PrefixedOverride('a', 'p') }}", {"p_a": "1"}, objects) == "1"
+
+
+def test_a_dump_makes_a_file_that_all_may_read_and_leaves_the_mode_of_one_that_is_there(tmp_path: Path) -> None:
+    objects = vocabulary(open_services(f"file://{tmp_path / 'configuration.yaml'}"))
+    new, old = tmp_path / "new", tmp_path / "old"
+    old.write_text("before")
+    old.chmod(0o666)
+    for file in (new, old):
+        assert render("{{ util.Dump('x', file) }}", {"file": str(file)}, objects) == "x"
+        assert file.read_text() == "x"
+    assert (new.stat().st_mode & 0o777, old.stat().st_mode & 0o777) == (0o644, 0o666)
