@@ -174,7 +174,7 @@ class OccControl:
             yield
 
     async def _metrics(self, watcher: Watcher) -> AsyncIterator[None]:
-        async for sample in self._client.metrics():
+        async for sample in self._client.metrics(only_news=True):
             watcher.on_metrics(self._task_id, [(m.name, m.value, m.unit) for m in sample.metrics])
             yield
 

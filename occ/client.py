@@ -30,7 +30,6 @@ _OPTIONS = (
 _GET_STATE = occ_pb2.GetStateRequest()
 _STATE_STREAM = occ_pb2.StateStreamRequest()
 _EVENT_STREAM = occ_pb2.EventStreamRequest()
-_WATCH = metrics_pb2.WatchRequest()
 _ERRORS: dict[grpc.StatusCode, type[AliecsError]] = {
     grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineError,
     grpc.StatusCode.UNAVAILABLE: LinkError,
@@ -127,9 +126,13 @@ class OccClient:
                     continue
                 yield event
 
-    async def metrics(self) -> AsyncIterator[Sample]:
-        """Yield the task's numbers, at once and then about twice a second; TaskError if it has no such service."""
-        call = self._watch(_WATCH)
+    async def metrics(self, *, only_news: bool = False) -> AsyncIterator[Sample]:
+        """Yield the task's numbers, at once and then about twice a second; TaskError if it has no such service.
+
+        Args:
+            only_news: leave out those that did not change, if the task knows how to, and no rate has to be renewed.
+        """
+        call = self._watch(metrics_pb2.WatchRequest(only_news=only_news))
         with self._guard(call):
             async for sample in call:
                 metrics = tuple(Metric(metric.name, metric.value, metric.unit) for metric in sample.metrics)

@@ -166,6 +166,14 @@ class MetricsService(metrics_pb2_grpc.MetricsServicer):
         self._meter = meter
 
     async def Watch(self, request: metrics_pb2.WatchRequest, context: Any) -> AsyncIterator[metrics_pb2.Sample]:
-        yield await self._meter.sample()
+        told = await self._meter.sample()
+        yield told
         async for sample in self._meter.watch():
-            yield sample
+            if not request.only_news or _is_news(sample, told):
+                told = sample
+                yield sample
+
+
+def _is_news(sample: metrics_pb2.Sample, told: metrics_pb2.Sample) -> bool:
+    """Say whether a value is another one than was told, or a rate has to be renewed."""
+    return sample.metrics != told.metrics or any(one.value and one.unit.endswith("/s") for one in sample.metrics)

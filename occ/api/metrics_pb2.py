@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15occ/api/metrics.proto\x12\x0e\x61liecs.task.v1\"\x0e\n\x0cWatchRequest\"3\n\x06Metric\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01\x12\x0c\n\x04unit\x18\x03 \x01(\t\"G\n\x06Sample\x12\x14\n\x0ctimestamp_ms\x18\x01 \x01(\x03\x12\'\n\x07metrics\x18\x02 \x03(\x0b\x32\x16.aliecs.task.v1.Metric2L\n\x07Metrics\x12\x41\n\x05Watch\x12\x1c.aliecs.task.v1.WatchRequest\x1a\x16.aliecs.task.v1.Sample\"\x00\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15occ/api/metrics.proto\x12\x0e\x61liecs.task.v1\"!\n\x0cWatchRequest\x12\x11\n\tonly_news\x18\x01 \x01(\x08\"3\n\x06Metric\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01\x12\x0c\n\x04unit\x18\x03 \x01(\t\"G\n\x06Sample\x12\x14\n\x0ctimestamp_ms\x18\x01 \x01(\x03\x12\'\n\x07metrics\x18\x02 \x03(\x0b\x32\x16.aliecs.task.v1.Metric2L\n\x07Metrics\x12\x41\n\x05Watch\x12\x1c.aliecs.task.v1.WatchRequest\x1a\x16.aliecs.task.v1.Sample\"\x00\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,11 +32,11 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'occ.api.metrics_pb2', _glob
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_WATCHREQUEST']._serialized_start=41
-  _globals['_WATCHREQUEST']._serialized_end=55
-  _globals['_METRIC']._serialized_start=57
-  _globals['_METRIC']._serialized_end=108
-  _globals['_SAMPLE']._serialized_start=110
-  _globals['_SAMPLE']._serialized_end=181
-  _globals['_METRICS']._serialized_start=183
-  _globals['_METRICS']._serialized_end=259
+  _globals['_WATCHREQUEST']._serialized_end=74
+  _globals['_METRIC']._serialized_start=76
+  _globals['_METRIC']._serialized_end=127
+  _globals['_SAMPLE']._serialized_start=129
+  _globals['_SAMPLE']._serialized_end=200
+  _globals['_METRICS']._serialized_start=202
+  _globals['_METRICS']._serialized_end=278
 # @@protoc_insertion_point(module_scope)

@@ -24,12 +24,17 @@ DESCRIPTOR: _descriptor.FileDescriptor
 class WatchRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    ONLY_NEWS_FIELD_NUMBER: _builtins.int
+    only_news: _builtins.bool
+    """leave out samples whose values are those of the last one, if no rate has to be renewed"""
     def __init__(
         self,
+        *,
+        only_news: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["only_news", b"only_news"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -241,6 +241,25 @@ async def test_metrics_come_at_once_and_again_to_all_watchers_until_done(serve) 
     assert all(len(samples) >= 2 for samples in await asyncio.gather(*watches))
 
 
+async def test_who_wants_only_news_of_metrics_gets_what_changed_and_rates_that_last(serve) -> None:
+    class Steady(Device):
+        metrics_period_s = 0.005
+        calls = 0
+        rate = 0.0
+
+        def metrics(self) -> Iterable[Metric]:
+            self.calls += not self.rate
+            return [Metric("test.tens", self.calls // 10, "1"), Metric("test.rate", self.rate, "B/s")]
+
+    device = Steady()
+    served = await serve(device)
+    samples = await collect(served.client.metrics(only_news=True), 3)
+    assert [sample.metrics[0].value for sample in samples] == [0, 1, 2]
+    device.rate = 0.5
+    samples = await collect(served.client.metrics(only_news=True), 3)
+    assert len({sample.metrics for sample in samples}) == 1, "a rate that lasts is renewed"
+
+
 async def test_a_device_without_metrics_says_so_once_and_costs_nothing_more(serve) -> None:
     class Plain(Device):
         metrics_period_s = 0.005
