@@ -8,6 +8,89 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+INTERNAL = re.compile(
+    r"Traceback|object at 0x|Errno|\b(Key|Index|Attribute|Type|Value|Recursion|Assertion)Error\b|<class"
+)
+"""What no message for people has."""
+FLOW = """\
+name: !public {name}
+description: !public Two hosts and what they include
+defaults:
+  mode: !public {{value: "fast", type: string, widget: dropDownBox, values: ["fast", "slow"], visibleif: $$on === "true"}}
+  on: !public {{value: "true", type: bool}}
+vars:
+  both: "{{{{ mode + '-' + on }}}}"
+roles:
+  - name: host-{{{{ it }}}}
+    for:
+      range: "{{{{ hosts }}}}"
+      var: it
+    vars:
+      detector: "{{{{ strings.ToLower(inventory.DetectorForHost(it)) }}}}"
+    constraints:
+      - attribute: machine_id
+        value: "{{{{ it }}}}"
+    roles:
+      - name: source
+        bind:
+          - name: out
+            type: push
+            global: out-{{{{ it }}}}
+        task:
+          load: source
+      - name: parts
+        enabled: "{{{{ on == 'true' }}}}"
+        include: part
+      - name: late
+        task:
+          load: sink
+          trigger: before_STOP_ACTIVITY+5
+          timeout: 10s
+          critical: false
+  - name: run
+    call:
+      func: odc.Start()
+      trigger: START_ACTIVITY
+      await: START_ACTIVITY
+      timeout: "{{{{ mode == 'fast' ? '1s' : '2s' }}}}"
+"""
+PART = """\
+name: part
+defaults:
+  size: 10
+roles:
+  - name: sink-{{ n }}
+    for: {begin: 0, end: "{{ '1' }}", var: n}
+    connect:
+      - name: in
+        type: pull
+        target: "::out-{{ it }}"
+    task: {load: sink}
+"""
+TASK = """\
+name: {name}
+defaults:
+  level: "3"
+vars:
+  text: "{{{{ level }}}} {{{{ environment_id }}}}"
+control:
+  mode: {mode}
+wants:
+  cpu: 0.5
+  memory: 64
+properties:
+  severity: "{{{{ level }}}}"
+{channel}command:
+  env:
+    - A={{{{ text }}}}
+  shell: true
+  stdout: all
+  value: "{{{{ len(text) > 0 ? 'run' : '' }}}}"
+  arguments:
+    - --level
+    - "{{{{ level }}}}"
+"""
+
 Mutation = Callable[[random.Random, str], str]
 
 _WORDS = (
@@ -131,6 +214,21 @@ def one_byte(rng: random.Random, text: str) -> str:
 MUTATIONS: tuple[Mutation, ...] = (
     drop_line, double_line, swap_lines, indent, other_value, other_value, other_key, other_expression, circle, cut, one_byte,
 )  # fmt: skip
+
+
+def right(folder: Path) -> Path:
+    """Write a repository without a mistake, of two workflows and two tasks, into a folder; returns it."""
+    channel = "bind:\n  - {name: more, type: pub, addressing: ipc}\n"
+    texts = {
+        "workflows/flow.yaml": FLOW.format(name="flow"),
+        "workflows/part.yaml": PART,
+        "tasks/source.yaml": TASK.format(name="source", mode="direct", channel=channel),
+        "tasks/sink.yaml": TASK.format(name="sink", mode="basic", channel=""),
+    }
+    for name, text in texts.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
 
 
 @contextmanager

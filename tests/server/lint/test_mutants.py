@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from pathlib import Path
 
 import pytest
 from golden_workflows import OBJECTS, RecordedServices
-from template_mutants import broken
+from template_mutants import INTERNAL, broken, right
 
 from server.lint.inputs import Inputs
 from server.lint.repository import Linter
@@ -17,88 +16,6 @@ from server.lint.rules import RULES
 from server.lint.show import to_json, to_text
 
 SEEDS = 80
-INTERNAL = re.compile(
-    r"Traceback|object at 0x|Errno|\b(Key|Index|Attribute|Type|Value|Recursion|Assertion)Error\b|<class"
-)
-FLOW = """\
-name: !public {name}
-description: !public Two hosts and what they include
-defaults:
-  mode: !public {{value: "fast", type: string, widget: dropDownBox, values: ["fast", "slow"], visibleif: $$on === "true"}}
-  on: !public {{value: "true", type: bool}}
-vars:
-  both: "{{{{ mode + '-' + on }}}}"
-roles:
-  - name: host-{{{{ it }}}}
-    for:
-      range: "{{{{ hosts }}}}"
-      var: it
-    vars:
-      detector: "{{{{ strings.ToLower(inventory.DetectorForHost(it)) }}}}"
-    constraints:
-      - attribute: machine_id
-        value: "{{{{ it }}}}"
-    roles:
-      - name: source
-        bind:
-          - name: out
-            type: push
-            global: out-{{{{ it }}}}
-        task:
-          load: source
-      - name: parts
-        enabled: "{{{{ on == 'true' }}}}"
-        include: part
-      - name: late
-        task:
-          load: sink
-          trigger: before_STOP_ACTIVITY+5
-          timeout: 10s
-          critical: false
-  - name: run
-    call:
-      func: odc.Start()
-      trigger: START_ACTIVITY
-      await: START_ACTIVITY
-      timeout: "{{{{ mode == 'fast' ? '1s' : '2s' }}}}"
-"""
-PART = """\
-name: part
-defaults:
-  size: 10
-roles:
-  - name: sink-{{ n }}
-    for: {begin: 0, end: "{{ '1' }}", var: n}
-    connect:
-      - name: in
-        type: pull
-        target: "::out-{{ it }}"
-    task: {load: sink}
-"""
-TASK = """\
-name: {name}
-defaults:
-  level: "3"
-vars:
-  text: "{{{{ level }}}} {{{{ environment_id }}}}"
-control:
-  mode: {mode}
-wants:
-  cpu: 0.5
-  memory: 64
-  ports: 9000-9010
-properties:
-  severity: "{{{{ level }}}}"
-{channel}command:
-  env:
-    - A={{{{ text }}}}
-  shell: true
-  stdout: all
-  value: "{{{{ len(text) > 0 ? 'run' : '' }}}}"
-  arguments:
-    - --level
-    - "{{{{ level }}}}"
-"""
 INPUTS = Inputs(
     user_vars={"hosts": '["flp1","flp2"]'},
     services=RecordedServices({"flp1": "ITS", "flp2": "TPC"}, {}),
@@ -108,19 +25,7 @@ INPUTS = Inputs(
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("repository")
-    texts = {
-        "workflows/flow.yaml": FLOW.format(name="flow"),
-        "workflows/part.yaml": PART,
-        "tasks/source.yaml": TASK.format(
-            name="source", mode="direct", channel="bind:\n  - {name: more, type: pub, addressing: ipc}\n"
-        ),
-        "tasks/sink.yaml": TASK.format(name="sink", mode="basic", channel=""),
-    }
-    for name, text in texts.items():
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_text(text)
-    return folder
+    return right(tmp_path_factory.mktemp("repository"))
 
 
 def assert_understandable(folder: Path, inputs: Inputs, workflows: list[str] | None, what: str) -> None:
