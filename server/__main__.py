@@ -12,7 +12,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -40,9 +40,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         log_to(settings.log_file, verbose=settings.verbose)
         with asyncio.Runner(loop_factory=PatientLoop) as runner:
             return runner.run(_serve(settings))
-    except AliecsError as error:
-        sys.stderr.write(f"aliecs-server: {error}\n")
-        return 1
+    except* AliecsError as errors:
+        for error in _leaves(errors):
+            sys.stderr.write(f"aliecs-server: {error}\n")
+    return 1
+
+
+def _leaves(errors: BaseExceptionGroup) -> Iterator[BaseException]:
+    for error in errors.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
 
 
 async def _serve(settings: ServerSettings) -> int:

@@ -178,9 +178,13 @@ class EnvironmentRunner:
         self._finished.set()
         for handle in self._timers.values():
             handle.cancel()
+        answer = Answer(error="the environment is gone", reason=Reason.ENVIRONMENT_NOT_FOUND.value)
+        if not self.environment.is_gone:
+            error = "this core ends before it is over: it goes on without it, and the next core takes it up"
+            answer = Answer(error=error, reason=Reason.INTERNAL.value)
         for future in self._waiting.values():
             if not future.done():
-                future.set_result(Answer(error="the environment is gone", reason=Reason.ENVIRONMENT_NOT_FOUND.value))
+                future.set_result(answer)
 
     async def _loop(self) -> None:
         environment = self.environment
