@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import inspect
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Generic, TypeVar
@@ -18,6 +16,7 @@ from occ.events import DeviceEvent, Iteration, Metric, Outcome, Trigger
 from occ.machine import TaskMachine
 from occ.properties import Properties, parse_run_number
 from occ.states import EXPECTED_FINAL, TaskEvent, TaskState
+from occ.worker import Worker
 
 _log = logging.getLogger(__name__)
 
@@ -104,8 +103,8 @@ class Controller:
         self._machine = TaskMachine()
         self._lock = asyncio.Lock()  # first come, first served: a busy iterate_running cannot starve a command
         self._loop = asyncio.get_running_loop()
-        self._worker = ThreadPoolExecutor(1, f"{device.name}-callbacks")
-        self._meter = ThreadPoolExecutor(1, f"{device.name}-metrics")
+        self._worker = Worker(f"{device.name}-callbacks")
+        self._meter = Worker(f"{device.name}-metrics")
         self._wake = asyncio.Event()
         self._failure: str | None = None
         self._end_noted = False
@@ -158,7 +157,7 @@ class Controller:
     async def metrics(self) -> tuple[Metric, ...]:
         """Return the device's numbers; none if its ``metrics`` raises, which is logged."""
         try:
-            return await self._loop.run_in_executor(self._meter, _sheltered, lambda: tuple(self._device.metrics()))
+            return await self._meter.call(lambda: tuple(self._device.metrics()))
         except Exception:
             _log.exception("device=%s metrics failed", self._device.name)
             return ()
@@ -180,8 +179,8 @@ class Controller:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._worker.shutdown(wait=False, cancel_futures=True)
-        self._meter.shutdown(wait=False, cancel_futures=True)
+        self._worker.close()
+        self._meter.close()
 
     # ---- one transition ----------------------------------------------------------------------
 
@@ -341,7 +340,7 @@ class Controller:
             return None
         if inspect.iscoroutinefunction(getattr(self._device, name)):
             return await _finished(function())
-        return await _finished(await self._loop.run_in_executor(self._worker, _sheltered, function))
+        return await _finished(await self._worker.call(function))
 
     def _report_end_of_checker(self, checker: asyncio.Task[None]) -> None:
         if not checker.cancelled() and (error := checker.exception()) is not None:
@@ -352,14 +351,6 @@ class Controller:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-def _sheltered(function: Callable[[], _T]) -> _T:
-    """Call it; what it raises must be nothing that asyncio takes for its own: some would never reach who waits."""
-    try:
-        return function()
-    except (StopIteration, asyncio.CancelledError, concurrent.futures.CancelledError) as error:
-        raise TaskError(f"{type(error).__name__} {error}".strip()) from error
 
 
 async def _finished(result: object) -> object:

@@ -29,11 +29,13 @@ class Properties:
     attributes of an XML element are below ``<xmlattr>``.
     """
 
-    __slots__ = ("_children", "value")
+    __slots__ = ("_children", "_first", "value")
 
     def __init__(self, value: str = "") -> None:
         self.value = value
         self._children: list[tuple[str, Properties]] = []
+        self._first: dict[str, int] = {}
+        """Where the first child of each name stands."""
 
     @classmethod
     def from_arguments(cls, arguments: Iterable[tuple[str, str]]) -> Properties:
@@ -96,16 +98,17 @@ class Properties:
             child = node._child(part)
             if child is None:
                 child = Properties()
-                node._children.append((part, child))
+                node.append(part, child)
             node = child
-        for position, (name, _) in enumerate(node._children):
-            if name == last:
-                node._children[position] = (last, subtree)
-                return
-        node._children.append((last, subtree))
+        position = node._first.get(last)
+        if position is None:
+            node.append(last, subtree)
+        else:
+            node._children[position] = (last, subtree)
 
     def append(self, name: str, child: Properties) -> None:
         """Add a child, also if there is one of that name already; ``name`` is not split at dots."""
+        self._first.setdefault(name, len(self._children))
         self._children.append((name, child))
 
     def flat(self) -> dict[str, str]:
@@ -142,10 +145,8 @@ class Properties:
         return f"Properties({self.flat()})"
 
     def _child(self, name: str) -> Properties | None:
-        for key, child in self._children:
-            if key == name:
-                return child
-        return None
+        position = self._first.get(name)
+        return None if position is None else self._children[position][1]
 
     def _flat(self, prefix: str) -> Iterator[tuple[str, str]]:
         for name, child in self._children:

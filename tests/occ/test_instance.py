@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import queue
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -72,6 +74,29 @@ def test_a_thread_that_waits_is_told_when_another_one_closes_the_instance() -> N
         "Device-occ is closed",
         "this Instance is not open",
     )
+
+
+HANGING = """
+import threading
+from occ import Device, Instance, Settings, TaskEvent
+
+class Hanging(Device):
+    def configure(self, properties):
+        threading.Event().wait()
+
+with Instance(Hanging(), Settings(port=0, exit_grace_s=0.0)) as instance:
+    try:
+        instance.request(TaskEvent.CONFIGURE, timeout_s=0.1)
+    except TimeoutError:
+        print("gave up")
+"""
+
+
+def test_a_program_ends_though_a_callback_of_its_device_hangs() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", HANGING], capture_output=True, text=True, timeout=DEADLINE_S
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "gave up\n", "")
 
 
 def test_an_open_instance_is_not_opened_again_but_may_be_given_a_block() -> None:

@@ -112,6 +112,12 @@ def test_a_payload_takes_the_place_of_what_was_there_and_later_keys_are_merged_i
     assert data(tree(("__ptree__:json:deep.er", '{"k": "v"}'))) == {"deep": {"er": {"k": "v"}}}
 
 
+def test_many_properties_cost_no_more_each_than_few() -> None:
+    wide = Properties.from_arguments((f"key{number}", str(number)) for number in range(30_000))
+    assert len(wide) == 30_000
+    assert (wide.get("key0"), wide.get("key29999"), wide.find("key30000")) == ("0", "29999", None)
+
+
 @pytest.mark.parametrize(
     ("text", "number"),
     [
