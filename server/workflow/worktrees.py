@@ -75,7 +75,7 @@ class Worktrees:
         used.append(commit)
         target = self._root / commit
         async with self._making.setdefault(commit, asyncio.Lock()):
-            if commit not in self._used_at:
+            if commit not in self._used_at or not await asyncio.to_thread(target.is_dir):
                 entries = await objects.entries(commit, *FOLDERS)
                 files = await _resolved(objects, commit, entries)
                 contents = await objects.read(commit, list(files.values()))
@@ -95,7 +95,8 @@ class Worktrees:
                 del self._used_at[commit]
                 self._making.pop(commit, None)
                 gone = self._root / f"{_HIDDEN}{commit}"
-                os.rename(self._root / commit, gone)
+                with contextlib.suppress(FileNotFoundError):  # somebody has removed it by hand
+                    os.rename(self._root / commit, gone)
                 await asyncio.to_thread(shutil.rmtree, gone, ignore_errors=True)
                 log.info("worktree removed commit=%s", commit)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -245,3 +246,16 @@ async def test_nothing_is_remembered_of_what_could_not_be_made_or_is_used_no_mor
     commit = origin.templates(flow="x")
     await folder(worktrees, origin, commit)
     assert (dict(worktrees._users), list(worktrees._making)) == ({}, [commit])
+
+
+async def test_what_was_removed_by_hand_is_made_again(
+    worktrees: Worktrees, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = origin.templates(flow="x")
+    shutil.rmtree(await folder(worktrees, origin, commit))
+    made = await folder(worktrees, origin, commit)
+    assert "x" in (made / "workflows" / "flow.yaml").read_text()
+    shutil.rmtree(made)
+    monkeypatch.setattr(kept, "MAX_UNUSED_S", -1.0)
+    await worktrees.prune()
+    assert (await folder(worktrees, origin, commit)).is_dir()
