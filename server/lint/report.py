@@ -12,7 +12,7 @@ from server.workflow.findings import UNKNOWN
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One finding; line and column from 1, 0 if a file has none."""
+    """One finding; line and column from 1, 0 if it is of no file."""
 
     severity: Severity
     rule: str
@@ -43,9 +43,11 @@ class Report:
             about: the thing that the finding is of; two findings of one place, rule and thing are one.
             name: the variable that is missing.
         """
+        file = _shown(file)
+        line, column = (max(line, 1), max(column, 1)) if file else (0, 0)  # of a file as a whole: at its begin
         finding = Finding(
             severity=severity or RULES[rule].severity, rule=rule, file=file, line=line, column=column,
-            role=_shown(role), message=_shown(message), hint=hint, name=name,
+            role=_shown(role), message=_shown(message), hint=_shown(hint), name=_shown(name),
         )  # fmt: skip
         key = rule, file, line, column, name or about or _shown(message)
         known = self._found.get(key)
@@ -61,7 +63,7 @@ class Report:
 
     def has(self, rule: str, file: str, line: int, column: int) -> bool:
         """Tell whether there is such a finding at a place."""
-        return any(key[:4] == (rule, file, line, column) for key in self._found)
+        return any(key[:4] == (rule, _shown(file), line, column) for key in self._found)
 
     def missing(self) -> list[str]:
         """Return the names of all variables without which something fails."""
@@ -84,4 +86,5 @@ _RANK = {severity: rank for rank, severity in enumerate(Severity)}
 
 
 def _shown(text: str) -> str:
-    return text.replace(UNKNOWN, "?")
+    """Return a text that can be shown and written: names of files may have bytes that are no characters."""
+    return text.replace(UNKNOWN, "?").encode("utf-8", "backslashreplace").decode()

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from server.lint.hooks import Trouble, look_at_function, look_at_hook
 from server.lint.report import Report
 from server.lint.rules import RULES, Severity
-from server.lint.sources import Sources
+from server.lint.sources import LOAD, Sources
 from server.template.places import locate
 from server.template.render import OPEN
 from server.workflow.findings import UNKNOWN
@@ -97,4 +97,4 @@ def _check_action(
         )
     elif "/" not in load and load not in sources.tasks:
         message = f"there is no task template {load!r}"
-        add_in(report, "missing-task", template, action.load, message, role=path, severity=Severity.WARNING, about=load)
+        add_in(report, "missing-task", template, action.load, message, role=path, severity=Severity.WARNING, about=LOAD)

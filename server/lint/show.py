@@ -25,13 +25,17 @@ def _line(finding: Finding) -> str:
     place = (
         f"{finding.file}:{finding.line}:{finding.column}: "
         if finding.line
-        else f"{finding.file}: "
-        if finding.file
-        else ""
+        else f"{finding.file}: " * bool(finding.file)
     )
     role = f"role {finding.role}: " if finding.role and f"role {finding.role}" not in finding.message else ""
     hint = f" ({finding.hint})" if finding.hint else ""
-    return f"{place}{finding.severity.value} [{finding.rule}] {role}{finding.message}{hint}\n"
+    line = f"{place}{finding.severity.value} [{finding.rule}] {role}{finding.message}{hint}"
+    return "".join(map(_visible, line)) + "\n"
+
+
+def _visible(character: str) -> str:
+    """Return a character as a terminal may get it: names of files come from strangers."""
+    return character if character.isprintable() else character.encode("unicode_escape").decode()
 
 
 def _summary(report: Report, with_infos: bool) -> str:

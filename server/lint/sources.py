@@ -78,8 +78,11 @@ class Sources:
                 )
                 return None
             return path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            self._report.add("bad-file", f"cannot be read: {error}", f"jit/{name}")
+        except OSError as error:
+            self._report.add("bad-file", f"cannot be read: {error.strerror or error}", f"jit/{name}")
+            return None
+        except UnicodeDecodeError as error:
+            self._report.add("bad-file", f"is not UTF-8: {error.reason} at byte {error.start}", f"jit/{name}")
             return None
 
     def _read(self, kind: str, name: str, work: Callable[[Place], _Read]) -> _Read | None:
@@ -108,7 +111,12 @@ def add_error(report: Report, error: CoreError, rule: str, file: str = "") -> No
     file, role = where.get("file", file), where.get("role", "")
     line, column = int(where.get("line", "0") or 0), int(where.get("column", "0") or 0)
     message = error.message.removeprefix(f"{file}:{line}:{column}: ").removeprefix(f"role {role}: ")
-    report.add(rule, message, file, line, column, role=role, hint=error.hint)
+    about = LOAD if rule == "missing-task" else ""
+    report.add(rule, message, file, line, column, role=role, hint=error.hint, about=about)
+
+
+LOAD = "load"
+"""What a missing task template is about: told once, whether the role was loaded or only looked at."""
 
 
 def _rule(error: CoreError) -> str:

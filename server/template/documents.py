@@ -77,7 +77,15 @@ def read(path: Path, repository: Path) -> Place:
         line = data[: error.start].count(b"\n") + 1
         message = f"{shown}:{line}:1: the line is not UTF-8: {error.reason}"
         raise CoreError(Reason.TEMPLATE_BROKEN, message, file=shown, line=str(line), column="1") from error
+    if text.startswith(_POINTER):
+        raise CoreError(
+            Reason.TEMPLATE_BROKEN, f"{shown}:1:1: a pointer of git LFS, not the file", file=shown, line="1", column="1",
+            hint="large files are not fetched: keep templates in git itself",
+        )  # fmt: skip
     return parse(text, shown)
+
+
+_POINTER = "version https://git-lfs.github.com/spec/"
 
 
 def parse(text: str, file: str) -> Place:

@@ -129,3 +129,29 @@ def test_the_console_has_the_verb(repository: Path) -> None:
 def test_the_templates_of_the_demo_have_no_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert run([str(Path(facility.__file__).parent)]) == 0
     assert "0 errors" in capsys.readouterr().out
+
+
+def test_files_of_odd_names_and_kinds_are_told_of_in_lines_and_in_json(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for kind in ("workflows", "tasks", "jit"):
+        (tmp_path / kind).mkdir()
+    (tmp_path / "workflows" / "large.yaml").write_text(
+        "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
+    )
+    (tmp_path / "workflows" / "new\nline.yaml").write_text("name: x\n")
+    (tmp_path / "workflows" / "out.yaml").symlink_to("/etc/passwd")
+    (tmp_path / "workflows" / "a.yaml").write_text("name: !public a\nroles: [{name: r, task: {load: gone}}]\n")
+    os.close(os.open(os.fsencode(tmp_path / "workflows" / "bad") + b"\xff.yaml", os.O_CREAT))
+    (tmp_path / "jit" / "its").write_bytes(b"o2 \xff")
+    assert run([str(tmp_path), "--json"]) == 1
+    found = {(one["file"], one["rule"]): one for one in json.loads(capsys.readouterr().out)["findings"]}
+    assert all(one["line"] and one["column"] for one in found.values())
+    assert found["workflows/large.yaml", "bad-file"]["message"] == "a pointer of git LFS, not the file"
+    assert found["jit/its", "bad-file"]["message"] == "is not UTF-8: invalid start byte at byte 3"
+    assert found["workflows/a.yaml", "missing-task"]["severity"] == "error"
+    assert ("workflows/bad\\udcff.yaml", "file-name") in found
+    assert run([str(tmp_path)]) == 1
+    lines = capsys.readouterr().out
+    assert "workflows/new\\nline.yaml:1:" in lines and "workflows/out.yaml:1:1: error [bad-file]" in lines
+    assert lines.count("[missing-task]") == 1
