@@ -1,4 +1,4 @@
-"""A task of our own kind: it prints how many listen to its stream of states, and spoils its pipe if it is told to."""
+"""A task of our own kind: it starts only if nobody listens to its stream of states, or, if it is to spoil its pipe, somebody."""
 
 import os
 import sys
@@ -19,7 +19,7 @@ class Telling(Device):
         streams = self._reporter.states
         while SPOILS and not streams.subscribers:  # until it is listened to again
             time.sleep(0.01)
-        print(f"listeners: {streams.subscribers}", flush=True)
+        return 0 if SPOILS else streams.subscribers
 
     def stop(self):
         self.fail("as the test wants it")

@@ -7,11 +7,14 @@ import os
 import sys
 from pathlib import Path
 
+import grpc
 import pytest
 
 from executor.api.messages import Phase
+from executor.control import OccControl
 from executor.task_pipe import TaskPipe
 from occ import OccClient
+from occ.api import occ_pb2, occ_pb2_grpc
 from occ.state_pipe import READ_BYTES
 
 TELLING_TASK = Path(__file__).with_name("telling_task.py")
@@ -121,7 +124,6 @@ async def test_what_strangers_and_the_task_itself_do_is_told_without_a_stream(co
         assert (await stranger.transition("STANDBY", "CONFIGURE", {}, DEADLINE_S)).ok
     await state(core, "CONFIGURED")
     assert (await core.transition("START", "CONFIGURED", "RUNNING", "t1")).results[0].error == ""
-    assert (host.folder / "tasks" / "t1" / "stdout").read_text() == "listeners: 0\n"
     assert (await core.transition("STOP", "RUNNING", "CONFIGURED", "t1")).results[0].error == ""
     await state(core, "ERROR")
     assert [one.error for one in (await core.kill("t1")).results] == [""]
@@ -133,10 +135,50 @@ async def test_a_task_whose_pipe_breaks_is_listened_to_by_its_stream(core, host,
     await core.phase("t1", Phase.ACTIVE)
     assert (await core.transition("CONFIGURE", "STANDBY", "CONFIGURED", "t1")).results[0].error == ""
     assert (await core.transition("START", "CONFIGURED", "RUNNING", "t1")).results[0].error == ""
-    assert (host.folder / "tasks" / "t1" / "stdout").read_text() == "listeners: 1\n"
     assert (await core.transition("STOP", "RUNNING", "CONFIGURED", "t1")).results[0].error == ""
     await state(core, "ERROR")
     assert [one.error for one in (await core.kill("t1")).results] == [""]
+
+
+class Breaking(occ_pb2_grpc.OccServicer):
+    """A task whose stream breaks; the state that it reaches then is heard by nobody."""
+
+    def __init__(self) -> None:
+        self.state = "RUNNING"
+        self.subscriptions = 0
+
+    async def GetState(self, request, context):
+        return occ_pb2.GetStateReply(state=self.state)
+
+    async def StateStream(self, request, context):
+        self.subscriptions += 1
+        if self.subscriptions == 1:
+            yield occ_pb2.StateStreamReply(state=self.state)
+            self.state = "ERROR"
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "it breaks")
+        yield occ_pb2.StateStreamReply(state="DONE")
+
+
+class Heard:
+    def __init__(self) -> None:
+        self.states: asyncio.Queue[str] = asyncio.Queue()
+
+    def on_state(self, task_id: str, state: str) -> None:
+        self.states.put_nowait(state)
+
+
+async def test_a_state_that_was_reached_while_a_stream_was_broken_is_asked_for() -> None:
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+    occ_pb2_grpc.add_OccServicer_to_server(Breaking(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    heard, task = Heard(), OccControl("t1", port, resubscriptions=1)
+    task.watch(heard)
+    async with asyncio.timeout(DEADLINE_S):
+        assert await heard.states.get() == "RUNNING"
+        assert {await heard.states.get() for _ in range(2)} == {"ERROR", "DONE"}
+    await task.close()
+    await server.stop(0)
 
 
 async def state(core, wanted: str) -> None:
