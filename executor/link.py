@@ -27,7 +27,7 @@ _LOG = logging.getLogger(__name__)
 _MESSAGE_BYTES = 16 << 20
 _Call = grpc.aio.StreamStreamCall[executor_pb2.Report, executor_pb2.Command]
 _METRICS_SHARE = 10
-"""Metrics are dropped while more than this fraction of the limit waits."""
+"""Metrics are kept back, or dropped, while more than this fraction of the limit waits."""
 
 
 class Link:
@@ -78,10 +78,15 @@ class Link:
             except TimeoutError:
                 pause_s = min(2 * pause_s, self._settings.redial_max_s)
 
+    @property
+    def has_room(self) -> bool:
+        """Whether metrics are taken now; without a link it does not matter, since the next one begins with all of them."""
+        return self._call is None or len(self._waiting) * _METRICS_SHARE <= self._settings.queue_limit
+
     def send(self, report: Report) -> None:
         """Queue a report; never blocks. What happens without a link or with a full queue: see above."""
         count = len(self._waiting)
-        if isinstance(report, MetricSamples) and count * _METRICS_SHARE > self._settings.queue_limit:
+        if isinstance(report, MetricSamples) and not self.has_room:
             return
         if self._call is None:
             if not _is_kept(report):

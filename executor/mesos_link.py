@@ -99,12 +99,17 @@ class MesosLink:
         self._helper.post("start", pause_min_s=self._settings.redial_min_s, pause_max_s=self._settings.agent_pause_s)
         return await self._helper.ended()
 
+    @property
+    def has_room(self) -> bool:
+        """As in link.py."""
+        return self._channel is None or self._channel.unconfirmed <= _MAX_WAITING
+
     def send(self, report: Report) -> None:
         """Queue a report; never blocks. Before the agent has accepted us all is dropped: the Hello tells it."""
         if isinstance(report, TaskReports):
             for task in report.tasks:
                 self._update(task)
-        if self._channel is None or (isinstance(report, MetricSamples) and self._channel.unconfirmed > _MAX_WAITING):
+        if self._channel is None or (isinstance(report, MetricSamples) and not self.has_room):
             return
         self._channel.send(report_to_pb(report).SerializeToString())
 

@@ -31,6 +31,7 @@ class Rounds:
     Args:
         living: returns the tasks that have not ended.
         tell: takes what is new, never nothing.
+        has_room: says whether it is passed on; until then what changed is kept, so that no last value is lost.
         start: owns a piece of work until it ends.
     """
 
@@ -43,6 +44,7 @@ class Rounds:
         *,
         living: Callable[[], Collection[str]],
         tell: Callable[[tuple[MetricSample, ...]], None],
+        has_room: Callable[[], bool],
         start: Callable[[Coroutine[Any, Any, None], str], object],
     ) -> None:
         self._settings = settings
@@ -51,6 +53,7 @@ class Rounds:
         self._limits = limits
         self._living = living
         self._tell = tell
+        self._has_room = has_room
         self._start = start
         self._loop = asyncio.get_running_loop()
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -93,6 +96,9 @@ class Rounds:
             self._timers["metrics"] = self._loop.call_at(due_s, self._tell_metrics)
 
     def _tell_metrics(self) -> None:
+        if not self._has_room():
+            self._timers["metrics"] = self._loop.call_later(self._settings.metrics_interval_s, self._tell_metrics)
+            return
         del self._timers["metrics"]
         if samples := self._metrics.take(self._loop.time()):
             self._tell(samples)
@@ -118,6 +124,10 @@ class Rounds:
 
     def _tell_usages(self, usages: Iterator[tuple[str, Usage]], read_s: float) -> None:
         """Tell of some tasks now and of the others a little later, then look again after the usual time."""
+        if not self._has_room():
+            after_s = self._settings.metrics_interval_s
+            self._timers["usage"] = self._loop.call_later(after_s, self._tell_usages, usages, read_s)
+            return
         part = dict(islice(usages, PART_TASKS))
         living = {task_id: usage for task_id, usage in part.items() if self._processes.get(task_id)}
         if samples := self._usage.take(living, read_s):

@@ -67,6 +67,8 @@ _LOG = logging.getLogger(__name__)
 class AnyLink(Protocol):
     """What link.py and mesos_link.py have in common."""
 
+    @property
+    def has_room(self) -> bool: ...
     async def run(self) -> None: ...
     def send(self, report: Report) -> None: ...
     async def close(self) -> None: ...
@@ -107,7 +109,7 @@ class Runner:
         )
         self._rounds = Rounds(
             settings, self._processes, self._folders, task_limits, living=self._agent.living, tell=self._sampled,
-            start=self._start,
+            has_room=lambda: self._link.has_room, start=self._start,
         )  # fmt: skip
         self._readiness = Readiness()
         self._controls: dict[str, Control] = {}

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+
+from executor.api.messages import MetricSample
+from executor.folders import TaskFolders
+from executor.limits import TaskLimits
 from executor.metrics import PART_S, PART_TASKS, MetricBatch
+from executor.process import Processes
+from executor.rounds import Rounds
+from executor.settings import Settings
+
+DEADLINE_S = 15.0
 
 
 def values(batch: MetricBatch, now_s: float) -> dict[str, float]:
@@ -78,3 +89,28 @@ def test_a_task_that_is_dropped_within_a_round_is_left_out() -> None:
     batch.drop(f"t{PART_TASKS}")
     assert values(batch, 10.0 + PART_S) == {f"t{PART_TASKS + 1}.rate": 1}
     assert values(batch, 10.0 + PART_S) == {}
+
+
+async def test_what_the_link_has_no_room_for_is_told_later_and_the_last_value_is_not_lost(tmp_path: Path) -> None:
+    folders, told, asked = TaskFolders(tmp_path, 0, 0), asyncio.Queue[MetricSample](), asyncio.Semaphore(0)
+    is_full = True
+
+    def has_room() -> bool:
+        asked.release()
+        return not is_full
+
+    rounds = Rounds(
+        Settings(metrics_interval_s=0.01), Processes(folders, "test", 0, lambda end: None), folders,
+        TaskLimits("", off="switched off"), living=tuple, tell=lambda samples: [told.put_nowait(one) for one in samples],
+        has_room=has_room, start=lambda work, name: work.close(),
+    )  # fmt: skip
+    rounds.take("t1", [("bytes", 1.0, "B")])
+    async with asyncio.timeout(DEADLINE_S):
+        for _ in range(3):
+            await asked.acquire()
+        assert told.empty()
+        rounds.take("t1", [("bytes", 2.0, "B")])
+        is_full = False
+        assert (await told.get()).value == 2.0
+    assert told.empty()
+    rounds.close()
