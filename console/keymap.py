@@ -7,15 +7,13 @@ from __future__ import annotations
 import difflib
 import os
 import re
-import tomllib
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
 from console.settings import config_path
-from console.settings_file import line_of_error
 
 Contexts = Mapping[str, Mapping[str, str]]
 """By the name of a widget, screen or app: its bindings by id, with their usual keys, separated by commas."""
@@ -44,23 +42,30 @@ class Keymap:
         return self.keys.get(binding, usual).partition(",")[0]
 
 
-def load(contexts: Contexts, path: str = "") -> Keymap:
+def load(known_contexts: Callable[[], Contexts], path: str = "") -> Keymap:
     """Read the user's file; what is wrong in it is passed over, the rest counts.
 
     Args:
+        known_contexts: called only if there is a file.
         path: named by the user, and must exist then.
     """
     file = os.path.expanduser(path) or config_path("keys.toml")
     try:
         with open(file, encoding="utf-8") as opened:
             text = opened.read()
-        table = tomllib.loads(text)
     except FileNotFoundError:
         return Keymap(problems=(f"{path}: no such file; the usual keys are used",) if path else ())
     except (OSError, UnicodeDecodeError) as error:
         return Keymap(problems=(f"{file}: {error}; the usual keys are used",))
+    import tomllib  # most people have no such file
+
+    from console.settings_file import line_of_error
+
+    try:
+        table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         return Keymap(problems=(f"{file}:{line_of_error(error, text)}: {error}; the usual keys are used",))
+    contexts = known_contexts()
     known = {binding for bindings in contexts.values() for binding in bindings}
     lines = _lines(text)
     keys: dict[str, str] = {}

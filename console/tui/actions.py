@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from collections import deque
 from collections.abc import Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -16,37 +15,23 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 from textual.worker import Worker
 
-from console import keymap, legality, themes
-from console.candidates import Sources
-from console.command import SCREEN, Command
-from console.exit_codes import explain
-from console.parse import HelpAsked
+from console import keymap, legality
 from console.safety import Arming
 from console.session import Session
 from console.settings import Settings, recordings_folder
 from console.subjects import Subject
-from console.tui import bindings, order, verb_keys
-from console.tui.asking import STAY, ask_to_arm, leave
-from console.tui.dialogs.base import Choice, Question
-from console.tui.dialogs.facts import dry_rows
-from console.tui.dialogs.reading import Reading
-from console.tui.entries import Entry, Offer
+from console.tui import bindings, verb_keys
 from console.tui.library import Library
-from console.tui.operator import Operator, shell_words
 from console.tui.painting import Line
-from console.tui.palette import Palette
-from console.tui.screens.help import key_sections, verb_section
 from console.tui.taping import Taping
-from console.tui.widgets.command_line import CommandLine
-from console.tui.widgets.filter_line import FilterLine
 from console.tui.widgets.grid import Grid
 from console.tui.widgets.header import Tab
-from server.api.errors import AliecsError
 
 if TYPE_CHECKING:
     from textual.binding import ActiveBinding
 
     from console.tui.looks import Styles
+    from console.tui.operator import Operator
 
 LAST_MINUTE_S = 60.0
 TYPED_AHEAD = 4096
@@ -84,11 +69,9 @@ class OperatorApp(App[int]):
         self.session = session
         self.settings = settings
         self.arming = Arming(settings.arm_s)
-        self.operator = Operator(self)
         self._typed_ahead: deque[events.Event] = deque(maxlen=TYPED_AHEAD)
-        known = bindings.known()
-        self.keymap = keymap.load(known, settings.keys)
-        self._usual_keys = known[type(self).__name__]
+        self.keymap = keymap.load(bindings.known, settings.keys)
+        self._usual_keys = bindings.bindings_of(type(self))
         aside = partial(self.run_worker, group="library", exit_on_error=False)
         self.library = Library(session, aside, recordings_folder(settings))
         self.taping = Taping(session, lambda text, title, severity: self.tell(text, title=title, severity=severity))
@@ -96,6 +79,13 @@ class OperatorApp(App[int]):
         """Plays the recording that shall be shown instead of this screen, which has ended for it."""
         self.farewell = ""
         """What is said when the screen is closed."""
+
+    @cached_property
+    def operator(self) -> Operator:
+        """Carries out what is asked for; made when something is."""
+        from console.tui.operator import Operator  # as all that follows a key, not for the first paint
+
+        return Operator(self)
 
     @property
     def environment_id(self) -> str:
@@ -164,6 +154,8 @@ class OperatorApp(App[int]):
         if why_not := self.session.refusal():
             self.tell(why_not, title="cannot be armed", severity="warning")
             return
+        from console.tui.asking import ask_to_arm  # as all that follows a key
+
         ask_to_arm(self)
 
     def tick_arming(self) -> None:
@@ -219,7 +211,9 @@ class OperatorApp(App[int]):
         if not environment_id and legality.takes_environment(command):
             self.tell("no environment selected", title=f"{command.name}: not possible now", severity="warning")
             return
-        self.operator.submit(order.words_for(command, self.session.store, environment_id))
+        from console.tui.order import words_for  # as all that follows a key
+
+        self.operator.submit(words_for(command, self.session.store, environment_id))
 
     def key_look(self, active: ActiveBinding) -> tuple[str, bool]:
         """Return the word for a key in the last line, "" for none, and whether what it means is possible now."""
@@ -258,53 +252,27 @@ class OperatorApp(App[int]):
         self.action_show("create")
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        self.operator.broke(event.worker)
+        if "operator" in self.__dict__:
+            self.operator.broke(event.worker)
 
     def dialog_closed(self) -> None:
         """Show what waited for a dialog to close."""
         if self.is_running:
             self.call_later(self.operator.show_waiting)
 
-    # ---- lines -------------------------------------------------------------------------------
+    # ---- what is opened over a screen: with all that is imported for it -----------------------
 
     def action_command(self, text: str = "") -> None:
         """Open the ``:`` line."""
-        self.push_screen(
-            CommandLine(text, self.operator.history, self.sources, self.library.want, self._check), self._on_line
-        )
+        from console.tui import opening
 
-    def _check(self, words: list[str]) -> None:
-        try:
-            order.read(words, self.session.store, in_use=self.environment_id)
-        except HelpAsked:
-            return
-
-    def _on_line(self, line: str | None) -> None:
-        if line:
-            self.operator.submit(shlex.split(line))
-
-    def sources(self) -> Sources:
-        """Return what is known for completing a line."""
-
-        def reason(command: Command, environment_id: str) -> str:
-            return legality.reason(command, self.session, environment_id)
-
-        return Sources(
-            store=self.session.store, surface=SCREEN, in_use=self.environment_id, reason=reason,
-            templates=self.library.templates, repos=self.library.repos, themes=tuple(themes.names()),
-            recordings=self.library.recordings,
-        )  # fmt: skip
+        opening.open_line(self, text)
 
     def action_filter(self) -> None:
         """Filter the focused list, else the first of the screen."""
-        focused = self.focused
-        grid = focused if isinstance(focused, Grid) else next(iter(self.screen.query(Grid)), None)
-        if grid is None:
-            self.tell("there is no list here", title="filter")
-        else:
-            self.push_screen(FilterLine(grid))
+        from console.tui import opening
 
-    # ---- palette and help --------------------------------------------------------------------
+        opening.open_filter(self)
 
     def action_expert(self) -> None:
         """Open the palette on what can be done with the selected task or host."""
@@ -316,62 +284,15 @@ class OperatorApp(App[int]):
 
     def action_palette(self, typed: str = "") -> None:
         """Open the palette."""
-        palette = Palette(self._offer, self.dry_run, self._copy_entry, typed)
-        for kind in ("templates", "recordings"):
-            self.library.want(kind, palette.reload)
-        self.push_screen(palette, self._on_entry)
+        from console.tui import opening
 
-    def _offer(self) -> Offer:
-        return Offer(
-            place=self.session, environment_id=self.environment_id, subject=self.subject,
-            history=tuple(self.operator.history), screens=[(tab.name, tab.key, tab.title) for tab in self.tabs],
-            templates=self.library.templates, recordings=self.library.recordings,
-            themes=themes.names(),
-        )  # fmt: skip
-
-    def _on_entry(self, entry: Entry | None) -> None:
-        match entry:
-            case None:
-                pass
-            case Entry(kind="screen"):
-                self.action_show(entry.target)
-            case Entry(kind="environment"):
-                self.focus_environment(entry.target)
-                self.action_show("environment")
-            case Entry(kind="theme"):
-                self.show_theme(entry.target)
-            case Entry(is_begun=True):
-                self.action_command(entry.line)
-            case _:
-                self.operator.submit(shlex.split(entry.line))
-
-    def _copy_entry(self, entry: Entry) -> None:
-        self.copy(shell_words(shlex.split(entry.line), self.session.client.endpoint) if entry.line else entry.target)
-
-    def dry_run(self, entry: Entry) -> None:
-        """Show what an entry of the palette would ask of the core, and send nothing."""
-        if not entry.line or entry.is_begun:
-            self.tell("it needs more words first" if entry.is_begun else "it asks nothing of the core", title="dry run")
-            return
-        try:
-            given = order.read(shlex.split(entry.line), self.session.store, in_use=self.environment_id)
-            rows = dry_rows(given, self.session, self.arming, self.looks)
-        except AliecsError as error:
-            self.tell(explain(error), title="dry run", severity="warning")
-        else:
-            self.push_screen(Question("Dry run: nothing is sent", rows, [Choice(STAY, "Close")], default=STAY))
+        opening.open_palette(self, typed)
 
     def action_help(self) -> None:
         """Show the keys of what has the focus and of this screen, and all verbs."""
-        known = list(self.screen.active_bindings.values())
-        found = key_sections(known, self.get_key_display, self.key_look, self.looks)
-        found.append(
-            verb_section(
-                self.session, self.environment_id, self.arming,
-                self.shown_key, self.looks,
-            )
-        )  # fmt: skip
-        self.push_screen(Reading("Keys and verbs", found))
+        from console.tui import opening
+
+        opening.open_help(self)
 
     # ---- copying -----------------------------------------------------------------------------
 
@@ -397,4 +318,6 @@ class OperatorApp(App[int]):
 
     async def action_quit(self) -> None:
         """Close the screen."""
+        from console.tui.asking import leave  # as all that follows a key
+
         leave(self, lambda: self.exit(0))

@@ -8,44 +8,38 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib import import_module
+from typing import Any, ClassVar, cast
 
 from textual import on, work
 from textual.binding import Binding, BindingType
+from textual.screen import Screen
 from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.widget import Widget
 
 from console import themes
-from console.execute import open_recording
-from console.exit_codes import explain
-from console.recordings import new_path
 from console.session import Session
 from console.settings import Settings, recordings_folder
 from console.store import Key
 from console.subjects import Subject
 from console.theme_watch import watch_theme
+from console.tui import bindings
 from console.tui.actions import OperatorApp
-from console.tui.asking import leave
 from console.tui.frames import Frames
 from console.tui.looks import Styles, default_variables, screen_theme
 from console.tui.painting import PlainScrollBar
 from console.tui.screens.base import ConsoleScreen
-from console.tui.screens.create import CreateScreen
-from console.tui.screens.environment import EnvironmentScreen
-from console.tui.screens.events import EventsScreen
 from console.tui.screens.overview import OverviewScreen
-from console.tui.screens.services import ServicesScreen
-from console.tui.screens.task import TaskScreen, open_task
-from console.tui.screens.tasks import TasksScreen
-from console.tui.widgets.form_prompt import Prompt
 from console.tui.widgets.grid import Grid
 from console.tui.widgets.header import Tab
-from console.tui.widgets.task_log import STDERR, STDOUT
 from server.api.errors import AliecsError
 
 CLOCK_S = 1.0
 """Between two paints of what shows the passing of time; changes are painted when they come."""
+
+REST_S = 1.0
+"""From the start until everything is imported that was not needed for it."""
 
 PROBLEM_S = 15.0
 """How long it is shown that a file of the user's is wrong."""
@@ -68,6 +62,12 @@ KEY_NAMES = {
 """What Textual's names of keys are shortened to."""
 
 
+def later(name: str) -> Callable[[], Screen[Any]]:
+    """Return what makes a screen when it is shown for the first time; what it needs is imported then, or after a while."""
+    module, _, kind = name.partition(":")
+    return lambda: cast("Screen[Any]", getattr(import_module(f"console.tui.screens.{module}"), kind)())
+
+
 class ConsoleApp(OperatorApp):
     """The console's screen on one session; the app closes it.
 
@@ -79,6 +79,15 @@ class ConsoleApp(OperatorApp):
 
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = False
+    SCREENS: ClassVar[dict[str, Callable[[], Screen[Any]]]] = {
+        "overview": OverviewScreen,
+        "environment": later("environment:EnvironmentScreen"),
+        "tasks": later("tasks:TasksScreen"),
+        "task": later("task:TaskScreen"),
+        "events": later("events:EventsScreen"),
+        "create": later("create:CreateScreen"),
+        "services": later("services:ServicesScreen"),
+    }
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(f"{tab.key},f{tab.key}", f"show('{tab.name}')", tab.title, show=False, id=f"app.{tab.name}")
           for tab in TABS),
@@ -155,16 +164,6 @@ class ConsoleApp(OperatorApp):
         return default_variables()
 
     def on_mount(self) -> None:
-        for screen in (
-            OverviewScreen(),
-            EnvironmentScreen(),
-            TasksScreen(),
-            TaskScreen(),
-            EventsScreen(),
-            CreateScreen(),
-            ServicesScreen(),
-        ):
-            self.install_screen(screen, screen.tab)
         self.set_keymap(dict(self.keymap.keys))
         self.push_screen("overview")
         self.set_interval(CLOCK_S, self._tick)
@@ -174,6 +173,13 @@ class ConsoleApp(OperatorApp):
         self._follow_theme(self._theme_name)
         for problem in self._problems:
             self._warn(problem)
+        self.set_timer(REST_S, lambda: self._import_rest(bindings.modules()))
+
+    def _import_rest(self, names: Iterator[str]) -> None:
+        """Import what the first paint did without, one by one: later the files may be those of another version."""
+        if (name := next(names, "")) and self.is_running:
+            import_module(name)
+            self.call_later(self._import_rest, names)
 
     async def on_unmount(self) -> None:
         self._following.close()
@@ -233,6 +239,9 @@ class ConsoleApp(OperatorApp):
             self.run_worker(self._record(path), group="record", exit_on_error=False)
 
     async def _record(self, path: str) -> None:
+        from console.exit_codes import explain  # as for SCREENS
+        from console.recordings import new_path
+
         file = new_path(recordings_folder(self.settings), path)
         try:
             if told := await self.taping.toggle(file):
@@ -246,6 +255,8 @@ class ConsoleApp(OperatorApp):
         if not self.taping.is_on:
             self.tell(f"nothing is recorded: {self.shown_key('R')} begins a recording", title="note")
             return
+        from console.tui.widgets.form_prompt import Prompt  # as for SCREENS
+
         self.push_screen(Prompt("note", "", self._note, hint="stands in the recording at this moment"))
 
     def _note(self, text: str) -> str:
@@ -258,6 +269,10 @@ class ConsoleApp(OperatorApp):
         self.run_worker(self._play(args), group="play", exclusive=True, exit_on_error=False)
 
     async def _play(self, args: argparse.Namespace) -> None:
+        from console.execute import open_recording  # as for SCREENS
+        from console.exit_codes import explain
+        from console.tui.asking import leave
+
         try:
             session = await open_recording(args, self.settings, usual_speed=1.0)
         except AliecsError as error:
@@ -283,6 +298,9 @@ class ConsoleApp(OperatorApp):
         """Follow what a task writes, on its screen."""
         screen = self.console_screen
         if screen is not None:
+            from console.tui.screens.task import open_task  # as for SCREENS
+            from console.tui.widgets.task_log import STDERR, STDOUT
+
             open_task(screen, task_id, is_log=True, stream=STDERR if is_stderr else STDOUT)
 
     @on(Grid.Selected, "#environments")

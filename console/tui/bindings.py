@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Iterator
+from importlib import import_module
 
 from textual.binding import Binding
 from textual.dom import DOMNode
 
+import console.tui
+
 
 def known() -> dict[str, dict[str, str]]:
     """Return, for each class of the console that has keys, its bindings by id with their keys."""
-    import console.tui.replay  # noqa: F401  # with it come all classes; they need this module
+    for name in modules():
+        import_module(name)
+    return {kind.__name__: found for kind in _ours(DOMNode) if (found := bindings_of(kind))}
 
-    found = {}
-    for kind in _ours(DOMNode):
-        bindings: dict[str, list[str]] = {}
-        for base in reversed(kind.__mro__):
-            for binding in base.__dict__.get("BINDINGS", ()):
-                if isinstance(binding, Binding) and binding.id:
-                    bindings[binding.id] = [one.key for one in Binding.make_bindings([binding])]
-        if bindings:
-            found[kind.__name__] = {name: ",".join(keys) for name, keys in bindings.items()}
-    return found
+
+def modules() -> Iterator[str]:
+    """Return the names of all modules of the screen, many of which are imported only when they are needed."""
+    for module in pkgutil.walk_packages(console.tui.__path__, f"{console.tui.__name__}."):
+        yield module.name
+
+
+def bindings_of(kind: type[DOMNode]) -> dict[str, str]:
+    """Return the bindings of one class by id with their keys."""
+    found: dict[str, list[str]] = {}
+    for base in reversed(kind.__mro__):
+        for binding in base.__dict__.get("BINDINGS", ()):
+            if isinstance(binding, Binding) and binding.id:
+                found[binding.id] = [one.key for one in Binding.make_bindings([binding])]
+    return {name: ",".join(keys) for name, keys in found.items()}
 
 
 def as_file() -> str:

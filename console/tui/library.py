@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Callable, Coroutine
 
-from console import recordings
 from console.session import Session
 from server.api.errors import AliecsError
 from server.api.replies import RepoInfo, TemplateListing
@@ -60,6 +59,8 @@ class Library:
         try:
             async with asyncio.timeout(client.deadlines.read_s):
                 if kind == "recordings":
+                    from console import recordings  # for those who look for them
+
                     self.recordings = tuple(await asyncio.to_thread(recordings.known, self._folder))
                 elif kind == "templates":
                     self.templates = await client.templates()

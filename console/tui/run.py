@@ -39,18 +39,18 @@ async def in_turn(first: Callable[[], ConsoleApp], settings: Settings, *, comes_
         first: makes a screen, on the loop that it runs on.
         comes_back: a recording gives its place back to such a screen; else it ends with the recording.
     """
-    from console.tui.replay import ReplayApp  # it needs this module
-
     app, environment_id = first(), ""
     while True:
         code = await app.run_async() or app.return_code or 0
         if app.farewell:
             sys.stderr.write(f"{app.farewell}\n")
-        was_live = not isinstance(app, ReplayApp)
+        was_live = app.session.replay is None
         if code or (app.recording is None and (was_live or not comes_back)):
             return code
         environment_id = app.environment_id if was_live else environment_id
         if app.recording is not None:
+            from console.tui.replay import ReplayApp  # it needs this module
+
             app = ReplayApp(app.recording, settings)
         else:
             app = first()

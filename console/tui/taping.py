@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.present import size, span
-from console.recording_lines import Act
 
 if TYPE_CHECKING:
     from console.recorder import Recorder
+    from console.recording_lines import Act
     from console.session import Session
 
 

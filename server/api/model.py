@@ -37,6 +37,8 @@ NOBODY = User()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Core:
+    """The core itself: which one it is, its state, detectors and counts."""
+
     instance: str = ""
     version: str = ""
     framework_id: str = ""
@@ -86,6 +88,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransitionProgress:
+    """How far a transition of an environment is."""
+
     event: str
     step: str = ""
     started_ms: int = 0
@@ -140,6 +144,8 @@ class Variables:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
+    """One environment: what it is, its state, counts, who has it."""
+
     id: str
     template: str = ""
     description: str = ""
@@ -172,6 +178,8 @@ class Environment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Role:
+    """One role of the tree of an environment."""
+
     environment_id: str
     path: str
     parent: str = ""
@@ -190,6 +198,8 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
+    """One number that a task measures."""
+
     name: str
     value: float
     unit: str = ""
@@ -197,6 +207,8 @@ class Metric:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
+    """One task: where it runs, its state, what it measures."""
+
     task_id: str
     name: str = ""
     """Short class name."""
@@ -232,6 +244,8 @@ class Drain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
+    """One host with its executor: what it has, what is left, who drained it."""
+
     name: str
     address: str = ""
     detector: str = ""
@@ -251,6 +265,8 @@ class Host:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
+    """One integrated service of the core."""
+
     id: str
     name: str = ""
     enabled: bool = False
@@ -318,6 +334,8 @@ class Part(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
+    """What changed in one turn of the core, or a part of a whole picture."""
+
     epoch: str
     seq: int
     part: Part

@@ -49,6 +49,8 @@ class Traits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentEvent:
+    """A transition of an environment goes on, or something else happened to it."""
+
     at_ms: int
     environment_id: str
     state: str = ""
@@ -65,6 +67,8 @@ class EnvironmentEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskEvent:
+    """State or status of a task changed."""
+
     at_ms: int
     name: str
     task_id: str
@@ -91,6 +95,8 @@ class RoleEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallEvent:
+    """A call of an integrated service began or ended."""
+
     at_ms: int
     environment_id: str
     path: str
@@ -104,6 +110,8 @@ class CallEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntegratedServiceEvent:
+    """A step of an integrated service."""
+
     at_ms: int
     name: str
     environment_id: str = ""
@@ -117,6 +125,8 @@ class IntegratedServiceEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEvent:
+    """A run begins or ends."""
+
     at_ms: int
     environment_id: str
     run_number: int
@@ -129,6 +139,8 @@ class RunEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoreStartEvent:
+    """The core has started."""
+
     at_ms: int
     framework_id: str = ""
 

@@ -29,13 +29,13 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.usefixtures("file")
 def test_without_a_file_the_usual_keys_stay() -> None:
-    assert load(CONTEXTS) == Keymap()
+    assert load(lambda: CONTEXTS) == Keymap()
     assert Keymap().key_of("app.quit", "ctrl+q,q") == "ctrl+q"
 
 
 def test_bindings_get_the_keys_of_the_file(file: Path) -> None:
     file.write_text('"env.start" = "f5"\nenv.destroy = "ctrl+x, f8"\n[list]\ndown = ["n", "?"]\n[app]\nquit = ","\n')
-    found = load(CONTEXTS)
+    found = load(lambda: CONTEXTS)
     assert found.problems == ()
     assert found.keys == {
         "env.start": "f5",
@@ -50,8 +50,8 @@ def test_a_named_file_is_read_instead_and_must_exist(file: Path, tmp_path: Path)
     file.write_text('app.quit = "f5"\n')
     other = tmp_path / "other.toml"
     other.write_text('app.quit = "f6"\n')
-    assert load(CONTEXTS, str(other)).keys == {"app.quit": "f6"}
-    assert load(CONTEXTS, str(tmp_path / "none")).problems == (
+    assert load(lambda: CONTEXTS, str(other)).keys == {"app.quit": "f6"}
+    assert load(lambda: CONTEXTS, str(tmp_path / "none")).problems == (
         f"{tmp_path / 'none'}: no such file; the usual keys are used",
     )
 
@@ -81,7 +81,7 @@ def test_a_named_file_is_read_instead_and_must_exist(file: Path, tmp_path: Path)
 )
 def test_a_wrong_entry_is_named_with_its_line_and_the_others_count(file: Path, text: str, line: int, said: str) -> None:
     file.write_text(f'# mine\nlist.up = "f12"\n{text}\n')
-    found = load(CONTEXTS)
+    found = load(lambda: CONTEXTS)
     assert len(found.problems) == 1 and found.problems[0].startswith(f"{file}:{line}: {said}"), found.problems
     assert found.keys["list.up"] == "f12"
 
@@ -89,26 +89,26 @@ def test_a_wrong_entry_is_named_with_its_line_and_the_others_count(file: Path, t
 @pytest.mark.parametrize(("text", "said"), [("app.quit = f5", ":1: "), ("a = 1\na = 2", ":2: "), ("a = '", ":1: ")])
 def test_a_file_that_is_not_toml_is_named_with_its_line(file: Path, text: str, said: str) -> None:
     file.write_text(text)
-    found = load(CONTEXTS)
+    found = load(lambda: CONTEXTS)
     assert found.keys == {} and f"{file}{said}" in found.problems[0] and "the usual keys are used" in found.problems[0]
 
 
 def test_a_file_that_cannot_be_read_is_named(file: Path) -> None:
     file.write_bytes(b"a = '\xff'")
-    assert "can't decode" in load(CONTEXTS).problems[0]
+    assert "can't decode" in load(lambda: CONTEXTS).problems[0]
     file.unlink()
     file.mkdir()
-    assert str(file) in load(CONTEXTS).problems[0]
+    assert str(file) in load(lambda: CONTEXTS).problems[0]
 
 
 def test_keys_can_change_places_and_those_that_share_one_by_intent_go_on_sharing(file: Path) -> None:
     file.write_text('list.up = "j"\nlist.down = "k"\ntable.sort = "f5"\ntable.turn = "f5"\n')
-    assert load(CONTEXTS).problems == ()
+    assert load(lambda: CONTEXTS).problems == ()
 
 
 def test_a_key_of_another_context_is_free(file: Path) -> None:
     file.write_text('app.help = "j"\n')
-    assert load(CONTEXTS).problems == ()
+    assert load(lambda: CONTEXTS).problems == ()
 
 
 @pytest.mark.parametrize(

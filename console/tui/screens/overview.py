@@ -14,8 +14,6 @@ from console.present import rate, size
 from console.store import Key
 from console.tui.painting import Lines, Part, Parts, title_line
 from console.tui.screens.base import ConsoleScreen
-from console.tui.screens.environment import EnvironmentScreen
-from console.tui.screens.task import open_task
 from console.tui.widgets.ended_grid import EndedGrid
 from console.tui.widgets.environment_grid import EnvironmentGrid
 from console.tui.widgets.event_log import EventLog
@@ -104,6 +102,8 @@ class OverviewScreen(ConsoleScreen):
 
     def action_first_fault(self) -> None:
         """Go to what failed first in the selected environment."""
+        from console.tui.screens.environment import EnvironmentScreen  # not for the first paint
+
         shown = self.app.get_screen("environment", EnvironmentScreen)
         self.app.switch_screen("environment")
         shown.call_after_refresh(shown.action_first_fault)
@@ -111,6 +111,8 @@ class OverviewScreen(ConsoleScreen):
     def action_log(self) -> None:
         """Show the output of the task that failed first in the selected environment."""
         fault = self.query_one(FaultPanel).fault
+        from console.tui.screens.task import open_task  # not for the first paint
+
         if fault is not None and fault.task_id:
             open_task(self, fault.task_id, is_log=True)
         else:

@@ -185,9 +185,9 @@ async def test_the_printed_file_of_keys_names_every_binding_and_changes_nothing(
     printed = (await aliecs("keys")).out
     file = folder.parent / "keys.toml"
     file.write_text(printed)
-    assert keymap.load(known()) == Keymap()
+    assert keymap.load(known) == Keymap()
     file.write_text(re.sub("(?m)^# (?=.* = )", "", printed))
-    found = keymap.load(known())
+    found = keymap.load(known)
     assert set(found.keys) >= {name for names in known().values() for name in names}
     assert found.problems == ()
 
