@@ -7,6 +7,7 @@ import sys
 from console import plugins
 from console.command import LINE
 from console.commands import commands_of, find
+from console.output import reopen_closed, told, write
 
 OVERVIEW = """\
 usage: aliecs [OPTIONS] VERB ...            one command
@@ -38,8 +39,9 @@ verbs:
 def main(argv: list[str] | None = None) -> int:
     """Run the console and return its exit code (clients.md 5.12)."""
     words = sys.argv[1:] if argv is None else argv
+    reopen_closed()
     if words in (["-h"], ["--help"], ["help"]):
-        return _help()
+        return told(_help)
     if words and find(words[:1], LINE) is None and (added := _added(words)) is not None:
         return added
     from console.front import run  # argparse and all that follows: not for help
@@ -48,14 +50,18 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _help() -> int:
-    sys.stdout.write(OVERVIEW)
+    write(overview())
+    return 0
+
+
+def overview() -> str:
+    """Return the help of the whole program."""
     known = commands_of(LINE)
     width = max(len(command.name) for command in known) + 2
     lines = [f"  {command.name:{width}}{command.help}" for command in known]
     lines += [f"  {name:{width}}added by {target.partition('.')[0]}; see aliecs {name} --help"
               for name, target in sorted(plugins.names().items())]  # fmt: skip
-    sys.stdout.write("\n".join(lines) + "\n")
-    return 0
+    return OVERVIEW + "\n".join(lines) + "\n"
 
 
 def _added(words: list[str]) -> int | None:

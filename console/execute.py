@@ -14,6 +14,7 @@ from typing import Any, cast
 from console import table
 from console.command import Command
 from console.exit_codes import INTERRUPTED, TERMINATED, exit_code, explain
+from console.output import write
 from console.results import Context, Result, render
 from console.session import Session, Timings
 from console.settings import Settings, recordings_folder
@@ -82,7 +83,7 @@ async def one_shot(command: Command, args: argparse.Namespace, settings: Setting
                 session=session,
                 command=command,
                 args=args,
-                emit=table.write,
+                emit=write,
                 say=say,
                 output=output,
                 wait_s=settings.wait_s,
@@ -102,14 +103,14 @@ def show(result: Result, output: str, *, colour: bool = False) -> None:
     """Write a result: data to stdout, what to say about it to stderr."""
     if result.rows is not None and not result.rows and result.empty and output == "table":
         say(result.empty)
-    table.write(render(result, output, colour=colour))
+    write(render(result, output, colour=colour))
     if result.problem:
         say(result.problem)
 
 
 def say(message: str) -> None:
     """Write a message to stderr."""
-    table.write(f"{message}\n", sys.stderr)
+    write(f"{message}\n", sys.stderr)
 
 
 def run_until_signal(work: Coroutine[Any, Any, int]) -> int:

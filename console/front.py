@@ -8,24 +8,22 @@ import os
 import sys
 
 from console import plugins, settings
-from console.exit_codes import UNCLASSIFIED, USAGE, ExitError, explain, usage
+from console.exit_codes import USAGE, ExitError, explain, usage
+from console.output import told, write
 from console.parse import FORMATS, SESSION_ARGS, HelpAsked, Parser, add_argument, duration, formatter, inherit, parse
 
 ON_ERROR = ("stop", "continue", "cleanup")
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(text)
+    write(text, sys.stderr)
 
 
 def run(words: list[str]) -> int:
     """Run what the words ask for and return the exit code."""
     gc.disable()  # what is imported stays: looking for garbage in it costs a tenth of the time to the first answer
     try:
-        return _run(words)
-    except HelpAsked as help_asked:
-        sys.stdout.write(str(help_asked))
-        return 0
+        return told(lambda: _run_or_help(words))
     except ExitError as error:
         _say(f"{explain(error)}\n")
         return error.code
@@ -33,12 +31,20 @@ def run(words: list[str]) -> int:
         return 130
 
 
+def _run_or_help(words: list[str]) -> int:
+    try:
+        return _run(words)
+    except HelpAsked as help_asked:
+        write(str(help_asked))
+        return 0
+
+
 def _run(words: list[str]) -> int:
     before = _parser().parse_args(words)
     if before.version:
         from importlib.metadata import version
 
-        sys.stdout.write(f"aliecs {version('aliecs')}\n")
+        write(f"aliecs {version('aliecs')}\n")
         return 0
     chosen = [
         name
@@ -74,7 +80,7 @@ def _verb(before: argparse.Namespace, known: settings.Settings, problem: str) ->
     if command.name == "keys":
         from console.tui.bindings import as_file  # textual comes with it
 
-        sys.stdout.write(as_file())
+        write(as_file())
         return 0
     if command.name == "repl":
         from console.repl.run import run_repl  # grpc comes with it
@@ -96,7 +102,10 @@ def _told(known: settings.Settings, options: argparse.Namespace) -> settings.Set
     """Return the settings with what the command line says."""
     said = {name: value for name in ("endpoint", "output", "theme", "ascii", "reduced_motion", "read_only")
             if (value := getattr(options, name))}  # fmt: skip
-    return settings.overlaid(known, **said, **({"no_color": True} if options.nocolor else {}))
+    found = settings.overlaid(known, **said, **({"no_color": True} if options.nocolor else {}))
+    if not (found.endpoint.startswith("unix:") or found.endpoint.rpartition(":")[2].isdigit()):
+        raise usage(f"endpoint {found.endpoint!r}", hint="HOST:PORT, or unix:/PATH")
+    return found
 
 
 def _no_verb(known: settings.Settings, problem: str) -> int:
@@ -136,7 +145,7 @@ def _about(known: settings.Settings, config: str | None) -> int:
     }
     from console.table import render_facts, render_json
 
-    sys.stdout.write(render_json(rows) if known.output in ("json", "ndjson") else render_facts(rows))
+    write(render_json(rows) if known.output in ("json", "ndjson") else render_facts(rows))
     return 0
 
 
@@ -161,6 +170,6 @@ def _parser() -> Parser:
 
 class _Help(argparse.Action):
     def __call__(self, *_: object) -> None:
-        from console.__main__ import main
+        from console.__main__ import overview
 
-        raise HelpAsked("") if main(["--help"]) == 0 else ExitError(UNCLASSIFIED, "no help")
+        raise HelpAsked(overview())

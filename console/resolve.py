@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 from console.exit_codes import NOT_FOUND, ExitError, usage
 from console.session import Session
 from server.api.replies import EnvironmentInfo
-from server.api.states import OPERATOR_EVENTS
+from server.api.states import OPERATOR_EVENTS, EnvironmentState
 
 MIN_PREFIX = 3
 
@@ -116,6 +116,20 @@ def event_of(text: str) -> str:
     near = difflib.get_close_matches(full, [*known, "START", "STOP"], n=1)
     hint = f"did you mean {near[0]}?" if near else f"events: {', '.join(known)}"
     raise usage(f"{text} is no event that can be asked for", hint=hint)
+
+
+def states(text: str) -> set[str]:
+    """Return the states of environments that a text names, separated by commas.
+
+    Raises:
+        ExitError: USAGE: none, or one that does not exist.
+    """
+    known = {state.value for state in EnvironmentState}
+    wanted = {part.strip().upper() for part in text.split(",") if part.strip()}
+    if not wanted or wanted - known:
+        wrong = ", ".join(sorted(wanted - known)) or "nothing"
+        raise usage(f"--state {wrong}: no such state", hint=f"states: {', '.join(sorted(known))}")
+    return wanted
 
 
 def variables(items: list[str]) -> dict[str, str]:

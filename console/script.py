@@ -29,6 +29,7 @@ from console.exit_codes import (
     explain,
     usage,
 )
+from console.output import write
 from console.parse import duration, inherit, parse
 from console.present import fault_line
 from console.results import Context, Result, render
@@ -235,7 +236,7 @@ class Runner:
             session=self._session,
             command=command,
             args=args,
-            emit=table.write,
+            emit=write,
             say=say,
             output=outcome.output or "table",
             is_gated=True,
@@ -246,21 +247,23 @@ class Runner:
 
     async def _expect(self, text: str) -> Result:
         from console.expressions import evaluate  # as in the check
+        from server.api.model import Environment
 
         store = await self._session.picture()
         environment = store.last_seen(self._current)
-        if environment is None:
+        outcome = evaluate(text, environment or Environment(id=""))
+        if environment is None and outcome.facts:
             raise usage(f"expect {text}: no environment yet", hint="it is about the one of the command before it")
-        outcome = evaluate(text, environment)
+        environment_id = environment.id if environment is not None else ""
         if outcome.holds:
-            return Result(environment_id=environment.id, is_step=True)
+            return Result(environment_id=environment_id, is_step=True)
         found = ", ".join(f"{name} is {value if isinstance(value, str) else f'{value:g}'}"
                           for name, value in outcome.facts.items())  # fmt: skip
-        problem = f"expected {text}; {found}"
-        fault = store.fault(environment.id)
+        problem = f"expected {text}{f'; {found}' if found else ''}"
+        fault = store.fault(environment_id)
         if fault is not None:
             problem += f"\n  first: {fault_line(fault)}"
-        return Result(environment_id=environment.id, is_step=True, code=NOT_MET, problem=problem)
+        return Result(environment_id=environment_id, is_step=True, code=NOT_MET, problem=problem)
 
     async def _sleep(self, words: tuple[str, ...]) -> Result:
         """Let the run last; an environment that goes to ERROR meanwhile ends it."""

@@ -52,5 +52,7 @@ def _check_words(words: list[str]) -> None:
             raise usage(f"sleep: {error}") from None
     else:
         command, args = parse(words, SCRIPT)
-        if command.name == "env create":
+        if command.name in ("env create", "env plan"):
             resolve.variables(args.extra_vars)
+        elif command.name == "env wait" and PLANNED not in args.state:
+            resolve.states(args.state)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from console import gates, resolve, table
+from console import gates, resolve
 from console.command import SCRIPT, Command
 from console.execute import say, show, verb_of
 from console.exit_codes import NOT_NOW, ExitError, exit_code, explain
+from console.output import write
 from console.parse import inherit, parse
 from console.results import Context
 from console.script_check import PLANNED
@@ -27,7 +28,7 @@ async def plan(script: Script, variables: dict[str, str], session: Session, opti
             await planner.step(step)
         except AliecsError as error:
             first = first or exit_code(error)
-            table.write(f"{step.line:4}  {step.text}\n      PROBLEM: {indented(explain(error))}\n")
+            write(f"{step.line:4}  {step.text}\n      PROBLEM: {indented(explain(error))}\n")
     return first
 
 
@@ -48,7 +49,7 @@ class _Planner:
     async def step(self, step: Step) -> None:
         words = [insert(word, self._variables) for word in step.words]
         if words[0] in ("expect", "sleep"):
-            table.write(f"{step.line:4}  {step.text}\n      would wait and look\n")
+            write(f"{step.line:4}  {step.text}\n      would wait and look\n")
             return
         command, args = parse(words, SCRIPT)
         inherit(args, self._options)
@@ -56,7 +57,7 @@ class _Planner:
             session=self._session,
             command=command,
             args=args,
-            emit=table.write,
+            emit=write,
             say=say,
             is_gated=True,
             own=set(self._assumed),
@@ -67,12 +68,12 @@ class _Planner:
         elif getattr(args, "env", "") in self._assumed or command.name in ("env wait", "env watch", "task tail"):
             what = "would wait and look"
         else:
-            table.write(f"{step.line:4}  {step.text}\n")
+            write(f"{step.line:4}  {step.text}\n")
             show(await verb_of(command)(context), context.output)
             return
         if step.capture:
             self._variables[step.capture] = f"{PLANNED}-{self._count}"
-        table.write(f"{step.line:4}  {step.text}\n      {what}\n")
+        write(f"{step.line:4}  {step.text}\n      {what}\n")
 
     async def _write(self, context: Context, command: Command) -> str:
         args = context.args

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from console import table
 from console.exit_codes import explain
+from console.output import write
 from console.present import rate, size, span
 from console.results import Result, render
 from console.script_lines import Step
@@ -74,16 +75,16 @@ class Report:
         if environment is not None and (number := environment.run_number or environment.last_run_number):
             self._moved[number] = max(self._moved.get(number, 0.0), environment.bytes_moved)
         if self._is_json:
-            table.write(table.render_line(self._record(outcome)))
+            write(table.render_line(self._record(outcome)))
         elif result is not None and (not result.is_step or (outcome.output and not outcome.step.capture)):
             if result.empty and not result.rows and not outcome.output:
-                table.write(f"{result.empty}\n", sys.stderr)
+                write(f"{result.empty}\n", sys.stderr)
             if not outcome.step.capture:
-                table.write(render(result, outcome.output or "table", colour=self._colour))
+                write(render(result, outcome.output or "table", colour=self._colour))
         else:
             self._write_line(outcome)
         if outcome.problem:
-            table.write(f"line {outcome.step.line}: {outcome.step.text}\n{outcome.problem}\n", sys.stderr)
+            write(f"line {outcome.step.line}: {outcome.step.text}\n{outcome.problem}\n", sys.stderr)
 
     def finish(self, code: int, *, cleanup: str, note: str = "") -> None:
         """Write the summary.
@@ -96,7 +97,7 @@ class Report:
         runs, moved = list(self._moved), sum(self._moved.values())
         first = self._failed[0] if self._failed else None
         if self._is_json:
-            table.write(
+            write(
                 table.render_line(
                     {
                         "schema": SUMMARY_SCHEMA,
@@ -123,17 +124,17 @@ class Report:
         if cleanup != "none":
             facts.append(f"cleanup {cleanup}")
         if code == 0:
-            table.write(f"ok: {', '.join(facts)}\n")
+            write(f"ok: {', '.join(facts)}\n")
             return
         why = note
         if first is not None:
             why = f"line {first.step.line}, {first.name}: {_one_line(first.problem)}"
-        table.write(f"failed, exit code {code}: {why or 'interrupted'} ({', '.join(facts)})\n")
+        write(f"failed, exit code {code}: {why or 'interrupted'} ({', '.join(facts)})\n")
 
     def _write_line(self, outcome: Outcome) -> None:
         if not self._has_header:
             self._has_header = True
-            table.write(HEADER + "\n")
+            write(HEADER + "\n")
         environment, result = outcome.environment, outcome.result
         state = (result.state_after if result else "") or (environment.state if environment else "")
         number = (result.run_number if result else 0) or (environment.run_number if environment else 0)
@@ -145,7 +146,7 @@ class Report:
             moved = size(environment.bytes_moved) if environment.bytes_moved else "-"
         mark = "" if not outcome.code else " FAILED"
         line = _ROW.format(outcome.name[:18], state or "-", number or "-", tasks, flow, moved, span(outcome.duration_s))
-        table.write(f"{line}{mark}\n")
+        write(f"{line}{mark}\n")
 
     def _record(self, outcome: Outcome) -> dict[str, Any]:
         result, environment = outcome.result, outcome.environment

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
@@ -80,17 +78,6 @@ def has_colour(stream: TextIO, *, no_color: bool) -> bool:
         no_color: the setting, which also knows of NO_COLOR.
     """
     return stream.isatty() and not no_color
-
-
-def write(text: str, stream: TextIO | None = None) -> None:
-    """Write to standard output, or another stream, at once; a reader that went away ends us quietly."""
-    target = stream or sys.stdout
-    try:
-        target.write(text)
-        target.flush()
-    except BrokenPipeError:
-        # The interpreter would complain at exit when it flushes what is left.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), target.fileno())
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) -> str:

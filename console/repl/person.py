@@ -29,6 +29,7 @@ from prompt_toolkit.styles import DynamicStyle, Style
 from console import table, themes
 from console.execute import say
 from console.exit_codes import TERMINATED, usage
+from console.output import write
 from console.repl.ask import Closed
 from console.repl.completer import LineCompleter, LineLexer
 from console.repl.history import open_history
@@ -127,7 +128,7 @@ class Person:
 
     async def ask(self, lines: tuple[str, ...], question: str, broken: Callable[[], str]) -> str | None:
         """Put a question; see ask.Asker."""
-        table.write("".join(f"  {table.clean(line)}\n" for line in lines))
+        write("".join(f"  {table.clean(line)}\n" for line in lines))
         asking: PromptSession[str] = PromptSession(
             message=[(self._paints.style("warn"), question)],
             bottom_toolbar=self._bar,
@@ -187,7 +188,7 @@ class Person:
     def _write(self, text: str) -> None:
         """Write lines where they disturb nobody."""
         clear = "" if self._open is not None else "\r\x1b[K"  # progress may stand there
-        table.write(f"{clear}{text}")
+        write(f"{clear}{text}")
 
     # ---- looks -------------------------------------------------------------------------------
 

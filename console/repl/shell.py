@@ -16,6 +16,7 @@ from console import pipes, resolve, table, themes
 from console.command import REPL, Command
 from console.execute import say, show, verb_of
 from console.exit_codes import INTERRUPTED, NOT_FOUND, ExitError, exit_code, explain, usage
+from console.output import write
 from console.parse import FORMATS, HelpAsked, inherit, parse
 from console.repl import ask
 from console.repl.jobs import Jobs
@@ -166,7 +167,7 @@ class Shell:
         except AliecsError as error:
             return self._failed(error)
         except HelpAsked as asked:
-            table.write(str(asked))
+            write(str(asked))
             return 0
 
     def _failed(self, error: AliecsError) -> int:
@@ -217,7 +218,7 @@ class Shell:
 
         def emit(text: str) -> None:
             if shows is None or shows(text):
-                table.write(text)
+                write(text)
 
         return Context(
             session=self.session,

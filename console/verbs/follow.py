@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from console import resolve
-from console.exit_codes import FAILED, NOT_FOUND, NOT_MET, ExitError, usage
+from console.exit_codes import FAILED, NOT_FOUND, NOT_MET, ExitError
 from console.happenings import event_line
 from console.present import clock, fault_line, rate, run_number, size, state_code
 from console.progress import progress
@@ -11,13 +11,12 @@ from console.results import Context, Result
 from console.store import Key
 from console.table import render_line
 from server.api.model import Environment, EnvironmentEvent, Event, Kind
-from server.api.states import EnvironmentState
 
 
 async def wait(context: Context) -> Result:
     """Wait until an environment is in one of the named states and no transition runs."""
     args, session = context.args, context.session
-    wanted = _states(args.state)
+    wanted = resolve.states(args.state)
     found = await resolve.environment(session, args.env)
     environment_id = found.id if found else args.env
     store = await session.picture()
@@ -146,15 +145,6 @@ def _line(environment: Environment, *, ascii: bool) -> str:
     if environment.transition is not None:
         parts.append(environment.transition.step)
     return "  ".join(parts).rstrip()
-
-
-def _states(text: str) -> set[str]:
-    known = {state.value for state in EnvironmentState}
-    wanted = {part.strip().upper() for part in text.split(",") if part.strip()}
-    if not wanted or wanted - known:
-        wrong = ", ".join(sorted(wanted - known)) or "nothing"
-        raise usage(f"--state {wrong}: no such state", hint=f"states: {', '.join(sorted(known))}")
-    return wanted
 
 
 def _creation_error(context: Context, environment_id: str) -> str:

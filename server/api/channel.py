@@ -29,6 +29,9 @@ WRITES = frozenset(
 MAX_MESSAGE_BYTES = 100 * 1024 * 1024
 """As AliECS's own client: the reply of GetTasks of the whole cluster is far above gRPC's 4 MiB."""
 
+MAX_ERROR_BYTES = 16 * 1024 * 1024
+"""As the clients in Go: errors come as metadata, and with the environment that failed they are above gRPC's 8 KiB."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deadlines:
@@ -56,6 +59,8 @@ class CoreChannel:
         self.read_only = read_only
         options = [
             ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+            ("grpc.max_metadata_size", MAX_ERROR_BYTES),
+            ("grpc.absolute_max_metadata_size", MAX_ERROR_BYTES),
             ("grpc.initial_reconnect_backoff_ms", 50),
             ("grpc.max_reconnect_backoff_ms", 300),
             ("grpc.min_reconnect_backoff_ms", int(1000 * deadlines.connect_s)),  # in fact the deadline of an attempt
@@ -99,13 +104,24 @@ class CoreChannel:
             async with asyncio.timeout(self.deadlines.connect_s):
                 while state is not grpc.ChannelConnectivity.READY:
                     if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE:
-                        why = "it refuses connections"
+                        why = await self._why_refused()
                         if not patient:
                             raise unreachable(self.endpoint, why)
                     await self._channel.wait_for_state_change(state)
                     state = self._channel.get_state(try_to_connect=True)
         except TimeoutError:
             raise unreachable(self.endpoint, why) from None
+
+    async def _why_refused(self) -> str:
+        """Tell a core that is not there from a name that nobody knows; grpc does not say."""
+        host, _, port = self.endpoint.rpartition(":")
+        if self.endpoint.startswith("unix:") or not port.isdigit():
+            return "it refuses connections"
+        try:
+            await asyncio.get_running_loop().getaddrinfo(host.strip("[]"), int(port))
+        except OSError:
+            return "this name is not known here"
+        return "it refuses connections"
 
     async def close(self) -> None:
         await self._channel.close()

@@ -239,3 +239,15 @@ async def test_a_failing_cleanup_is_told_and_does_not_hide_the_first_failure(cor
     assert ended.code == 10 and "cleanup failed" in ended.out and "a task will not die" in ended.err
     ended = await aliecs("--yes", "-c", "id = env create x -o id; cleanup: env destroy $id")
     assert ended.code == 7
+
+
+async def test_states_that_do_not_exist_are_found_before_anything_is_run(core: FakeCore, aliecs: Run) -> None:
+    ended = await aliecs("--yes", "-c", "id = env create x -o id; wait $id --state READY")
+    assert ended.code == 2 and "--state READY: no such state" in ended.err and core.calls == []
+
+
+async def test_a_condition_about_no_environment_needs_none(core: FakeCore, aliecs: Run) -> None:
+    ended = await aliecs("-c", "expect 1 < 2; expect 1 == 2")
+    assert ended.code == 10 and "expected 1 == 2" in ended.err
+    ended = await aliecs("-c", "expect env.rate == 2")
+    assert ended.code == 2 and "no environment yet" in ended.err
