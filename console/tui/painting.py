@@ -87,6 +87,13 @@ def fit(text: str, width: int, *, right: bool = False, ellipsis: str = ELLIPSIS)
     return " " * (width - length) + text if right else text + " " * (width - length)
 
 
+def folded(text: str, width: int) -> str:
+    """Return a text whose words fit into so many cells: longer ones are taken apart."""
+    room = max(10, width)
+    words = (word[at : at + room] for word in text.split(" ") for at in range(0, max(1, len(word)), room))
+    return " ".join(words)
+
+
 def width_of(parts: Parts) -> int:
     """Return the cells that parts take."""
     return sum(cell_len(text) for text, _ in parts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -11,10 +11,15 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import Input, Label
 
-from console.tui.dialogs.base import Dialog, Rows, Sheet
+from console.filters import Fields
+from console.tui.dialogs.base import Dialog, Rows, Sheet, wrapped
+from console.tui.painting import Parts, folded
 from console.tui.widgets.grid import TOLD_S
 from console.tui.widgets.keys import Keys
 from console.tui.widgets.pager import Pager, Section
+
+if TYPE_CHECKING:
+    from console.tui.looks import Styles
 
 
 class Reading(Dialog[None]):
@@ -111,6 +116,21 @@ class Reading(Dialog[None]):
         event.stop()
         self.query_one(Pager).focus()
         self.refresh_bindings()
+
+
+def read_details(title: str, details: Fields, looks: Styles, width: int) -> Reading:
+    """Return a box with everything that is known of one thing, each text in full."""
+    label_width = max(map(len, details)) + 2
+    room = max(20, width - label_width - 6)
+    lines: list[Parts] = []
+    for label, value in details.items():
+        first, *others = [
+            part for text in value.splitlines() for part in wrapped([(folded(text, room), looks.text)], room)
+        ] or [[]]
+        lines.append([(f" {label:{label_width}}", looks.dim), *first])
+        lines += [[(" " * (label_width + 1), looks.dim), *line] for line in others]
+    copied = "".join(f"{label}: {value}\n" for label, value in details.items())
+    return Reading(title, [Section("", lines)], copy=copied)
 
 
 class _FilterInput(Input):

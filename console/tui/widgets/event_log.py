@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 
 from console.filters import Fields
 from console.happenings import KINDS, environment_of, event_line, event_text, is_bad, is_detail
-from console.present import clock
+from console.present import clock, moment
 from console.tui.widgets.grid import Cell, Column, Grid
 from server.api.model import Event
 
@@ -127,6 +127,16 @@ class EventLog(Grid):
             "state": getattr(event, "state", ""),
             "text": event_text(event),
         }
+
+    def details(self, row: str) -> Fields:
+        event = self._event(row)
+        if event is None:
+            return {}
+        known = {**self.fields(row), "time": moment(event.at_ms), "path": getattr(event, "path", "")}
+        return {label: text for label, text in known.items() if text}
+
+    def selected_title(self) -> str:
+        return "Event"
 
     def copied_text(self) -> str:
         event = self._event(self.selected) if self.selected else None

@@ -11,7 +11,7 @@ from textual.widget import Widget
 from console.form_fields import chosen
 from console.preflight import Check, Grade
 from console.tui.dialogs.base import wrapped
-from console.tui.painting import Parts, fit
+from console.tui.painting import Parts, fit, folded
 from console.tui.widgets.form_bench import Bench, Step, inset
 from console.tui.widgets.pager import Pager, Section
 
@@ -112,10 +112,3 @@ def _check(check: Check, width: int, looks: Styles) -> list[Parts]:
     body = wrapped([(folded(check.words, room), words)], room)
     begin: list[Parts] = [[(f" {sign} ", style), (check.what.ljust(12), looks.text), *(body[0] if body else ())]]
     return [*begin, *([(" " * 15, looks.text), *line] for line in body[1:])]
-
-
-def folded(text: str, width: int) -> str:
-    """Return a text whose words fit into so many cells: longer ones are taken apart."""
-    room = max(10, width)
-    words = (word[at : at + room] for word in text.split(" ") for at in range(0, max(1, len(word)), room))
-    return " ".join(words)

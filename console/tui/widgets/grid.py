@@ -117,6 +117,14 @@ class Grid(AtDesk, ScrollView, can_focus=True):
         """Read all rows again, through the filter."""
         raise NotImplementedError
 
+    def details(self, row: str) -> Fields:
+        """Return what Enter shows of a row in full; nothing where it opens something else."""
+        return {}
+
+    def selected_title(self) -> str:
+        """Return what stands above the details of the selected row."""
+        return self.selected
+
     def copied_text(self) -> str:
         """Return what is copied of the selected row: its id unless something else says more."""
         return self.selected
@@ -249,7 +257,11 @@ class Grid(AtDesk, ScrollView, can_focus=True):
             self.select(self.row_id(self.row_count() - 1))
 
     def action_open(self) -> None:
-        if self.selected:
+        if self.selected and (details := self.details(self.selected)):
+            from console.tui.dialogs.reading import read_details  # not for the first paint; it needs this module
+
+            self.app.push_screen(read_details(self.selected_title(), details, self.desk.looks, self.app.size.width))
+        elif self.selected:
             self.post_message(self.Opened(self, self.selected))
 
     def on_click(self, event: events.Click) -> None:

@@ -25,6 +25,12 @@ class ServiceGrid(ListGrid):
         one = self.store.services.get(row)
         return {} if one is None else {"service": one.id, "name": one.name, "connection": one.connection_state}
 
+    def details(self, row: str) -> Fields:
+        one = self.store.services.get(row)
+        if one is None:
+            return {}
+        return {**self.fields(row), "enabled": "yes" if one.enabled else "no", "endpoint": one.endpoint}
+
     def columns(self, width: int) -> Sequence[Column]:
         return (
             Column("", 1), Column("SERVICE", 14), Column("NAME", 20), Column("CONNECTION", 17), Column("ENDPOINT", 0),

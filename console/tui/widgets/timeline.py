@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from console.charts import bar
 from console.filters import Fields
-from console.present import clock, look, run_number, span
+from console.present import clock, look, moment, run_number, span
 from console.transitions import elapsed_s, has_failed, led_to, usual_s, what_failed, who
 from console.tui.widgets.grid import Cell, Column, ListGrid
 from server.api.model import TransitionProgress, TransitionRecord
@@ -49,6 +49,17 @@ class TimelineGrid(ListGrid):
             return {}
         run = str(one.run_number or "")
         return {"event": one.event, "run": run, "user": one.user, "reached": one.reached, "error": one.error}
+
+    def details(self, row: str) -> Fields:
+        one = self._records.get(row)
+        if one is None:
+            return {}
+        times = {"began": moment(one.started_ms), "took": span((one.ended_ms - one.started_ms) / 1000)}
+        known = {"event": one.event, "from": one.source, **self.fields(row), **times}
+        return {label: text for label, text in known.items() if text}
+
+    def selected_title(self) -> str:
+        return "Transition"
 
     def columns(self, width: int) -> Sequence[Column]:
         shown = [Column("", 1), Column("WHEN", 8), Column("TRANSITION", 14)]

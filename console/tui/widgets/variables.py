@@ -57,6 +57,16 @@ class VariableGrid(ListGrid):
         one = self._variables[row]
         return {"name": one.name, "value": one.value, "from": one.layer}
 
+    def details(self, row: str) -> Fields:
+        one = self._variables[row]
+        known = {
+            "variable": one.name,
+            "value": one.value or '""',
+            "from": one.layer,
+            "instead of": one.instead_of or "",
+        }
+        return {label: text for label, text in known.items() if text}
+
     def columns(self, width: int) -> Sequence[Column]:
         name = max(16, min(32, width // 3))
         base = [Column("VARIABLE", name), Column("FROM", 7), Column("VALUE", 0)]
