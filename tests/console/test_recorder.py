@@ -26,7 +26,7 @@ from server.api.errors import ConfigError
 from server.api.model import EnvironmentEvent, TransitionProgress
 
 DEADLINES = Deadlines(connect_s=60.0, read_s=60.0)
-TIMINGS = Timings(snapshot_s=5.0, retry_first_s=0.01, retry_last_s=0.05, heartbeat_s=0.1)
+TIMINGS = Timings(snapshot_s=60.0, retry_first_s=0.01, retry_last_s=0.05, heartbeat_s=0.1)
 
 
 async def opened(core: FakeCore) -> Session:

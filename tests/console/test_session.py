@@ -17,7 +17,7 @@ from server.api.model import Kind, Part
 from server.api.states import EnvironmentEvent
 
 DEADLINES = Deadlines(connect_s=60.0, read_s=60.0, control_s=5.0, create_s=5.0)
-TIMINGS = Timings(snapshot_s=5.0, settle_s=5.0, retry_first_s=0.01, retry_last_s=0.05)
+TIMINGS = Timings(snapshot_s=60.0, settle_s=5.0, retry_first_s=0.01, retry_last_s=0.05)
 
 
 async def test_a_port_where_nobody_listens_is_a_link_error_at_once() -> None:

@@ -21,7 +21,7 @@ from server.api.model import Batch, Part
 
 DEADLINES = Deadlines(connect_s=60.0, read_s=60.0)
 QUICK = Timings(
-    snapshot_s=5.0, retry_first_s=0.01, retry_last_s=0.05, heartbeat_s=0.1, stale_s=0.5, silence_s=30.0
+    snapshot_s=60.0, retry_first_s=0.01, retry_last_s=0.05, heartbeat_s=0.1, stale_s=0.5, silence_s=30.0
 )  # fmt: skip
 
 STOPPABLE = """
@@ -70,7 +70,7 @@ async def test_a_quiet_core_without_heartbeat_is_asked_and_its_answer_is_a_sign_
 
 async def test_a_core_with_heartbeat_is_not_asked(core: FakeCore) -> None:
     async with await Client.connect(core.endpoint, deadlines=DEADLINES) as client:
-        await some(LiveSource(client, heartbeat_s=0.1).batches("", 0), 5)
+        await some(LiveSource(client, heartbeat_s=0.5).batches("", 0), 4)
     assert core.calls == ["Watch(,0)"]
 
 
@@ -78,9 +78,9 @@ async def test_a_quiet_resumption_gives_a_sign_of_life_at_once(core: FakeCore) -
     core.is_mute = True
     core.add(state="CONFIGURED")
     async with await Client.connect(core.endpoint, deadlines=DEADLINES) as client:
-        source = LiveSource(client, heartbeat_s=1.0)
+        source = LiveSource(client, heartbeat_s=5.0)
         _, last = await some(source.batches("", 0), 2)
-        async with asyncio.timeout(1.5):
+        async with asyncio.timeout(9):  # a core that was not left is asked after 10 s
             (beat,) = await some(source.batches(last.epoch, last.seq), 1)
         assert (beat.epoch, beat.seq, beat.changes) == (last.epoch, last.seq, ())
 
@@ -88,10 +88,10 @@ async def test_a_quiet_resumption_gives_a_sign_of_life_at_once(core: FakeCore) -
 async def test_silence_of_a_link_that_stays_open_breaks_it(stoppable: tuple[str, int]) -> None:
     endpoint, pid = stoppable
     async with await Client.connect(endpoint, deadlines=DEADLINES) as client:
-        batches = LiveSource(client, heartbeat_s=0.05, silence_s=0.3).batches("", 0)
+        batches = LiveSource(client, heartbeat_s=0.05, silence_s=2.0).batches("", 0)
         await some(batches, 2)
         os.kill(pid, signal.SIGSTOP)
-        with pytest.raises(LinkError, match=r"nothing heard for 0\.3 s"):
+        with pytest.raises(LinkError, match="nothing heard for 2 s"):
             async with asyncio.timeout(60):
                 async for _ in batches:
                     pass
@@ -104,13 +104,13 @@ async def test_the_picture_of_a_stopped_core_grows_old_and_is_live_again_when_it
     async with await Session.open(endpoint, deadlines=DEADLINES, timings=QUICK) as session:
         store = await session.picture()
         shown = store.environments()
-        assert not session.is_stale and session.refusal() == "" and session.age_s() < QUICK.stale_s
+        assert await session.until(lambda: not session.is_stale and session.refusal() == "", 60)
         os.kill(pid, signal.SIGSTOP)
         assert await session.until(lambda: session.is_stale, 60)
         assert store.link is Link.LIVE and session.refusal().startswith("data is ")
         os.kill(pid, signal.SIGCONT)
-        assert await session.until(lambda: not session.is_stale, 60)
-        assert session.refusal() == "" and store.environments() == shown
+        assert await session.until(lambda: not session.is_stale and session.refusal() == "", 60)
+        assert store.environments() == shown
 
 
 async def test_a_link_broken_for_silence_keeps_the_picture_and_comes_back(stoppable: tuple[str, int]) -> None:
@@ -120,11 +120,11 @@ async def test_a_link_broken_for_silence_keeps_the_picture_and_comes_back(stoppa
         store = await session.picture()
         shown = store.environments()
         os.kill(pid, signal.SIGSTOP)
-        assert await session.until(lambda: store.link is Link.LOST, 60)
-        assert "nothing heard" in session.refusal() and session.is_stale
+        assert await session.until(lambda: store.link is Link.LOST and "nothing heard" in session.refusal(), 60)
+        assert session.is_stale
         os.kill(pid, signal.SIGCONT)
-        assert await session.until(lambda: not session.is_stale, 60)
-        assert store.link is Link.LIVE and store.environments() == shown and session.refusal() == ""
+        assert await session.until(lambda: not session.is_stale and session.refusal() == "", 60)
+        assert store.environments() == shown
 
 
 async def test_a_sign_of_life_wakes_nobody_but_refreshes_the_age(core: FakeCore) -> None:
@@ -142,7 +142,7 @@ async def test_a_sign_of_life_wakes_nobody_but_refreshes_the_age(core: FakeCore)
 
         with session.listening(woken.append), session.tap(tap):
             await asyncio.wait_for(heard.wait(), 60)
-        assert woken == [] and store.version == version and session.age_s() < QUICK.stale_s
+        assert woken == [] and store.version == version and session.age_s() < 5
 
 
 async def test_a_tap_gets_each_batch_as_it_came(core: FakeCore) -> None:

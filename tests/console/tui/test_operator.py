@@ -15,7 +15,7 @@ from server.api.errors import CoreError, Reason
 from server.api.model import TransitionProgress
 
 SIZE = (100, 30)
-QUICK_LINK = Timings(retry_first_s=0.01, retry_last_s=0.05, heartbeat_s=0.1, stale_s=0.6, silence_s=30)
+QUICK_LINK = Timings(retry_first_s=0.01, retry_last_s=0.05, heartbeat_s=0.1, stale_s=2.0, silence_s=30)
 
 
 async def test_an_illegal_move_says_why_and_sends_nothing(core: FakeCore) -> None:

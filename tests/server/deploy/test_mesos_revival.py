@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
 from server.deploy.mesos_revival import Revival
 
 
@@ -32,7 +30,7 @@ async def test_some_calls_are_made_at_once_and_what_is_asked_beyond_is_one_later
         revival.ask()
     assert len(calls.times_s) == 3
     await calls.until(4)
-    assert calls.times_s[3] - calls.times_s[2] == pytest.approx(0.1, abs=0.099)
+    assert calls.times_s[3] - calls.times_s[2] > 0.09
     revival.ask()
     await calls.until(5)
     assert calls.times_s[4] - calls.times_s[3] > 0.09

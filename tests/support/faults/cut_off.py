@@ -11,7 +11,7 @@ import shutil
 import subprocess
 from types import TracebackType
 
-LIMIT_S = 10.0
+LIMIT_S = 60.0
 
 
 def why_not() -> str:
@@ -19,12 +19,30 @@ def why_not() -> str:
     program = shutil.which("ip")
     if program is None:
         return "no program ip: links cannot be cut (Debian: apt-get install iproute2)"
-    name = f"aliecs-probe-{os.getpid()}"
-    made = subprocess.run([program, "netns", "add", name], capture_output=True, text=True, timeout=LIMIT_S, check=False)
-    if made.returncode:
-        return f"no network namespace may be made, links cannot be cut: {made.stderr.strip()}"
-    ip("netns", "del", name)
+    name, link = f"aliecs-probe-{os.getpid()}", f"alp{os.getpid()}"
+    undo: list[tuple[str, ...]] = []
+    try:
+        ip("netns", "add", name)
+        undo.append(("netns", "del", name))
+        ip("link", "add", link, "type", "veth", "peer", "name", "probe", "netns", name)
+        undo.append(("link", "del", link))
+    except subprocess.CalledProcessError as error:
+        return f"no network namespace with a link may be made, links cannot be cut: {error.stderr.decode().strip()}"
+    finally:
+        for words in reversed(undo):
+            ip(*words)
     return ""
+
+
+def free_nets() -> tuple[str, str]:
+    """Return the beginnings of two networks that no link of this machine is in."""
+    used = subprocess.run(["ip", "-o", "address"], check=True, capture_output=True, text=True, timeout=LIMIT_S).stdout
+    first = os.getpid() % 250
+    for number in (*range(first, 250), *range(first)):
+        nets = f"10.231.{number}", f"10.232.{number}"
+        if not any(f" {net}." in used for net in nets):
+            return nets
+    raise AssertionError("all networks are taken")
 
 
 def ip(*words: str) -> None:
@@ -44,15 +62,15 @@ class CutOff:
     """
 
     def __init__(self, cluster: str) -> None:
-        number = os.getpid() % 250
+        to_cluster, to_clients = free_nets()
         self._name = f"aliecs-{os.getpid()}"
-        self._links = {f"alx{os.getpid()}": f"10.231.{number}", f"alc{os.getpid()}": f"10.232.{number}"}
-        self._to_cluster, to_clients = self._links
+        self._links = {f"alx{os.getpid()}": to_cluster, f"alc{os.getpid()}": to_clients}
+        self._to_cluster, self._to_clients = self._links
         self._cluster = cluster
         self._relay: asyncio.Server | None = None
         self._ways: set[asyncio.Task[None]] = set()
         self.prefix = ("ip", "netns", "exec", self._name)
-        self.core_address = f"{self._links[to_clients]}.2"
+        self.core_address = f"{self._links[self._to_clients]}.2"
         self.cluster_address = ""
 
     async def __aenter__(self) -> CutOff:
