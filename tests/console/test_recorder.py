@@ -219,7 +219,7 @@ def full_disk(tmp_path: Path) -> Iterator[Path]:
     if mounted.returncode:
         pytest.skip(f"cannot mount a small disk: {mounted.stderr.decode().strip()}")
     yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True, timeout=20)
+    subprocess.run(["umount", "--lazy", str(folder)], check=True, timeout=60)
 
 
 async def test_a_full_disk_ends_the_recording_in_words_and_the_console_goes_on(core: FakeCore, full_disk: Path) -> None:

@@ -17,7 +17,7 @@ FILES = sorted(FOLDER.glob("*.jsonl"))
 async def last_picture(name: str) -> Store:
     async with await Session.replaying(FOLDER / f"{name}.jsonl", speed=0) as session:
         replay = session.replay
-        assert replay is not None and await session.until(lambda: replay.at_end, 20)
+        assert replay is not None and await session.until(lambda: replay.at_end, 60)
         return session.store
 
 

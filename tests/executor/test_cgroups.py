@@ -63,7 +63,7 @@ def test_version_2_is_divided_above_our_group_if_that_is_marked_as_left_to_us(ow
     assert cgroups._to_divide(inner) == own_group
     # where it is divided nobody is, whoever is beside us
     script = IN_LEFT_GROUP.format(inner=inner, own=own_group)
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=10)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     assert done.stdout.splitlines() == ["['core']", "True", "True"], done.stderr
 
 
@@ -182,7 +182,7 @@ def own_group() -> Iterator[Path]:
 
 def test_in_version_2_an_executor_leaves_its_group_for_one_below_unless_others_are_in_it(own_group: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", IN_VERSION_2, str(own_group)], capture_output=True, text=True, timeout=10
+        [sys.executable, "-c", IN_VERSION_2, str(own_group)], capture_output=True, text=True, timeout=60
     )
     assert done.stdout.splitlines() == [
         "the executor shares it with 1 other processes .", "[]", "[] ['executor']", "True", "0", "False",

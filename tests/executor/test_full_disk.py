@@ -16,7 +16,7 @@ from executor.api.messages import OutputPiece, Phase, ReadOutput
 
 def _mount(options: str, directory: Path) -> bool:
     command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(directory)]
-    return subprocess.run(command, capture_output=True, timeout=10, check=False).returncode == 0
+    return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def small_disk(host: Any) -> Iterator[Path]:
     if not _mount("size=1m,nr_inodes=40", directory):
         pytest.skip("no file system may be mounted here")
     yield directory
-    subprocess.run(["umount", "--lazy", str(directory)], timeout=10, check=True)
+    subprocess.run(["umount", "--lazy", str(directory)], timeout=60, check=True)
 
 
 async def test_a_full_disk_stops_no_task_and_is_told_once(core: Any, host: Any, spec: Any, small_disk: Path) -> None:

@@ -47,7 +47,7 @@ def test_signals_that_are_not_allowed_stop_neither_the_ladder_nor_the_end_of_the
         [*powerless, sys.executable, "-W", "error", "-c", SCRIPT, str(tmp_path)],
         capture_output=True,
         text=True,
-        timeout=15,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr
     word, pid, was_there = done.stdout.split()

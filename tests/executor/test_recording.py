@@ -18,7 +18,7 @@ from executor.stimuli import Started
 async def replay(file: Path) -> tuple[int, bytes, bytes]:
     def run() -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
-            [sys.executable, "-m", "executor.recording", file], capture_output=True, check=False, timeout=20
+            [sys.executable, "-m", "executor.recording", file], capture_output=True, check=False, timeout=60
         )
 
     done = await asyncio.to_thread(run)

@@ -31,7 +31,7 @@ def _become_nobody() -> list[str]:
     if os.geteuid() != 0 or shutil.which("setpriv") is None:
         pytest.skip("only root, with setpriv, can start an executor as somebody else")
     for become in (switch, [*switch, *reading]):
-        if subprocess.run([*become, sys.executable, "-c", ""], capture_output=True, timeout=10).returncode == 0:
+        if subprocess.run([*become, sys.executable, "-c", ""], capture_output=True, timeout=60).returncode == 0:
             return become
     pytest.skip("nobody can read the interpreter of these tests")
 

@@ -29,14 +29,14 @@ import json, sys, grpc
 from server.api import apricot_pb2 as pb, apricot_pb2_grpc
 stub = apricot_pb2_grpc.ApricotStub(grpc.insecure_channel(sys.argv[1]))
 query = stub.ResolveComponentQuery(
-    pb.ComponentQuery(component="qc", runType=pb.PHYSICS, machineRole="flp1", entry="greeting"), timeout=10)
+    pb.ComponentQuery(component="qc", runType=pb.PHYSICS, machineRole="flp1", entry="greeting"), timeout=60)
 request = pb.ComponentRequest(query=query, processTemplate=True, varStack={"who": "you", "what": "me"})
 try:
     stub.GetComponentConfiguration(pb.ComponentRequest(path="no"), timeout=60)
 except grpc.RpcError as error:
     refused = [error.code().name, error.details()]
 json.dump({
-    "payload": stub.GetComponentConfiguration(request, timeout=10).payload,
+    "payload": stub.GetComponentConfiguration(request, timeout=60).payload,
     "run": stub.NewRunNumber(pb.Empty(), timeout=60).runNumber,
     "vars": dict(stub.GetVars(pb.Empty(), timeout=60).stringMap),
     "refused": refused,
@@ -132,7 +132,7 @@ async def test_what_cannot_be_served_is_told_and_ends_the_process(tmp_path: Path
 
 
 def _fetch(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=10) as reply:
+    with urllib.request.urlopen(url, timeout=60) as reply:
         text: str = reply.read().decode()
     return text
 

@@ -39,7 +39,7 @@ class Watcher:
         context: Any = None
         self._batches = LiveService(picture).watch(live_pb2.WatchRequest(**request), context)
 
-    async def next(self, timeout_s: float = 5.0) -> Batch:
+    async def next(self, timeout_s: float = 60.0) -> Batch:
         async with asyncio.timeout(timeout_s):
             return read(await anext(self._batches))
 

@@ -111,7 +111,7 @@ class Bench:
         self.ids = [task.task_id for task in self.roster.all()]
 
     async def transition(
-        self, ids: Sequence[str] | None = None, *, timeout_s: float = 5.0, command_id: str = "c1",
+        self, ids: Sequence[str] | None = None, *, timeout_s: float = 60.0, command_id: str = "c1",
         progress: Callable[[int, int], None] | None = None, event: str = "START",
     ) -> dict[str, TaskResult]:  # fmt: skip
         return await self.commander.transition(

@@ -74,7 +74,7 @@ class PseudoTerminal:
         """The line that the cursor stands in."""
         return self.lines[self._screen.cursor.y]
 
-    async def until(self, condition: Callable[[PseudoTerminal], bool], within_s: float = 20.0) -> list[str]:
+    async def until(self, condition: Callable[[PseudoTerminal], bool], within_s: float = 60.0) -> list[str]:
         """Return the screen once it meets the condition; AssertionError with the screen if it never does."""
         try:
             async with asyncio.timeout(within_s):
@@ -85,7 +85,7 @@ class PseudoTerminal:
             raise AssertionError("the terminal never showed it:\n" + "\n".join(self.lines)) from None
         return self.lines
 
-    async def shows(self, *texts: str, within_s: float = 20.0) -> list[str]:
+    async def shows(self, *texts: str, within_s: float = 60.0) -> list[str]:
         """Return the screen once it holds all the texts."""
         return await self.until(
             lambda it: all(any(text in line for line in it.lines) for text in texts), within_s=within_s
@@ -96,7 +96,7 @@ class PseudoTerminal:
         assert self._process is not None
         self._process.terminate()
 
-    async def ended(self, within_s: float = 20.0) -> int:
+    async def ended(self, within_s: float = 60.0) -> int:
         """Return the exit code of the program once it is over."""
         assert self._process is not None
         return await asyncio.wait_for(self._process.wait(), within_s)

@@ -49,7 +49,7 @@ async def test_the_demo_is_made_on_two_hosts_with_a_changed_variable(facility: F
         await pilot.press("enter")
         await shows(pilot, "Creating an environment of readout-demo")
         await pilot.press("right", "enter")
-        await until(pilot, lambda lines: app.shown_tab == "environment", 30.0)
+        await until(pilot, lambda lines: app.shown_tab == "environment")
         made = app.environment_id
         store = app.session.store
 

@@ -28,5 +28,5 @@ async def test_a_transition_is_one_message_per_host_and_one_answer(tmp_path: Pat
             assert simulated_executor.messages_in(facility.state) == expected, event
         await facility.destroy(environment.id)
         expected += Counter(Kill=3, TaskReports=3, CommandReply=3, Forget=3)
-        await facility.shows(lambda store: not store.environments())
-        assert simulated_executor.messages_in(facility.state) >= expected
+    # The executors have ended: they have taken all that was sent to them.
+    assert simulated_executor.messages_in(facility.state) >= expected

@@ -11,7 +11,7 @@ from pseudo_terminal import PseudoTerminal
 
 async def prompts(terminal: PseudoTerminal, *texts: str) -> None:
     """Return once an empty prompt holds the texts."""
-    await terminal.until(lambda it: it.last.endswith("❯") and all(text in it.last for text in texts), 40)
+    await terminal.until(lambda it: it.last.endswith("❯") and all(text in it.last for text in texts))
 
 
 async def test_a_whole_run_is_driven_from_the_prompt_through_the_death_of_the_core(
@@ -40,7 +40,7 @@ async def test_a_whole_run_is_driven_from_the_prompt_through_the_death_of_the_co
         await terminal.shows("env stop: the link is lost")
         await facility.start()
         await prompts(terminal, "●RUN")
-        await terminal.until(lambda it: "link lost" not in it.last, 40)
+        await terminal.until(lambda it: "link lost" not in it.last)
         terminal.press("stop\r")
         await terminal.shows("ends for good")
         await terminal.until(lambda it: it.last.startswith("type "))

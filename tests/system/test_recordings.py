@@ -21,20 +21,20 @@ async def test_what_is_played_again_ends_in_the_picture_that_was_live(facility: 
         async with Recorder(session, path, say=said.append) as recorder:
             created = await facility.create("flow", ["flp001", "flp002"])
             await facility.ask(created.id, "START_ACTIVITY")
-            assert await session.until(lambda: store.environments()[0].bytes_moved > 0, 20)
+            assert await session.until(lambda: store.environments()[0].bytes_moved > 0, 60)
             await facility.kill()
-            assert await session.until(lambda: store.link is Link.LOST, 20)
+            assert await session.until(lambda: store.link is Link.LOST, 60)
             recorder.mark("the core is gone")
             await facility.start()
-            assert await session.until(lambda: not session.is_stale and store.environments()[0].state == "RUNNING", 20)
+            assert await session.until(lambda: not session.is_stale and store.environments()[0].state == "RUNNING", 60)
             for event in (EnvironmentEvent.STOP_ACTIVITY, EnvironmentEvent.RESET):
                 await facility.ask(created.id, event.value)
             await facility.destroy(created.id)
-            assert await session.until(lambda: not store.environments() and not store.tasks(), 20)
+            assert await session.until(lambda: not store.environments() and not store.tasks(), 60)
         live = seen(store)
     async with await Session.replaying(path, speed=0) as session:
         replay = session.replay
-        assert replay is not None and await session.until(lambda: replay.at_end, 20)
+        assert replay is not None and await session.until(lambda: replay.at_end, 60)
         assert seen(session.store) == live
         marks = [mark.text.removeprefix(f"{created.id} ") for mark in replay.marks]
         assert marks[:2] == ["CONFIGURE: CONFIGURED", "START_ACTIVITY: RUNNING run 1"]
@@ -43,7 +43,7 @@ async def test_what_is_played_again_ends_in_the_picture_that_was_live(facility: 
         replay.pause()
         for mark, state in zip(replay.marks, ("CONFIGURED", "RUNNING"), strict=False):
             replay.seek(mark.t)
-            assert await session.until(lambda state=state: states(session) == [state], 20)
+            assert await session.until(lambda state=state: states(session) == [state], 60)
 
 
 def states(session: Session) -> list[str]:

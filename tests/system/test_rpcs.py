@@ -271,7 +271,7 @@ async def test_health_and_reflection_stand_beside(facility: Facility) -> None:
         asked = iter([reflection_pb2.ServerReflectionRequest(list_services="")])
         names = [
             one.name
-            async for reply in stub.ServerReflectionInfo(asked, timeout=5)
+            async for reply in stub.ServerReflectionInfo(asked, timeout=60)
             for one in reply.list_services_response.service
         ]
     assert {"o2control.Control", "aliecs.live.v1.Live", "grpc.health.v1.Health"} <= set(names)

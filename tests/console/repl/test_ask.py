@@ -215,7 +215,7 @@ async def test_what_is_not_possible_is_said_before_any_question(core: FakeCore, 
     assert await shell.run_line("stop 2ab1") == NOT_NOW
     assert "STOP_ACTIVITY needs RUNNING, the environment is CONFIGURED" in shell.last_error
     await core.stop()
-    assert await shell.session.until(lambda: bool(shell.session.refusal()), 20)
+    assert await shell.session.until(lambda: bool(shell.session.refusal()), 60)
     assert await shell.run_line("start 2ab1") != 0
     assert not answers.asked
 

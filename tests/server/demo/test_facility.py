@@ -20,7 +20,7 @@ from server.demo.facility import SHIPPED, prepare
 def git(repository: Path, *arguments: str) -> str:
     identity = ["-c", "user.name=Somebody", "-c", "user.email=some@where"]
     return subprocess.run(
-        ["git", "-C", str(repository), *identity, *arguments], capture_output=True, text=True, check=True, timeout=20
+        ["git", "-C", str(repository), *identity, *arguments], capture_output=True, text=True, check=True, timeout=60
     ).stdout.strip()
 
 
@@ -118,7 +118,7 @@ def test_the_run_header_is_a_real_file(tmp_path: Path) -> None:
         command = yaml.safe_load((SHIPPED / "tasks" / f"{name}.yaml").read_text())["command"]
         given = {item.partition("=")[0] for item in command["env"]}
         assert given <= set(environment)
-        subprocess.run(["sh", "-c", command["value"]], env=os.environ | environment, check=True, timeout=10)
+        subprocess.run(["sh", "-c", command["value"]], env=os.environ | environment, check=True, timeout=60)
     file = tmp_path / "runs" / "2abc.header"
     lines = dict(line.split(": ", 1) for line in file.read_text().splitlines())
     assert lines["run_type"] == "COSMICS"

@@ -50,7 +50,7 @@ async def on_real_master(folder: Path) -> AsyncIterator[ClusterStage]:
 
 
 def _hosts_of(address: str) -> list[str]:
-    with urllib.request.urlopen(f"http://{address}/slaves", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://{address}/slaves", timeout=60) as answer:
         agents = json.load(answer)["slaves"]
     return sorted({one["attributes"].get("machine_id", "") for one in agents} - {""})
 

@@ -87,7 +87,7 @@ async def test_tasks_outlive_a_restart_of_their_agent(tmp_path: Path) -> None:
         await mesos.restart_agent("host1", refusal=(404, ""))
         assert backend.send("host1", Kill(command_id="k1", task_ids=("t1",)))
         mesos.accept_executors("host1")
-        await ear.until(lambda: ear.tasks["t1"].phase is Phase.ENDED and ear.replies, 30.0)
+        await ear.until(lambda: ear.tasks["t1"].phase is Phase.ENDED and ear.replies)
         assert ear.lost == []
         await backend.close()
 

@@ -31,7 +31,7 @@ class Ends:
         self._told: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.watch = ProcessWatch(pid, self._told.set_result)
 
-    async def wait(self, deadline_s: float = 10.0) -> str:
+    async def wait(self, deadline_s: float = 60.0) -> str:
         async with asyncio.timeout(deadline_s):
             return await self._told
 

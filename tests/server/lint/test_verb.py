@@ -111,7 +111,7 @@ def test_a_revision_is_looked_at_as_it_was(repository: Path, capsys: pytest.Capt
     environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
     git = ("git", "-C", str(repository), "-c", "user.name=t", "-c", "user.email=t@example.org")
     for command in (("init", "-q"), ("add", "."), ("commit", "-q", "-m", "one"), ("tag", "v1")):
-        subprocess.run((*git, *command), check=True, env=environment, timeout=20)
+        subprocess.run((*git, *command), check=True, env=environment, timeout=60)
     (repository / "workflows" / "w.yaml").write_text("name: !public w\nroles: [{name: a, task: {load: gone}}]\n")
     assert run([str(repository), "-e", "m=1", "--workflow", "w"]) == 1
     assert f"no task template 'gone' in {repository} " in capsys.readouterr().out
@@ -122,7 +122,7 @@ def test_a_revision_is_looked_at_as_it_was(repository: Path, capsys: pytest.Capt
 
 def test_the_console_has_the_verb(repository: Path) -> None:
     program = Path(sys.executable).parent / "aliecs"
-    done = subprocess.run([program, "lint", repository], capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run([program, "lint", repository], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout.splitlines()[-1]) == (1, "2 errors, 1 warning, 0 infos")
 
 

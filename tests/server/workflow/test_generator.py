@@ -177,7 +177,7 @@ def test_two_processes_that_want_the_same_workflow_run_its_command_once(machine:
         subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, text=True) as two,
     ):
         fifo.write_text("go")  # waits until the command of one of them reads
-        names = [process.communicate(timeout=15)[0] for process in (one, two)]
+        names = [process.communicate(timeout=60)[0] for process in (one, two)]
     assert names[0] == names[1] != ""
     assert machine.counted() == 1
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 def leash(parent: int, max_bytes: int, *command: str) -> int:
     program = [sys.executable, "-P", "-m", "server.workflow.leash", str(parent), str(max_bytes), *command]
-    return subprocess.run(program, timeout=20, check=False, start_new_session=True).returncode
+    return subprocess.run(program, timeout=60, check=False, start_new_session=True).returncode
 
 
 def test_a_command_runs_and_its_exit_code_is_told(tmp_path: Path) -> None:

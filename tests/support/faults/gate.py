@@ -41,7 +41,7 @@ class Gate:
         self._open[name, what] = asyncio.Event()
         self._reached.pop((name, what), None)
 
-    async def reached(self, name: str, what: str, timeout_s: float = 40.0) -> int:
+    async def reached(self, name: str, what: str, timeout_s: float = 60.0) -> int:
         """Return the pid of the task that is held there, as soon as one is."""
         async with asyncio.timeout(timeout_s):
             return await asyncio.shield(self._reached[name, what])

@@ -310,7 +310,7 @@ def variable(pid: int, name: str) -> str:
     return found.partition(b"=")[2].decode()
 
 
-async def own_state(pid: int, timeout_s: float = 3.0) -> str:
+async def own_state(pid: int, timeout_s: float = 10.0) -> str:
     """Return the state that a task tells itself, asked behind the back of its executor; "" when it has ended meanwhile."""
     try:
         async with OccClient(f"127.0.0.1:{variable(pid, 'OCC_CONTROL_PORT')}") as client:

@@ -165,6 +165,6 @@ async def test_a_core_that_is_polled_is_asked_for_what_was_typed(core: TemplateC
             await pilot.press("greater_than_sign", "greater_than_sign", "enter")
             await shows(pilot, "Creating an environment")
             await pilot.press("right", "enter")
-            await until(pilot, lambda lines: app.shown_tab == "environment", 30.0)
+            await until(pilot, lambda lines: app.shown_tab == "environment")
             request = next(one for one in core.requests if type(one).__name__ == "NewEnvironmentRequest")
             assert json.loads(request.vars["hosts"]) == ["flp001", "flp002", "flp077"]

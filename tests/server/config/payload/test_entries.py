@@ -176,6 +176,6 @@ def test_several_threads_render_at_once() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=15)
+        thread.join(timeout=60)
     assert not any(thread.is_alive() for thread in threads)
     assert wrong == []
