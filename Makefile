@@ -44,7 +44,7 @@ consul:
 	  { echo "no Consul: its tests are skipped"; test -z "$$ALIECS_REQUIRE_CONSUL"; }
 
 system: $(VENV)/.dev consul
-	$(BIN)/pytest -q -n $(PROCESSORS) --dist loadscope -m system
+	$(BIN)/pytest -q -n $(shell expr 1 + $(PROCESSORS)) --dist loadscope -m system
 
 # Every fault in every phase, the long ones too (five minutes); prints the tables of docs/faults.md.
 faults: $(VENV)/.dev

@@ -139,7 +139,10 @@ async def test_too_many_files_and_too_many_bytes_are_refused(
     assert "its files have 66 bytes together" in await refusal(worktrees, origin, commit)
 
 
-async def test_a_tree_that_multiplies_itself_is_refused_at_once(worktrees: Worktrees, origin: Origin) -> None:
+async def test_a_tree_that_multiplies_itself_is_refused_at_once(
+    worktrees: Worktrees, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MAX_FILES", 1000)  # of ten thousand million
     tree = inner(origin, *(("100644", "blob", f"{n}.yaml") for n in range(10)))
     for _ in range(9):
         tree = inner(origin, *(("40000", tree, str(n)) for n in range(10)))
