@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from consul_agent import ConsulAgent, find_consul
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 
-settings.register_profile("any machine", deadline=None)  # what a property says does not depend on who else is busy
+# A shell that starts a test run in the background has it ignore them, and all that the run starts would ignore them too.
+for number in (signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL)
+
+# What a property says depends neither on who else is busy nor on chance; `--hypothesis-profile "new examples"` looks further.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+settings.register_profile("new examples", settings.get_profile("any machine"), derandomize=False)
 settings.load_profile("any machine")
 
 

@@ -166,7 +166,9 @@ async def test_marks_are_gone_to_one_after_the_other(file: Path) -> None:
 
 
 @given(places=st.lists(st.floats(0, 60), min_size=1, max_size=6), pauses=st.booleans())
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_whatever_way_leads_to_a_place_the_same_is_shown(file: Path, places: list[float], pauses: bool) -> None:
     async def go() -> None:
         async with await Session.replaying(file, clock=HandClock()) as session:

@@ -158,7 +158,9 @@ TREES = st.dictionaries(
 
 
 @given(TREES)
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_every_tree_comes_back_from_consul_and_from_both_forms_of_a_file(
     consul_agent: ConsulAgent, tmp_path_factory: pytest.TempPathFactory, tree: Folder
 ) -> None:

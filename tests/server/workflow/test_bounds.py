@@ -142,7 +142,9 @@ _TREES = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.dictionaries(_KEYS, _TREES, max_size=6))
 def test_no_document_breaks_the_loader(repository: Repository, document: dict[str, object]) -> None:
     try:
@@ -153,7 +155,9 @@ def test_no_document_breaks_the_loader(repository: Repository, document: dict[st
         assert workflow.template.name == "w"
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=200))
 def test_no_text_breaks_the_loader(repository: Repository, text: str) -> None:
     (repository.folder / "workflows" / "w.yaml").write_bytes(text.encode())

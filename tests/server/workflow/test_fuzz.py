@@ -25,7 +25,7 @@ from server.workflow.worker import Loaded
 
 FUNCTION_FIXTURE = HealthCheck.function_scoped_fixture
 QUICK = settings(
-    deadline=5000, suppress_health_check=[FUNCTION_FIXTURE, HealthCheck.too_slow, HealthCheck.data_too_large]
+    deadline=60_000, suppress_health_check=[FUNCTION_FIXTURE, HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 
 odd = st.sampled_from(
