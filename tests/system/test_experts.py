@@ -83,7 +83,8 @@ async def test_who_follows_is_told_when_the_way_to_the_output_is_gone(facility: 
         (host,) = [one for one in await told(facility, "host", "ls") if one["name"] == "flp001"]
         os.kill(host["pid"], signal.SIGKILL)
     said = await asyncio.wait_for(following.stdout.read(), 60)
-    assert await asyncio.wait_for(following.wait(), 60) in ((3, 4) if how == "core" else (0, 5)), said
+    # The end of the task may be heard before the end of its executor, or after: 6 says that it is not attached.
+    assert await asyncio.wait_for(following.wait(), 60) in ((3, 4) if how == "core" else (0, 5, 6)), said
 
 
 async def audited(facility: Facility, what: str) -> list[dict[str, Any]]:

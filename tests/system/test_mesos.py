@@ -77,10 +77,10 @@ async def test_a_scheduler_process_that_is_killed_in_a_run_changes_nothing(
 async def test_a_core_without_a_master_starts_and_says_why_nothing_can_be_placed(
     tmp_path: Path, repository: Path
 ) -> None:
-    settings = {"mesos": "127.0.0.1:1", "deployTimeout": "6s"}
+    settings = {"mesos": "127.0.0.1:1", "deployTimeout": "15s"}
     async with Facility(tmp_path, repository, **settings) as facility:
         info = await facility.control.GetFrameworkInfo(pb.GetFrameworkInfoRequest(), timeout=60)
         assert (info.state, info.frameworkId) == ("INITIAL", "")
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await facility.create("flow", HOSTS)
-        assert "Mesos master 127.0.0.1:1 has not accepted this core within 2 s" in str(refused.value.details())
+        assert "Mesos master 127.0.0.1:1 has not accepted this core within 5 s" in str(refused.value.details())
