@@ -174,3 +174,10 @@ async def test_a_local_repository_lists_what_is_there_now(desk: Desk, tmp_path: 
     (folder / "workflows" / "mine.yaml").write_text(flow("mine", description="changed"))
     assert await desk.short(str(folder)) == ["local/mine@local changed"]
     assert await desk.short(str(folder), "v1") == []
+
+
+async def test_tags_that_name_no_commit_do_not_keep_the_others_from_being_listed(desk: Desk, origin: Origin) -> None:
+    blob = git(origin.bare, "hash-object", "-w", "--stdin", data=b"a key")
+    git(origin.bare, "tag", "key", blob)
+    await desk.repositories.refresh(-1)
+    assert {one.revision for one in await desk.whole("*Flows", tags=True)} == {"v1", "v2"}
