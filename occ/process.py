@@ -7,6 +7,7 @@ import atexit
 import gc
 import logging
 import os
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -28,6 +29,9 @@ DEFAULT_PORT = 47100
 DEFAULT_ADDRESS = "127.0.0.1"
 """Loopback: a task obeys everybody who reaches its port. Executors run on the same machine."""
 DEFAULT_ROLE = "default-role"
+
+_NUMBER = re.compile(r"[+-]?[0-9]{1,20}")
+"""``int`` reads more: 4_7100."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +88,8 @@ def leave(code: int) -> NoReturn:
         try:
             if stream is not None:
                 stream.flush()
-        except OSError:
-            continue  # nobody reads it any more, or its disk is full: no reason to end otherwise than asked
+        except (OSError, ValueError):
+            continue  # nobody reads it any more, its disk is full, it was closed: no reason to end otherwise than asked
     os._exit(code)
 
 
@@ -166,10 +170,9 @@ def _parse(device: Device, argv: Sequence[str], program: str | None) -> dict[str
 def _port(text: str | None) -> int:
     if not text:
         return 0
-    try:
-        port = int(text)
-    except ValueError:
-        raise ConfigError(f"bad control port {text!r}: expected a number") from None
+    if not _NUMBER.fullmatch(text.strip()):
+        raise ConfigError(f"bad control port {text!r}: expected a number")
+    port = int(text)
     if not 0 <= port <= 65535:
         raise ConfigError(f"bad control port {text}: out of range 0 to 65535")
     return port

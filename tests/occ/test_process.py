@@ -131,7 +131,7 @@ async def test_two_tasks_never_share_a_port(launch) -> None:
     assert code == 1 and "cannot listen" in err
 
 
-@pytest.mark.parametrize("port", ["abc", "99999999999999", "70000", "-1"])
+@pytest.mark.parametrize("port", ["abc", "4_7100", "99999999999999", "70000", "-1"])
 async def test_a_bad_port_is_said_and_ends_with_1(port: str) -> None:
     code, out, err = await run_to_end(f"--control-port={port}")
     assert (code, out) == (1, "")
@@ -154,9 +154,11 @@ Task.main()""",
     assert (process.returncode, err) == (1, b"[OCC] no detector of that name (ITS or TPC)\n")
 
 
-@pytest.mark.parametrize("output", ["> /dev/full", ">&-", "| exec true"])
+@pytest.mark.parametrize("output", ["> /dev/full", ">&-", "| exec true", "closed"])
 async def test_output_that_nobody_takes_changes_no_exit_code(output: str) -> None:
     leaving = "from occ.process import leave; print('last words'); leave(3)"
+    if output == "closed":
+        leaving, output = leaving.replace("leave(3)", "import sys; sys.stdout.close(); leave(3)"), ""
     script = f"set -o pipefail; '{sys.executable}' -c \"{leaving}\" {output}"
     environment = {**os.environ, "PYTHONUNBUFFERED": ""}
     process = await asyncio.create_subprocess_exec("bash", "-c", script, stderr=-1, env=environment)
