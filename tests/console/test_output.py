@@ -17,7 +17,7 @@ async def run(core: FakeCore, line: str) -> tuple[int, str]:
         "bash", "-c", line, stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.DEVNULL, env=os.environ | {"XDG_CONFIG_HOME": "/nonexistent"},
     )  # fmt: skip
-    _, err = await asyncio.wait_for(process.communicate(), 40)
+    _, err = await asyncio.wait_for(process.communicate(), 60)
     return process.returncode or 0, err.decode()
 
 

@@ -103,7 +103,7 @@ async def test_a_report_that_cannot_be_sent_ends_the_link_it_was_for_and_not_the
     await core.until(lambda: event(1) in core.reports)
     assert "a report cannot be sent" in caplog.text
     await link.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await running
 
 
@@ -113,11 +113,11 @@ async def test_a_command_of_a_newer_core_is_passed_over_and_those_after_it_are_h
     running = asyncio.create_task(link.run())
     core.send(executor_pb2.Command())
     core.send(Ping(sent_ms=7))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         assert [await heard.get(), await heard.get()] == [Welcome(core_epoch="1", lease_s=0.0), Ping(sent_ms=7)]
     assert "unknown kind" in caplog.text
     await link.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await running
 
 
@@ -131,11 +131,11 @@ async def test_a_fault_while_a_link_is_open_leads_to_the_next_one(core, caplog):
 
     link = Link(f"unix:{core.path}", Settings(), on_up=lambda: None, on_down=lambda: None, on_command=take)
     running = asyncio.create_task(link.run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         assert [await heard.get(), await heard.get()] == [Welcome(core_epoch="1", lease_s=0.0)] * 2
     assert "ZeroDivisionError" in caplog.text
     await link.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await running
 
 

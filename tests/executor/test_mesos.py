@@ -153,7 +153,7 @@ async def test_a_helper_process_that_cannot_be_started_is_tried_again_and_ends_t
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await link.run()
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

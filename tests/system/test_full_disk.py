@@ -34,7 +34,7 @@ async def test_a_core_without_room_for_its_journal_ends_and_the_next_one_goes_on
                 await facility.ask(environment.id, "STOP_ACTIVITY")
         told = failed.value.code().name
         assert told in ("INTERNAL", "UNAVAILABLE", "CANCELLED"), failed.value.details()
-        assert facility.process and await asyncio.wait_for(facility.process.wait(), 20) == 1
+        assert facility.process and await asyncio.wait_for(facility.process.wait(), 60) == 1
         assert "what happens is not recorded" in facility.log()
         (task,) = environment.tasks
         facility.prefix = ()

@@ -22,6 +22,7 @@ from console.tui.dialogs.reading import Reading
 
 HERE = Path(__file__).resolve().parent
 SIZE = (120, 40)
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture

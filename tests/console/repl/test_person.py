@@ -115,7 +115,7 @@ async def until(condition: object) -> None:
     assert callable(condition)
     async with asyncio.timeout(60):
         while not condition():
-            await asyncio.wait_for(asyncio.shield(_turn()), 1)
+            await asyncio.wait_for(asyncio.shield(_turn()), 60)
 
 
 async def _turn() -> None:

@@ -49,6 +49,6 @@ async def test_a_name_without_end_is_told_by_its_beginning_to_any_client(endpoin
         call = o2control_pb2_grpc.ControlStub(channel).GetEnvironment
         for letter in "xé":
             with pytest.raises(grpc.aio.AioRpcError) as caught:
-                await call(pb.GetEnvironmentRequest(id=letter * 100_000), timeout=10)
+                await call(pb.GetEnvironmentRequest(id=letter * 100_000), timeout=60)
             assert caught.value.code() is grpc.StatusCode.NOT_FOUND
             assert (caught.value.details() or "").endswith("more characters")

@@ -70,7 +70,7 @@ async def test_a_lost_executor_fails_its_targets_at_once() -> None:
     asking = asyncio.ensure_future(bench.transition(timeout_s=60))
     await until(lambda: len(bench.backend.sent) == 2)
     bench.reception.executor_lost("b", "x-b", "executor x-b on host b was killed by signal 9 (SIGKILL)")
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(30):
         results = await asking
     assert results["a-0"].error == ""
     assert results["b-1"].error == "START: executor x-b on host b was killed by signal 9 (SIGKILL)"
@@ -127,7 +127,7 @@ async def test_commands_of_two_environments_do_not_wait_for_each_other() -> None
     bench = Bench(lambda host, command: obedient(host, command) if host == "a" else None, a=1, b=1)
     hanging = asyncio.ensure_future(bench.transition(["b-0"], timeout_s=60, command_id="slow"))
     await until(lambda: bool(bench.backend.sent))
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(30):
         assert (await bench.transition(["a-0"], command_id="quick"))["a-0"].error == ""
     assert not hanging.done()
     hanging.cancel()
