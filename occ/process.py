@@ -74,6 +74,7 @@ def run(device: Device, argv: Sequence[str] | None = None, *, program: str | Non
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("transitions").setLevel(logging.WARNING)  # it tells of every step inside a move
     try:
         return asyncio.run(serve(device, settings))
     except ConfigError as error:
