@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from server.globs import GlobError, path_matcher
+from server.globs import GlobError, name_matcher, path_matcher
 
 
 @pytest.mark.parametrize(
@@ -46,3 +49,17 @@ def test_any_text_matches_or_is_refused(pattern: str, path: str) -> None:
         assert path_matcher(pattern)(path) in (True, False)
     except GlobError:
         pass
+
+
+@pytest.mark.parametrize("matcher", [name_matcher, path_matcher])
+def test_no_pattern_takes_longer_than_its_text(matcher: Callable[[str], Callable[[str], bool]]) -> None:
+    text = "readout-dataflow/host-flp001/data-distribution" * 4
+    began = time.process_time()
+    assert not matcher("*?" * 40 + "!")(text) and matcher("*?" * 40 + "*")(text)
+    assert not matcher("{*a,a*,{?,??}*}" * 20 + "!")(text)
+    assert time.process_time() - began < 2
+
+
+def test_a_pattern_without_end_is_refused() -> None:
+    with pytest.raises(GlobError, match="it has 1001 characters"):
+        name_matcher("x" * 1001)
