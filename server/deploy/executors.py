@@ -285,6 +285,7 @@ class Executors:
         reason = f"executor {executor_id} on host {host.name} {how}"
         is_planned = host.is_ending
         host.end(ExecutorState.NONE if is_planned else ExecutorState.LOST, reason)
+        host.ended.update(tasks)
         if self._is_closed:
             return
         log.log(logging.INFO if is_planned else logging.ERROR, "executor gone host=%s reason=%s", host.name, reason)
@@ -323,6 +324,7 @@ class Executors:
             self._own(self._record(known), "record executor")
         link.send(Welcome(core_epoch=self._parts.core_epoch, lease_s=self._settings.lease_s))
         host.heard_of(report.task_id for report in hello.tasks)
+        host.note_ends(hello.tasks)
         for command in {command.command_id: command for command in host.launches.values()}.values():
             link.send(command)
         host.attach(link, hello, asyncio.get_running_loop().time())
@@ -340,8 +342,10 @@ class Executors:
                 self._listener.executor_back(host.name, host.executor_id)
         if isinstance(report, Pong):
             return
-        if host.launches and isinstance(report, TaskReports):
-            host.heard_of(task.task_id for task in report.tasks)
+        if isinstance(report, TaskReports):
+            host.note_ends(report.tasks)
+            if host.launches:
+                host.heard_of(task.task_id for task in report.tasks)
         if self._listener and not isinstance(report, Hello):
             self._listener.reported(host.name, report)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from executor.api.messages import Command, Hello, Launch
+from executor.api.messages import Command, Hello, Launch, Phase, TaskReport
 from server.deploy.backend import ExecutorState, HostInfo, Offer
 from server.deploy.processes import ProcessWatch
 from server.deploy.ranges import Ranges
@@ -66,6 +66,7 @@ class Host:
     Attributes:
         state: of the executor; ``link`` and ``watch`` are None where there is none.
         launches: tasks whose Launch was sent and of which no report came yet.
+        ended: tasks that hold something here and of which it was said that they ended: ports only.
         is_spawning: the process is being made and has no pid yet.
         is_ending: its end is wanted.
         end_reason: why we end it; "" if it ends by itself.
@@ -86,6 +87,7 @@ class Host:
         self.heard_s = 0.0
         self.deadline: asyncio.TimerHandle | None = None
         self.held: dict[str, Held] = {}
+        self.ended: set[str] = set()
         self.launches: dict[str, Launch] = {}
         self.is_spawning = False
         self.is_ending = False
@@ -111,14 +113,14 @@ class Host:
             pid=self.watch.pid if self.watch else 0,
             version=self.version,
             started_ms=self.started_ms,
-            free_cpus=entry.cpus - sum(one.cpus for one in self.held.values()) if entry else None,
-            free_memory_mb=entry.memory_mb - sum(one.memory_mb for one in self.held.values()) if entry else None,
+            free_cpus=entry.cpus - sum(one.cpus for one in self._living()) if entry else None,
+            free_memory_mb=entry.memory_mb - sum(one.memory_mb for one in self._living()) if entry else None,
         )
 
     def offer(self, offer_id: str, free_ports: Ranges) -> Offer:
         """Return what the host has left; it must be in the inventory."""
         assert self.entry is not None
-        held = self.held.values()
+        held = self._living()
         return Offer(
             offer_id=offer_id,
             host=self.name,
@@ -138,8 +140,16 @@ class Host:
         held = self.held.get(task_id)
         return held.executor_id if held else ""
 
+    def _living(self) -> list[Held]:
+        return [held for task_id, held in self.held.items() if task_id not in self.ended]
+
+    def note_ends(self, tasks: Iterable[TaskReport]) -> None:
+        """Take in which tasks have ended, of reports of any."""
+        self.ended.update(task.task_id for task in tasks if task.phase is Phase.ENDED and task.task_id in self.held)
+
     def release(self, task_id: str) -> Held:
         """Forget a task; it must hold something."""
+        self.ended.discard(task_id)
         self.launches.pop(task_id, None)
         return self.held.pop(task_id)
 

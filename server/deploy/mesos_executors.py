@@ -336,7 +336,7 @@ class MesosExecutors:
         # No lease on a cluster: tasks outlive the core for as long as Mesos keeps its framework.
         link.send(Welcome(core_epoch=self._core_epoch, lease_s=0.0))
         host.heard_of(report.task_id for report in hello.tasks)
-        self._note_ends(host, hello.tasks)
+        host.note_ends(hello.tasks)
         host.attach(link, hello, asyncio.get_running_loop().time())
         if self._listener:
             self._listener.executor_attached(host.name, hello, host.launching())
@@ -352,12 +352,9 @@ class MesosExecutors:
                 self._listener.executor_back(host.name, host.executor_id)
         if isinstance(report, TaskReports):
             host.heard_of(task.task_id for task in report.tasks)
-            self._note_ends(host, report.tasks)
+            host.note_ends(report.tasks)
         if self._listener and not isinstance(report, Pong | Hello):
             self._listener.reported(host.name, report)
-
-    def _note_ends(self, host: MesosHost, tasks: Iterable[TaskReport]) -> None:
-        host.ended.update(task.task_id for task in tasks if task.phase is Phase.ENDED and task.task_id in host.held)
 
     def went_down(self, link: MesosLink) -> None:
         host = self._hosts.get(link.host)

@@ -35,7 +35,6 @@ class MesosHost(Host):
     Attributes:
         offers: outstanding ones, by id.
         offered: ports of all of them.
-        ended: tasks that hold something here and of which Mesos or the executor said that they ended.
         executor: the ExecutorInfo of the executor that lives or is to be started.
         agent_url: of the agent's HTTP, "" until it made an offer.
     """
@@ -44,7 +43,6 @@ class MesosHost(Host):
         super().__init__(name, agent_id=agent_id)
         self.offers: dict[str, MesosOffer] = {}
         self.offered: Ranges = ()
-        self.ended: set[str] = set()
         self.executor: dict[str, Any] = {}
         self.agent_url = ""
         self._share = share
@@ -88,7 +86,7 @@ class MesosHost(Host):
         if not self.offers:
             return None
         assert self.entry is not None
-        promised = [held for held in self.held.values() if not held.is_launched]
+        promised = self.promised()
         first = next(iter(self.offers.values()))
         cpus, memory_mb = self._offered()
         return Offer(
@@ -151,8 +149,11 @@ class MesosHost(Host):
     def release(self, task_id: str) -> Held:
         held = super().release(task_id)
         self._ports.release(held.ports)
-        self.ended.discard(task_id)
         return held
+
+    def promised(self) -> list[Held]:
+        """Return what tasks take that are still to be launched."""
+        return [held for task_id, held in self.held.items() if not held.is_launched and task_id not in self.ended]
 
     def launched(self) -> list[str]:
         """Return the tasks that are or may be running."""

@@ -111,7 +111,7 @@ class OfferPool:
         return self._is_settled and bool(known) and all(host.offers for host in known)
 
     def _is_wanted(self) -> bool:
-        promised = any(not held.is_launched for host in self._hosts.values() for held in host.held.values())
+        promised = any(host.promised() for host in self._hosts.values())
         return self._askers > 0 or promised or self._idle is not None or not self._is_settled
 
     def _give_back(self) -> None:

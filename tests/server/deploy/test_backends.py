@@ -191,6 +191,22 @@ async def test_what_a_task_holds_is_offered_to_no_other_until_it_is_released(sta
     assert {one.host: one for one in await backend.offers()}[stage.hosts[0]].ports == before.ports
 
 
+async def test_cores_and_memory_of_a_task_are_free_once_it_has_ended_and_its_ports_once_it_is_released(
+    stage: Stage[Any],
+) -> None:
+    backend, ear = await stage.start()
+    before = (await backend.offers())[0]
+    await stage.launch(backend, ear, "t1")
+    os.kill(ear.tasks["t1"].pid, signal.SIGKILL)
+    await ear.until(lambda: ear.has_ended("t1"))
+    async with asyncio.timeout(DEADLINE_S):
+        while (now := (await backend.offers())[0]).cpus < before.cpus - 1e-6 or now.memory_mb < before.memory_mb:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)  # a master takes a moment to hear of it
+    assert count(now.ports) == count(before.ports) - 2, "who knew the dead one may still call there"
+    backend.release(["t1"])
+    assert count((await backend.offers())[0].ports) == count(before.ports)
+
+
 async def test_nothing_is_sent_to_a_host_without_a_link(stage: Stage[Any]) -> None:
     backend, _ = await stage.start()
     assert not backend.send(stage.hosts[0], transition(0))

@@ -41,6 +41,16 @@ async def test_what_nobody_wants_is_given_back_and_not_offered_again(cluster: Do
     await settled(lambda: framework.suppressed and not cluster.mesos.master._allocator.of_framework(framework.id))
 
 
+async def test_what_a_task_was_promised_that_could_not_be_launched_is_given_back_too(cluster: DoubleStage) -> None:
+    backend, _ = await cluster.start()
+    before = await backend.offers()
+    backend.reserve("host1", "t1", Demand(cpus=1, memory_mb=10))
+    backend._hosts["host1"].ended.add("t1")  # its offers were not valid any more, twice; its environment has it still
+    assert [offer.cpus for offer in await backend.offers()] == [offer.cpus for offer in before]
+    framework = cluster.mesos.master.ledger.frameworks[cluster.framework_id]
+    await settled(lambda: framework.suppressed and not cluster.mesos.master._allocator.of_framework(framework.id))
+
+
 async def test_more_than_there_is_is_refused_and_the_reason_told(cluster: DoubleStage) -> None:
     backend, ear = await cluster.start()
     cluster.mesos.overcommit("host1", "cpus:100")
