@@ -10,7 +10,7 @@ import pytest
 
 def loaded_by(module: str) -> set[str]:
     code = f"import sys; before = set(sys.modules); import {module}; print(*(set(sys.modules) - before))"
-    done = subprocess.run([sys.executable, "-P", "-c", code], check=True, capture_output=True, text=True, timeout=30)
+    done = subprocess.run([sys.executable, "-P", "-c", code], check=True, capture_output=True, text=True, timeout=120)
     return {name.split(".")[0] for name in done.stdout.split()}
 
 

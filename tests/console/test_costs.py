@@ -16,7 +16,7 @@ def imported(*words: str) -> set[str]:
         f"try:\n    main({list(words)!r})\nexcept SystemExit:\n    pass\n"
         "sys.stderr.write('|'.join(sys.modules))"
     )
-    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True, timeout=30)
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True, timeout=120)
     return set(done.stderr.rpartition("\n")[2].split("|"))
 
 

@@ -233,7 +233,7 @@ def test_a_file_and_an_empty_one_can_be_the_input(tmp_path: Path) -> None:
     file.write_text("hosts\n")
     for name in (str(file), "/dev/null"):
         with open(name, encoding="utf-8") as stream:
-            done = subprocess.run(words, stdin=stream, capture_output=True, text=True, check=False, timeout=30)
+            done = subprocess.run(words, stdin=stream, capture_output=True, text=True, check=False, timeout=120)
         assert done.returncode == 3 and "no core at" in done.stderr
 
 

@@ -41,7 +41,7 @@ class HandClock:
         self.waits.append(timeout_s)
         while not event.is_set() and self._now < until:
             ways = [asyncio.ensure_future(one.wait()) for one in (event, self._moved)]
-            await asyncio.wait(ways, timeout=30, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(ways, timeout=120, return_when=asyncio.FIRST_COMPLETED)
             for way in ways:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)

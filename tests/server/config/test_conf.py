@@ -283,7 +283,7 @@ def test_the_store_is_that_of_the_core_here(tmp_path: Path, monkeypatch: pytest.
 def test_the_console_knows_the_verb(tmp_path: Path) -> None:
     fill(f"file://{tmp_path}/c.yaml")
     done = subprocess.run(
-        [Path(sys.executable).parent / "aliecs", "conf", "list"], capture_output=True, text=True, timeout=30,
+        [Path(sys.executable).parent / "aliecs", "conf", "list"], capture_output=True, text=True, timeout=120,
         env=os.environ | {"ALIECS_CONFIGSERVICEURI": f"file://{tmp_path}/c.yaml"},
     )  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (0, "qc\nreadoutcard\n", "")
@@ -294,6 +294,6 @@ def test_a_payload_is_imported_from_the_input(tmp_path: Path) -> None:
     fill(uri)
     program = "import sys; from server.config.verb import run; sys.exit(run(sys.argv[1:]))"
     words = ["import", "qc", "piped", "-", "--uri", uri, "--yes"]
-    done = subprocess.run([sys.executable, "-c", program, *words], input=b"piped\xff", capture_output=True, timeout=30)
+    done = subprocess.run([sys.executable, "-c", program, *words], input=b"piped\xff", capture_output=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, b"")
     assert of(uri)["o2/components/qc/ANY/any/piped"] == "piped\udcff"

@@ -285,7 +285,7 @@ def test_run_numbers_taken_by_several_processes_are_all_different_and_none_is_lo
         subprocess.Popen([sys.executable, "-c", program, store.uri], stdout=subprocess.PIPE, text=True)
         for _ in range(3)
     ]
-    taken = [int(line) for taker in takers for line in taker.communicate(timeout=30)[0].split()]
+    taken = [int(line) for taker in takers for line in taker.communicate(timeout=240)[0].split()]
     assert sorted(taken) == list(range(1, 31))
     assert store.get("o2/runtime/run_number") == "30"
 

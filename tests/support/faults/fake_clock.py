@@ -28,7 +28,7 @@ class FakeClock:
         self._path = folder / "offset"
         self.set(0.0)
         subprocess.run(
-            [COMPILER, "-shared", "-fPIC", "-O1", "-o", self._library, SOURCE, "-ldl"], check=True, timeout=30
+            [COMPILER, "-shared", "-fPIC", "-O1", "-o", self._library, SOURCE, "-ldl"], check=True, timeout=120
         )
 
     @property
