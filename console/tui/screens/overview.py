@@ -75,7 +75,7 @@ class OverviewScreen(ConsoleScreen):
     def take_all(self) -> None:
         for grid in self.query(Grid):
             grid.reload()
-        if self.desk.environment_id:
+        if self._environments.row_index(self.desk.environment_id) is not None:
             self._environments.select(self.desk.environment_id)
         self._settle()
         self._share_height()

@@ -36,6 +36,11 @@ class EnvironmentGrid(ListGrid):
     def rows(self) -> Iterable[str]:
         return [one.id for one in self.store.environments()]
 
+    def default_row(self) -> str:
+        """The environment that all screens are about, which may be known before there is a core to list it."""
+        wanted = self.desk.environment_id
+        return wanted if self.row_index(wanted) is not None else super().default_row()
+
     def empty_text(self) -> str:
         return self.desk.session.waiting() or "no environments; create one from a template with the screen New"
 

@@ -99,6 +99,10 @@ class Grid(AtDesk, ScrollView, can_focus=True):
     def row_index(self, row: str) -> int | None:
         raise NotImplementedError
 
+    def default_row(self) -> str:
+        """Return the row to select where none is and there are some."""
+        return self.row_id(0)
+
     def columns(self, width: int) -> Sequence[Column]:
         raise NotImplementedError
 
@@ -189,7 +193,7 @@ class Grid(AtDesk, ScrollView, can_focus=True):
         at = self.row_index(self.selected) if self.selected else None
         if at is None:
             if count:
-                self._select(self.row_id(0))
+                self._select(self.default_row())
             elif self.selected:
                 self._select("")
         else:

@@ -23,3 +23,16 @@ async def test_where_no_core_ever_was_the_reason_is_shown_and_no_age(core: FakeC
         for key in "38":
             await pilot.press(key)
             await until(pilot, lambda lines: any(why in line for line in lines[2:]))
+
+
+async def test_the_environment_that_a_screen_is_about_is_kept_until_there_is_a_core_to_list_it(core: FakeCore) -> None:
+    core.add("first", state="CONFIGURED")
+    two = core.add("second", state="CONFIGURED")
+    await core.stop()
+    app = ConsoleApp(Session(Client(core.endpoint, deadlines=Deadlines(connect_s=0.2)), timings=QUICK))
+    app.focus_environment(two.id)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await shows(pilot, "it refuses connections")
+        await core.start(core.port)
+        await shows(pilot, f"Selected  {two.id}")
+        assert app.environment_id == two.id
