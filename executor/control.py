@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from executor.task_pipe import TaskPipe
+from executor.waits import happens
 from occ.client import OccClient, StateReport
 from occ.errors import AliecsError, DeadlineError, LinkError
 from occ.events import DeviceEvent, Outcome, Trigger
@@ -142,7 +143,7 @@ class OccControl:
         """
         for _ in range(1 + self._resubscriptions):
             if is_broken:
-                await _while_it_ends()
+                await happens(asyncio.Event(), _BREAK_S)  # or until it has ended, which cancels this
                 if catch_up is not None:
                     self._start(catch_up())
             try:
@@ -177,15 +178,6 @@ class OccControl:
         async for sample in self._client.metrics(only_news=True):
             watcher.on_metrics(self._task_id, [(m.name, m.value, m.unit) for m in sample.metrics])
             yield
-
-
-async def _while_it_ends() -> None:
-    """Give a task whose connection broke time to end, which is told another way; to be cancelled when it has."""
-    try:
-        async with asyncio.timeout(_BREAK_S):
-            await asyncio.Event().wait()
-    except TimeoutError:
-        return
 
 
 def mismatch(outcome: Outcome, event: str, destination: str) -> str:

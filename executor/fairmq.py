@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from executor.control import OccControl, Reply, Watcher, closed, failed, mismatch
 from executor.task_pipe import TaskPipe
+from executor.waits import happens
 from occ.client import StateReport
 from occ.errors import AliecsError
 from occ.events import DeviceEvent
@@ -134,15 +135,13 @@ class FairMqControl(OccControl):
         """Yield the state of a device that left RUNNING by itself, of which OCClite says nothing; its end is an event."""
         while True:
             self._moved.clear()
-            try:
-                async with asyncio.timeout(_ROUND_S if self._known in ("", TaskState.RUNNING) else None):
-                    await self._moved.wait()
-            except TimeoutError:
-                moves = self._moves
-                reply = await self.get_state(_LOOK_S)
-                if moves == self._moves and reply.state not in ("", self._known):
-                    self._known = reply.state
-                    yield reply.state
+            if await happens(self._moved, _ROUND_S if self._known in ("", TaskState.RUNNING) else None):
+                continue
+            moves = self._moves
+            reply = await self.get_state(_LOOK_S)
+            if moves == self._moves and reply.state not in ("", self._known):
+                self._known = reply.state
+                yield reply.state
 
     async def _events(self, watcher: Watcher) -> AsyncIterator[None]:
         """The one event of a FairMQ device is that it ends, by EXITING or, with OCClite, by ERROR: look which."""

@@ -21,6 +21,7 @@ from executor.api import executor_pb2, executor_pb2_grpc
 from executor.api.convert import command_from_pb, report_to_pb
 from executor.api.messages import Command, DeviceEvents, MetricSamples, Report, TaskReports
 from executor.settings import Settings
+from executor.waits import happens
 from occ.errors import LinkError
 
 _LOG = logging.getLogger(__name__)
@@ -72,10 +73,7 @@ class Link:
                 up = False
             if up:
                 pause_s = self._settings.redial_min_s
-            try:
-                async with asyncio.timeout(pause_s):
-                    await self._closing.wait()
-            except TimeoutError:
+            if not await happens(self._closing, pause_s):
                 pause_s = min(2 * pause_s, self._settings.redial_max_s)
 
     @property

@@ -21,6 +21,7 @@ from executor.api.convert import command_from_pb, report_to_pb
 from executor.api.helpers import HelperProcess
 from executor.api.messages import Command, Forget, Kill, Launch, MetricSamples, Phase, Report, TaskReport, TaskReports
 from executor.settings import Settings
+from executor.waits import happens
 from occ.errors import LinkError
 
 _LOG = logging.getLogger(__name__)
@@ -91,11 +92,8 @@ class MesosLink:
         try:
             await self._helper.start()
         except LinkError as error:
-            try:
-                async with asyncio.timeout(self._settings.agent_pause_s):
-                    await asyncio.Event().wait()
-            except TimeoutError:
-                return f"cannot be started: {error.message}"
+            await happens(asyncio.Event(), self._settings.agent_pause_s)  # or until cancelled
+            return f"cannot be started: {error.message}"
         self._helper.post("start", pause_min_s=self._settings.redial_min_s, pause_max_s=self._settings.agent_pause_s)
         return await self._helper.ended()
 
