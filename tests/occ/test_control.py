@@ -8,9 +8,10 @@ import threading
 from collections.abc import AsyncIterator
 
 import pytest
+from occ_ear import follow, take
 
 from occ import CONTINUE, END, Device, DeviceEvent, Outcome, Properties, TaskEvent, TaskState, Trigger
-from occ.control import Channel, Controller, Refusal, RefusalKind
+from occ.control import Controller, Refusal, RefusalKind
 from occ.errors import RefusedError
 
 DEADLINE_S = 60.0
@@ -79,24 +80,6 @@ async def control() -> AsyncIterator[object]:
 async def go(controller: Controller, *events: str, **arguments: str) -> list[Outcome | Refusal]:
     async with asyncio.timeout(DEADLINE_S):
         return [await controller.transition(controller.state.value, event, arguments.items()) for event in events]
-
-
-def follow(channel: Channel[object]) -> asyncio.Queue[object]:
-    """Collect what is published from now on; None when the subscription ends."""
-    queue: asyncio.Queue[object] = asyncio.Queue()
-
-    async def pump() -> None:
-        async for value in channel.subscribe():
-            queue.put_nowait(value)
-        queue.put_nowait(None)
-
-    queue.pump = asyncio.create_task(pump())  # type: ignore[attr-defined]
-    return queue
-
-
-async def take(queue: asyncio.Queue[object], count: int) -> list[object]:
-    async with asyncio.timeout(DEADLINE_S):
-        return [await queue.get() for _ in range(count)]
 
 
 async def test_a_whole_cycle_calls_each_callback_once_in_one_worker_thread(control) -> None:

@@ -168,19 +168,19 @@ def indent(rng: random.Random, text: str) -> str:
 
 
 def other_value(rng: random.Random, text: str) -> str:
-    found = list(re.finditer(r":[ ]+([^\n]+)", text))
-    if not found:
-        return text
-    value = rng.choice(found)
-    return f"{text[: value.start(1)]}{rng.choice(_WORDS)}{text[value.end(1) :]}"
+    return _replaced(rng, text, r":[ ]+([^\n]+)", _WORDS)
 
 
 def other_key(rng: random.Random, text: str) -> str:
-    found = list(re.finditer(r"\b(\w+):", text))
+    return _replaced(rng, text, r"\b(\w+):", (*_KEYS, *_WORDS))
+
+
+def _replaced(rng: random.Random, text: str, pattern: str, words: Sequence[str]) -> str:
+    found = list(re.finditer(pattern, text))
     if not found:
         return text
-    key = rng.choice(found)
-    return f"{text[: key.start(1)]}{rng.choice((*_KEYS, *_WORDS))}{text[key.end(1) :]}"
+    place = rng.choice(found)
+    return f"{text[: place.start(1)]}{rng.choice(words)}{text[place.end(1) :]}"
 
 
 def other_expression(rng: random.Random, text: str) -> str:

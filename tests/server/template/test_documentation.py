@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,6 @@ from server.template.errors import ExpressionError
 from server.template.functions import UTILITIES
 from server.template.render import render
 from server.template.syntax import PREDICATES
-from server.template.zones import load_zone, local_zone
 from server.workflow.jit import DplCommand
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "expressions.md").read_text()
@@ -36,23 +35,11 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, object]:
     return service_objects(StoreServices(FileStore(file)))
 
 
-@pytest.fixture
-def _clock_shows_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    try:
-        load_zone("Europe/Zurich")
-    except ExpressionError:
-        pytest.skip("needs the zone database of the system")
-    monkeypatch.setenv("TZ", "UTC")
-    local_zone.cache_clear()
-    yield
-    local_zone.cache_clear()
-
-
 def _blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
 
 
-@pytest.mark.usefixtures("_clock_shows_utc")
+@pytest.mark.usefixtures("clock_shows_utc")
 def test_every_example_gives_what_the_page_says(objects: Mapping[str, object]) -> None:
     variables = json.loads(_blocks("json")[0])
     assert len(EXAMPLES) == PAGE.count("\n| `") > 100

@@ -6,27 +6,14 @@ The results are those of expr-lang 1.17.7, called the way AliECS calls it, on a 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from server.template.errors import ExpressionError
 from server.template.render import render
-from server.template.zones import load_zone, local_zone
 
 VARIABLES = {"start": "2023-03-05 06:07:08", "text": '{"start":"2023-03-05","wait":"90s","none":null}'}
-
-
-@pytest.fixture(autouse=True)
-def _clock_shows_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    try:
-        load_zone("Europe/Zurich")
-    except ExpressionError:
-        pytest.skip("needs the zone database of the system")
-    monkeypatch.setenv("TZ", "UTC")
-    local_zone.cache_clear()
-    yield
-    local_zone.cache_clear()
+pytestmark = pytest.mark.usefixtures("clock_shows_utc")
 
 
 def value(expression: str) -> str:
