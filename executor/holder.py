@@ -36,7 +36,8 @@ def refuse_taken(port: int, owner: Callable[[int], str]) -> None:
 def find_stranger(pid: int, port: int, leader: int, task_id: str, owner: Callable[[int], str]) -> str:
     """Say what is wrong if the process that answered on a control port is not of the task; "" if it is, or nobody can tell.
 
-    A process that does not exist here is of a container, perhaps: its numbers are its own.
+    A process that does not exist here is of a container, perhaps: its numbers are its own, and may be those of somebody else
+    here, who does not have the port.
 
     Args:
         leader: the process that was started for the task.
@@ -47,7 +48,10 @@ def find_stranger(pid: int, port: int, leader: int, task_id: str, owner: Callabl
         return ""
     owned = owner(session)
     if not owned and not holds(pid, port):
-        return ""
+        pid = holder_of(port)
+        if not pid or is_contained(pid) or is_of(pid, leader, task_id):
+            return ""
+        owned = owner(session_of(pid))
     return f"control port {port} is answered by {owned or describe(pid)}, which is not of this task"
 
 
@@ -101,6 +105,11 @@ def session_of(pid: int) -> int:
         return os.getsid(pid) if pid > 0 else 0
     except ProcessLookupError:
         return 0
+
+
+def is_contained(pid: int) -> bool:
+    """Whether the process counts processes in another way than this one, as in a container."""
+    return _link(f"/proc/{pid}/ns/pid") != _link("/proc/self/ns/pid")
 
 
 def is_marked(pid: int, task_id: str) -> bool:

@@ -183,7 +183,11 @@ class Processes:
     def find_stranger(self, task_id: str, port: int, pid: int) -> str:
         """Return who answered on the control port of a task if that is not the task itself; "" if it is, or nobody can tell."""
         child = self._children.get(task_id)
-        return "" if child is None else holder.find_stranger(pid, port, child.pid, task_id, self._owner)
+        if child is None:
+            return ""
+        if not (stranger := holder.find_stranger(pid, port, child.pid, task_id, self._owner)):
+            _LOG.info("task=%s process=%d answered_by=%d", task_id, child.pid, pid)
+        return stranger
 
     def _owner(self, session: int) -> str:
         tasks = (f"task {task_id}" for task_id, child in self._children.items() if child.pid == session)

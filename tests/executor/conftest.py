@@ -232,6 +232,8 @@ def host(core: ScriptedCore, tmp_path: Path) -> Iterator[Host]:
     host = Host(tmp_path, f"unix:{core.path}", f"test-{os.getpid()}-{tmp_path.name}")
     yield host
     host.end()
+    with contextlib.suppress(FileNotFoundError):  # shown when the test fails
+        print((tmp_path / "executor.log").read_text(errors="replace"))
 
 
 @pytest.fixture

@@ -68,12 +68,24 @@ def test_a_stranger_is_told_from_the_task_from_other_tasks_and_from_who_only_has
         )
         assert "answered by task t7, which" in holder.find_stranger(pid, *asked, lambda session: "task t7")
         assert holder.find_stranger(other.pid, *asked, lambda session: "") == ""
-        assert holder.find_stranger(os.getpid(), *asked, lambda session: "") == ""  # answers elsewhere, if at all
+        with_our_number = holder.find_stranger(os.getpid(), *asked, lambda session: "")
+        assert with_our_number.startswith(f"control port {port} is answered by {holder.describe(pid)}, which")
+        assert holder.find_stranger(os.getpid(), port, other.pid, "t7", lambda session: "") == ""
         assert holder.find_stranger(0, *asked, lambda session: "") == ""
     with pytest.raises(TaskError, match=rf"control port {port} is taken already by process {pid} \("):
         holder.refuse_taken(port, lambda session: "")
     with pytest.raises(TaskError, match=f"control port {port} is taken already by task t7"):
         holder.refuse_taken(port, lambda session: "task t7" if session == pid else "")
+
+
+def test_who_answers_from_a_container_under_a_number_of_its_own_is_not_taken_for_a_stranger() -> None:
+    command = ["unshare", "--fork", "--pid", "--kill-child", sys.executable, "-c", LISTENER, "127.0.0.1"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdin is not None and child.stdout is not None
+        port = int(child.stdout.readline() or pytest.skip("no namespace of processes may be made here"))
+        assert holder.is_contained(holder.holder_of(port)) and not holder.is_contained(os.getpid())
+        assert holder.find_stranger(os.getpid(), port, child.pid, "t1", lambda session: "") == ""
+        child.stdin.close()
 
 
 def test_a_process_that_opens_and_closes_files_all_the_time_still_has_its_port() -> None:

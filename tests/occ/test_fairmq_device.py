@@ -65,6 +65,17 @@ async def start(launch: Callable[..., Awaitable[object]]) -> AsyncIterator[Start
         yield one
 
 
+async def interrupted(device: Device) -> int:
+    """Send SIGINT to a device that has had a signal, and return its exit code."""
+    os.kill(device.pid, signal.SIGINT)
+    try:
+        async with asyncio.timeout(1):
+            return await device.exit_code()
+    except TimeoutError:  # of two signals that wait, SIGINT comes first: then the next one is a later SIGINT
+        os.kill(device.pid, signal.SIGINT)
+        return await device.exit_code()
+
+
 def wiring(kind: str, method: str, address: str, name: str = "data") -> dict[str, str]:
     values = {"address": address, "type": kind, "method": method, "sndBufSize": "10", "autoBind": "0"}
     return {f"chans.{name}.0.{key}": value for key, value in values.items()}
@@ -222,14 +233,7 @@ async def test_occ_stays_in_error_without_a_port_as_long_as_somebody_listens(sta
                     break
     os.kill(device.pid, signal.SIGTERM)
     assert not stream.done()
-    os.kill(device.pid, signal.SIGINT)
-    try:
-        async with asyncio.timeout(1):
-            code = await device.exit_code()
-    except TimeoutError:  # of two signals that wait, SIGINT comes first: then the next one is a later SIGINT
-        os.kill(device.pid, signal.SIGINT)
-        code = await device.exit_code()
-    assert code == -signal.SIGABRT
+    assert await interrupted(device) == -signal.SIGABRT
     with pytest.raises(LinkError):
         await stream
 
@@ -266,8 +270,7 @@ async def test_a_second_signal_that_is_sigint_aborts(start: Start, plugin: str) 
         await device.go(UP[0])
         await device.client.transition(*UP[1][:2], {}, 0.2)
     os.kill(device.pid, signal.SIGTERM)
-    os.kill(device.pid, signal.SIGINT)
-    assert await device.exit_code() == -signal.SIGABRT
+    assert await interrupted(device) == -signal.SIGABRT
 
 
 async def test_a_port_that_is_taken_ends_the_device_with_1(start: Start) -> None:

@@ -61,7 +61,8 @@ async def closed(pilot: Pilot[Any]) -> None:
 
 
 async def arm(pilot: Pilot[Any]) -> None:
-    """Arm the console as an operator does."""
+    """Arm the console as an operator does, once there is a live picture: on another nothing can be changed."""
+    await until(pilot, lambda _: not app_of(pilot).session.refusal())
     await pilot.press("A")
     await shows(pilot, "Arm this console")
     await pilot.press("enter")
