@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# A shell that starts a test run in the background, or nohup, has it ignore them, and all that the run starts would ignore them too.
+# A shell that starts a test run in the background, or nohup, has it ignore them, and so would all that the run starts.
 for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL)
