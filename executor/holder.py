@@ -29,7 +29,7 @@ def refuse_taken(port: int, owner: Callable[[int], str]) -> None:
         return
     who = "a process that cannot be seen from here"
     if pid := holder_of(port):
-        who = owner(session_of(pid)) or describe(pid)
+        who = _owned(pid, owner) or describe(pid)
     raise TaskError(f"control port {port} is taken already by {who}")
 
 
@@ -43,15 +43,14 @@ def find_stranger(pid: int, port: int, leader: int, task_id: str, owner: Callabl
         leader: the process that was started for the task.
         owner: as above.
     """
-    session = session_of(pid)
-    if not session or is_of(pid, leader, task_id):
+    if session_of(pid) is None or is_of(pid, leader, task_id):
         return ""
-    owned = owner(session)
+    owned = _owned(pid, owner)
     if not owned and not holds(pid, port):
         pid = holder_of(port)
         if not pid or is_contained(pid) or is_of(pid, leader, task_id):
             return ""
-        owned = owner(session_of(pid))
+        owned = _owned(pid, owner)
     return f"control port {port} is answered by {owned or describe(pid)}, which is not of this task"
 
 
@@ -99,12 +98,12 @@ def holds(pid: int, port: int) -> bool:
     return _has(pid, _listening(port))
 
 
-def session_of(pid: int) -> int:
-    """Return the session of a process, 0 if there is no such process."""
+def session_of(pid: int) -> int | None:
+    """Return the session of a process; 0 if one from outside of this container leads it, None if there is no such process."""
     try:
-        return os.getsid(pid) if pid > 0 else 0
+        return os.getsid(pid) if pid > 0 else None
     except ProcessLookupError:
-        return 0
+        return None
 
 
 def is_contained(pid: int) -> bool:
@@ -139,6 +138,11 @@ def describe(pid: int) -> str:
     except OSError:
         command = ""
     return f"process {pid} ({command[:_COMMAND_CHARACTERS]})" if command else f"process {pid}"
+
+
+def _owned(pid: int, owner: Callable[[int], str]) -> str:
+    session = session_of(pid)
+    return owner(session) if session else ""
 
 
 def _listening(port: int) -> set[str]:

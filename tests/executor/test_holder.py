@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -29,6 +30,17 @@ print(one.getsockname()[1], flush=True)
 while True:
     for end in lower: os.close(end)
     lower = os.pipe()
+"""
+
+CONTAINER = ["unshare", "--fork", "--pid", "--kill-child"]
+
+LED_FROM_OUTSIDE = """
+import os, subprocess, sys
+from executor import holder
+with subprocess.Popen([sys.executable, "-c", sys.argv[1], "127.0.0.1"], stdin=-1, stdout=-1) as child:
+    port = int(child.stdout.readline())
+    print(holder.session_of(child.pid), holder.find_stranger(child.pid, port, os.getpid() + 1000, "t1", str))
+    child.stdin.close()
 """
 
 
@@ -79,13 +91,22 @@ def test_a_stranger_is_told_from_the_task_from_other_tasks_and_from_who_only_has
 
 
 def test_who_answers_from_a_container_under_a_number_of_its_own_is_not_taken_for_a_stranger() -> None:
-    command = ["unshare", "--fork", "--pid", "--kill-child", sys.executable, "-c", LISTENER, "127.0.0.1"]
+    command = [*CONTAINER, sys.executable, "-c", LISTENER, "127.0.0.1"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdin is not None and child.stdout is not None
         port = int(child.stdout.readline() or pytest.skip("no namespace of processes may be made here"))
         assert holder.is_contained(holder.holder_of(port)) and not holder.is_contained(os.getpid())
         assert holder.find_stranger(os.getpid(), port, child.pid, "t1", lambda session: "") == ""
         child.stdin.close()
+
+
+def test_a_stranger_whose_session_is_led_from_outside_of_this_container_is_one_all_the_same() -> None:
+    """As of what is started by ``docker exec`` or ``nsenter``: its session has no number here."""
+    command = [*CONTAINER, "--mount-proc", sys.executable, "-c", LED_FROM_OUTSIDE, LISTENER]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    if "unshare" in ended.stderr:
+        pytest.skip(f"no namespace of processes may be made here: {ended.stderr}")
+    assert re.match(r"0 control port \d+ is answered by process \d+ \(", ended.stdout), ended
 
 
 def test_a_process_that_opens_and_closes_files_all_the_time_still_has_its_port() -> None:
@@ -111,7 +132,7 @@ def test_a_port_that_nobody_has_has_no_holder() -> None:
 def test_what_does_not_exist_has_no_session_no_mark_and_only_a_number() -> None:
     child = subprocess.Popen(["true"])
     child.wait()
-    assert holder.session_of(child.pid) == holder.session_of(0) == holder.session_of(-1) == 0
+    assert holder.session_of(child.pid) is holder.session_of(0) is holder.session_of(-1) is None
     assert not holder.is_marked(child.pid, "t7")
     assert holder.describe(child.pid) == f"process {child.pid}"
 
