@@ -34,7 +34,14 @@ class Jobs:
         """Run it, and say how it ended."""
         number = max(self._jobs, default=0) + 1
         job = Job(number, line, time.monotonic())
-        self._jobs[number] = (job, asyncio.create_task(self._run(job, work), name=line))
+        task = asyncio.create_task(self._run(job, work), name=line)
+        self._jobs[number] = (job, task)
+
+        def forget(_: object) -> None:
+            self._jobs.pop(number, None)
+            work.close()
+
+        task.add_done_callback(forget)  # one that is cancelled before its first step does nothing of its own
         say(f"[{number}] {line}")
 
     async def done(self) -> None:
@@ -51,5 +58,5 @@ class Jobs:
         try:
             code = await work
         finally:
-            del self._jobs[job.number]
+            del self._jobs[job.number]  # before it is said
         say(f"[{job.number}] {job.line}: {'done' if code == 0 else f'ended with {code}'}")
