@@ -161,7 +161,8 @@ class Person:
         except EOFError:
             self.shell.quit()
             return
-        await self.shell.run_line(text)
+        if not self.shell.is_over:  # asked to end while the prompt was being closed: nothing is begun any more
+            await self.shell.run_line(text)
 
     async def _prompt(self, session: PromptSession[str]) -> str:
         """Read a line while what others write goes above it."""

@@ -17,11 +17,14 @@ from console.parse import SESSION_ARGS
 from console.repl.completer import LineCompleter, coloured, files
 from console.repl.paint import Paints, style_of
 from console.repl.person import Person
-from console.session import Session
+from console.session import Session, Timings
 from console.settings import Settings
 from console.themes import PLAIN, Paint, load
 from server.api.client import Client, Deadlines
 from server.api.errors import CoreError, Reason
+
+
+PATIENT = Timings(snapshot_s=60.0, settle_s=60.0, stale_s=60.0, silence_s=120.0)
 
 
 @pytest.fixture
@@ -33,7 +36,7 @@ async def keys(
     core.add(state="CONFIGURED")
 
     def open_session(endpoint: str) -> Session:
-        return Session(Client(endpoint, deadlines=Deadlines()))
+        return Session(Client(endpoint, deadlines=Deadlines(connect_s=60.0)), timings=PATIENT)
 
     given = argparse.Namespace(**{arg.name.strip("-").replace("-", "_"): None for arg in SESSION_ARGS})
     with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
@@ -62,8 +65,9 @@ async def test_tab_completes_and_enter_runs(core: FakeCore, keys: tuple[PipeInpu
     await typed(person, "use @its")
     pipe.send_text("\r")
     await until(lambda: person.shell.in_use == "2ab1CDEFgh")
-    pipe.send_text("arm 30s\r")
+    pipe.send_text("arm 300s\r")
     await until(lambda: person.shell.arming.is_armed)
+    await until(lambda: not person.shell.session.refusal())  # the first prompt waits a second for the picture, no longer
     pipe.send_text("start")
     await typed(person, "start")
     pipe.send_text("\r")
@@ -98,9 +102,25 @@ async def test_ctrl_d_leaves(keys: tuple[PipeInput, Person, asyncio.Task[int]]) 
     assert await asyncio.wait_for(task, 60) == 0
 
 
-async def test_what_is_fetched_for_completion_is_kept_for_a_while_and_an_error_offers_nothing(
-    core: FakeCore, keys: tuple[PipeInput, Person, asyncio.Task[int]]
+async def test_a_line_that_comes_when_it_was_asked_to_end_is_not_run(
+    core: FakeCore, keys: tuple[PipeInput, Person, asyncio.Task[int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    _, person, task = keys
+    await until(lambda: person._open is person._editor)
+
+    async def entered(_: object) -> str:
+        person.stop()
+        return "env ls"
+
+    monkeypatch.setattr(person, "_prompt", entered)
+    await person._read_and_run()
+    assert await asyncio.wait_for(task, 60) == 143 and "GetEnvironments" not in core.calls
+
+
+async def test_what_is_fetched_for_completion_is_kept_for_a_while_and_an_error_offers_nothing(
+    core: FakeCore, keys: tuple[PipeInput, Person, asyncio.Task[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.repl.completer.FETCH_S", 60.0)
     _, person, _ = keys
     completer = LineCompleter(person.shell)
     core.fail["ListRepos"] = CoreError(Reason.INTERNAL, "no")
