@@ -350,14 +350,16 @@ class Polling(Source):
     async def _ask_services(self) -> None:
         services = await self._if_known("GetIntegratedServices", self._client.services())
         if services is not None:
-            self._sightings.services(services)
+            async with self._applying:  # no conclusions from tasks that are half taken in
+                self._sightings.services(services)
             self._tell()
 
     async def _ask_framework(self) -> None:
         framework = await self._if_known("GetFrameworkInfo", self._client.framework())
         if framework is not None:
             active = await self._if_known("GetActiveDetectors", self._client.active_detectors())
-            self._sightings.framework(framework, framework.active_detectors if active is None else active)
+            async with self._applying:
+                self._sightings.framework(framework, framework.active_detectors if active is None else active)
             self._tell()
 
     def _tasks_interval_s(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
@@ -10,11 +11,13 @@ from fake_core import FakeCore
 from stock_core import StockCore
 
 from console.session import Session, Timings
+from console.sources.polling import Polling
 from console.store import Link
-from server.api.client import Deadlines
+from server.api.client import Client, Deadlines
 from server.api.states import EnvironmentEvent
 
-QUICK = Timings(retry_first_s=0.01, retry_last_s=0.05)
+QUICK = Timings(snapshot_s=60.0, stale_s=60.0, retry_first_s=0.01, retry_last_s=0.05)
+PATIENT = Deadlines(connect_s=60.0, read_s=60.0)
 WAIT_S = 60.0
 
 
@@ -26,7 +29,7 @@ async def stock(core: FakeCore) -> AsyncIterator[StockCore]:
 
 @pytest.fixture
 async def session(stock: StockCore) -> AsyncIterator[Session]:
-    async with await Session.open(stock.endpoint, deadlines=Deadlines(connect_s=60.0), timings=QUICK) as one:
+    async with await Session.open(stock.endpoint, deadlines=PATIENT, timings=QUICK) as one:
         yield one
 
 
@@ -81,7 +84,7 @@ async def test_it_says_that_it_is_advisory_and_why(core: FakeCore, session: Sess
 
 async def test_a_core_that_is_not_stock_is_watched_and_not_polled(core: FakeCore) -> None:
     core.add(state="CONFIGURED")
-    async with await Session.open(core.endpoint, timings=QUICK) as session:
+    async with await Session.open(core.endpoint, deadlines=PATIENT, timings=QUICK) as session:
         await session.picture()
         assert not session.source.is_advisory and session.source.notice == ""
 
@@ -114,16 +117,27 @@ async def test_a_lost_link_is_told_and_the_same_picture_comes_back(
 
 
 async def test_a_core_that_answers_slowly_is_asked_less_often_and_its_age_is_honest(
-    core: FakeCore, stock: StockCore, session: Session
+    core: FakeCore, stock: StockCore
 ) -> None:
     core.add(state="CONFIGURED")
-    await session.picture()
-    stock.flowing.clear()
-    before = session.age_s()
-    await session.until(lambda: False, 1.5)
-    assert session.age_s() > before + 1.0
-    stock.flowing.set()
-    await shows(session, lambda: session.age_s() < 1.0)
+    timings = replace(QUICK, stale_s=2.5)  # it is asked every second
+    async with await Session.open(stock.endpoint, deadlines=PATIENT, timings=timings) as session:
+        await session.picture()
+        stock.flowing.clear()
+        await shows(session, lambda: session.is_stale and session.age_s() > 2.5)
+        stock.flowing.set()
+        await shows(session, lambda: session.age_s() < 1.0)
+
+
+async def test_nothing_is_concluded_from_tasks_that_are_half_taken_in(core: FakeCore) -> None:
+    async with await Client.connect(core.endpoint, deadlines=PATIENT) as client:
+        polling = Polling(client)
+        async with polling._applying:  # as while tasks are taken in, in turns with all else
+            asked = [asyncio.create_task(polling._ask_services()), asyncio.create_task(polling._ask_framework())]
+            done, _ = await asyncio.wait(asked, timeout=0.5)
+            assert not done
+        await asyncio.wait_for(asyncio.gather(*asked), 60)
+        assert polling._sightings.take()
 
 
 async def test_an_older_core_that_lacks_methods_is_shown_without_what_they_tell(
@@ -131,7 +145,7 @@ async def test_an_older_core_that_lacks_methods_is_shown_without_what_they_tell(
 ) -> None:
     one = core.add(state="CONFIGURED")
     stock.missing |= {"GetIntegratedServices", "GetActiveDetectors"}
-    async with await Session.open(stock.endpoint, timings=QUICK) as session:
+    async with await Session.open(stock.endpoint, deadlines=PATIENT, timings=QUICK) as session:
         store = await session.picture()
         assert store.environment(one.id) is not None
         await shows(session, lambda: "GetIntegratedServices" in session.source.notice)
