@@ -23,6 +23,9 @@ class Ended:
 
 Run = Callable[..., Awaitable[Ended]]
 
+PATIENT = {f"ALIECS_CONSOLE_{name}_S": "60" for name in ("CONNECT", "READ", "SETTLE", "STALE")}
+"""For programs that must get their answer, however busy the machine is."""
+
 
 @pytest.fixture
 async def core() -> AsyncIterator[FakeCore]:
@@ -60,5 +63,6 @@ async def start(core: FakeCore, *words: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable, "-P", "-m", "console", *words,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        env=environment | {"ALIECS_CONSOLE_ENDPOINT": core.endpoint, "XDG_CONFIG_HOME": "/nonexistent", "TZ": "UTC"},
+        env=environment | PATIENT
+        | {"ALIECS_CONSOLE_ENDPOINT": core.endpoint, "XDG_CONFIG_HOME": "/nonexistent", "TZ": "UTC"},
     )  # fmt: skip

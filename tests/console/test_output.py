@@ -15,7 +15,8 @@ async def run(core: FakeCore, line: str) -> tuple[int, str]:
     line = line.replace("aliecs", f"{sys.executable} -P -m console --endpoint {core.endpoint}")
     process = await asyncio.create_subprocess_exec(
         "bash", "-c", line, stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.DEVNULL, env=os.environ | {"XDG_CONFIG_HOME": "/nonexistent"},
+        stdout=asyncio.subprocess.DEVNULL,
+        env=os.environ | {"XDG_CONFIG_HOME": "/nonexistent", "ALIECS_CONSOLE_CONNECT_S": "60"},
     )  # fmt: skip
     _, err = await asyncio.wait_for(process.communicate(), 60)
     return process.returncode or 0, err.decode()

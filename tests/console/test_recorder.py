@@ -26,7 +26,7 @@ from server.api.errors import ConfigError
 from server.api.model import EnvironmentEvent, TransitionProgress
 
 DEADLINES = Deadlines(connect_s=60.0, read_s=60.0)
-TIMINGS = Timings(snapshot_s=60.0, retry_first_s=0.01, retry_last_s=0.05, heartbeat_s=0.1)
+TIMINGS = Timings(snapshot_s=60.0, retry_first_s=0.01, retry_last_s=0.05, heartbeat_s=0.1, silence_s=120.0)
 
 
 async def opened(core: FakeCore) -> Session:
@@ -142,20 +142,21 @@ async def test_a_slow_disk_leaves_a_gap_and_a_new_picture(
         monkeypatch.setattr(
             recorder_module, "_create", lambda path: recorder_module.FileIO(os.open(path, os.O_WRONLY), "wb")
         )
-        async with Recorder(session, path, say=said.append):
+        async with Recorder(session, path, say=said.append) as recorder:
             for number in range(40):
                 core.show(replace(one, description=f"{number}" + 8000 * "x"))
                 await session.until(
                     lambda n=number: session.store.environments()[0].description.startswith(f"{n}x"), 60
                 )
-            data = await asyncio.to_thread(_drain, reader, b"")
+            reading = asyncio.create_task(asyncio.to_thread(_read_to_the_end, reader))
+            await _is_written(recorder)
             for number in range(40, 50):
                 core.show(replace(one, description=f"{number}" + 10 * "x"))
                 await session.until(
                     lambda n=number: session.store.environments()[0].description.startswith(f"{n}x"), 60
                 )
-                data = await asyncio.to_thread(_drain, reader, data)
-        data = await asyncio.to_thread(_drain, reader, data)
+                await _is_written(recorder)
+        data = await asyncio.wait_for(reading, 60)
         os.close(reader)
         copy = tmp_path / "slow.jsonl"
         copy.write_bytes(data)
@@ -181,20 +182,24 @@ async def test_a_disk_that_hangs_does_not_hang_the_console(
             core.show(replace(one, description=200_000 * "x"))
             assert await session.until(lambda: len(session.store.environments()[0].description) > 1000, 60)
         assert said == [f"recording to {path} ended: the disk did not take the rest within 0.2 s"]
-        await asyncio.to_thread(_drain, reader, b"")
+        await asyncio.wait_for(asyncio.to_thread(_read_to_the_end, reader), 60)
         os.close(reader)
 
 
-def _drain(fd: int, data: bytes) -> bytes:
-    """Return what comes until nothing comes for a moment."""
-    import select
+def _read_to_the_end(fd: int) -> bytes:
+    """Return what comes until the last writer has closed its end."""
+    os.set_blocking(fd, True)
+    parts = []
+    while part := os.read(fd, 65536):
+        parts.append(part)
+    return b"".join(parts)
 
-    while select.select([fd], [], [], 0.2)[0]:
-        more = os.read(fd, 65536)
-        if not more:
-            break
-        data += more
-    return data
+
+async def _is_written(recorder: Recorder) -> None:
+    """Return when nothing waits for the disk."""
+    async with asyncio.timeout(60):
+        while not recorder._queue.empty():
+            await asyncio.wait_for(asyncio.to_thread(os.sched_yield), 60)
 
 
 async def test_a_file_that_exists_or_cannot_be_made_is_refused(core: FakeCore, tmp_path: Path) -> None:

@@ -185,15 +185,18 @@ async def test_watch_writes_a_line_per_change_until_interrupted(core: FakeCore, 
     assert (process.returncode, out, err) == (130, b"", b"")
 
 
-async def test_all_reading_verbs_answer(core: FakeCore, aliecs: Run) -> None:
+@pytest.mark.parametrize(
+    "line",
+    ["info", "services", "hosts", "task ls", "task show {task}", "templ ls", "templ vars readout-demo", "repo ls",
+     "role query 2ab *", "role tree 2ab", "env show 2ab -t -w -s --vars", "about"],
+)  # fmt: skip
+async def test_all_reading_verbs_answer(core: FakeCore, aliecs: Run, line: str) -> None:
     core.add(state="CONFIGURED")
-    task_id = next(iter(core.tasks))
-    for words in ("info", "services", "hosts", "task ls", f"task show {task_id}", "templ ls", "templ vars readout-demo",
-                  "repo ls", "role query 2ab *", "role tree 2ab", "env show 2ab -t -w -s --vars", "about"):  # fmt: skip
-        ended = await aliecs(*words.split())
-        assert ended.code == 0 and ended.out and "Traceback" not in ended.err, words
-        parsed = await aliecs("-o", "json", *words.split())
-        assert json.loads(parsed.out), words
+    words = line.format(task=next(iter(core.tasks))).split()
+    ended = await aliecs(*words)
+    assert ended.code == 0 and ended.out and "Traceback" not in ended.err
+    parsed = await aliecs("-o", "json", *words)
+    assert json.loads(parsed.out)
 
 
 async def test_foreign_text_cannot_drive_the_terminal(core: FakeCore, aliecs: Run) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 from fake_live import Context, FakeLive
 from fake_replies import environment_info, error_status, short_task
+from free_ports import free_port
 from google.protobuf.message import Message
 
 from server.api import live_pb2_grpc, o2control_pb2_grpc
@@ -43,7 +44,8 @@ class FakeCore(FakeLive, o2control_pb2_grpc.ControlServicer):
         live_pb2_grpc.add_LiveServicer_to_server(self, self._server)
         for register in self.more:
             register(self._server)
-        self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
+        # One that the kernel gives to nobody meanwhile: a test may stop and start it again, or expect that nobody listens.
+        self.port = self._server.add_insecure_port(f"127.0.0.1:{port or free_port()}")
         await self._server.start()
 
     async def stop(self) -> None:

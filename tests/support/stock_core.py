@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
+from free_ports import free_port
 from google.rpc import error_details_pb2, status_pb2
 
 from server.api import o2control_pb2 as pb
@@ -69,7 +70,7 @@ class StockCore(grpc.GenericRpcHandler):  # type: ignore[misc]
             options=[*_OPTIONS, ("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 200)],
         )
         self._server = grpc.aio.server(handlers=(self,), options=_OPTIONS)
-        self.port = self._server.add_insecure_port(f"127.0.0.1:{self.port}")
+        self.port = self._server.add_insecure_port(f"127.0.0.1:{self.port or free_port()}")
         await self._server.start()
 
     async def cut(self) -> None:

@@ -16,10 +16,12 @@ from console.parse import SESSION_ARGS
 from console.repl.ask import Closed
 from console.repl.shell import Shell
 from console.results import Context, Result
-from console.session import Session
+from console.session import Session, Timings
 from console.settings import Settings
 from server.api.client import Client, Deadlines
 from server.api.model import History, TransitionProgress, TransitionRecord
+
+PATIENT = Timings(snapshot_s=60.0, settle_s=60.0, stale_s=60.0, silence_s=120.0)
 
 
 class Answers:
@@ -47,7 +49,7 @@ async def shell(core: FakeCore, answers: Answers) -> AsyncIterator[Shell]:
     """Return a shell on the core with a person who is armed."""
 
     def open_session(endpoint: str) -> Session:
-        return Session(Client(endpoint, deadlines=Deadlines(), user="me@here"))
+        return Session(Client(endpoint, deadlines=Deadlines(connect_s=60.0), user="me@here"), timings=PATIENT)
 
     given = argparse.Namespace(**{arg.name.strip("-").replace("-", "_"): None for arg in SESSION_ARGS})
     one = Shell(open_session(core.endpoint), Settings(), given, open_session=open_session, asker=answers)

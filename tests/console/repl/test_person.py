@@ -23,7 +23,6 @@ from console.themes import PLAIN, Paint, load
 from server.api.client import Client, Deadlines
 from server.api.errors import CoreError, Reason
 
-
 PATIENT = Timings(snapshot_s=60.0, settle_s=60.0, stale_s=60.0, silence_s=120.0)
 
 
@@ -67,7 +66,7 @@ async def test_tab_completes_and_enter_runs(core: FakeCore, keys: tuple[PipeInpu
     await until(lambda: person.shell.in_use == "2ab1CDEFgh")
     pipe.send_text("arm 300s\r")
     await until(lambda: person.shell.arming.is_armed)
-    await until(lambda: not person.shell.session.refusal())  # the first prompt waits a second for the picture, no longer
+    await until(lambda: not person.shell.session.refusal())  # the first prompt waits for the picture no longer than 1 s
     pipe.send_text("start")
     await typed(person, "start")
     pipe.send_text("\r")

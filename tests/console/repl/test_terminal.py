@@ -17,6 +17,7 @@ from pseudo_terminal import PseudoTerminal
 from server.api.model import EnvironmentEvent, TaskEvent
 
 SIZE = (100, 24)
+PATIENT = {f"ALIECS_CONSOLE_{name}_S": "60" for name in ("CONNECT", "READ", "SETTLE", "STALE")}
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ async def terminal(core: FakeCore, tmp_path: Path) -> AsyncIterator[PseudoTermin
     core.add(state="CONFIGURED")
     async with prompt_of(core, tmp_path) as one:
         await one.shows("help lists the verbs")
-        await waits(one)
+        await waits(one, "fake ❯")  # with the picture: until then the prompt knows no instance
         yield one
         core.hold.set()
 
@@ -33,7 +34,7 @@ async def terminal(core: FakeCore, tmp_path: Path) -> AsyncIterator[PseudoTermin
 def prompt_of(core: FakeCore, folder: Path, *options: str, **environment: str) -> PseudoTerminal:
     places = {name: str(folder) for name in ("XDG_STATE_HOME", "XDG_CONFIG_HOME", "HOME")}
     words = [sys.executable, "-P", "-m", "console", "--endpoint", core.endpoint, *options, "repl"]
-    return PseudoTerminal(words, size=SIZE, environment=places | {"NO_COLOR": ""} | environment)
+    return PseudoTerminal(words, size=SIZE, environment=places | PATIENT | {"NO_COLOR": ""} | environment)
 
 
 async def waits(terminal: PseudoTerminal, *texts: str) -> str:
@@ -55,8 +56,8 @@ async def test_the_prompt_says_instance_state_run_arming_and_environment(
     core.drop("2ab1CDEFgh")
     await waits(terminal, "2ab1CDEFgh (gone) ❯")
     terminal.press("disarm\r")
-    bar = (await terminal.shows("observing"))[-1]
-    assert re.search(r"● \d+\.\d s", bar) and core.endpoint in bar
+    await terminal.until(lambda it: bool(re.search(r"● \d+\.\d s .*observing", it.lines[-1])))
+    await terminal.until(lambda it: core.endpoint in it.lines[-1] and it.last.endswith("❯"))
     terminal.press("\x04")
     assert await terminal.ended() == 0
 
@@ -67,7 +68,11 @@ async def test_every_kind_of_word_is_completed(core: FakeCore, terminal: PseudoT
     await terminal.shows("ended with exit code 3")
     for typed, shown in COMPLETIONS.items():
         terminal.press(f"\x0c\x15{typed}\t")
-        await terminal.shows(shown)
+        try:
+            await terminal.shows(shown, within_s=20)
+        except AssertionError:  # nothing is offered that takes more than 2 s to fetch; it is kept for the next time
+            terminal.press(f"\x0c\x15{typed}\t")
+            await terminal.shows(shown)
 
 
 COMPLETIONS = {
@@ -229,7 +234,7 @@ async def test_the_core_may_go_and_come_back_under_the_prompt(core: FakeCore, te
     await terminal.shows("link lost", "link to 127.0.0.1")
     assert "2ab1CDEFgh" in await waits(terminal, "✖ link lost")
     terminal.press("reset\r")
-    await terminal.shows("no core at")
+    await terminal.shows("env reset: the link is lost")
     await core.start(port)
     line = await waits(terminal, "fake ◑CFG [armed 15m] 2ab1CDEFgh ❯")
     assert "lost" not in line
@@ -239,16 +244,16 @@ async def test_the_core_may_go_and_come_back_under_the_prompt(core: FakeCore, te
 
 async def test_a_core_that_falls_silent_makes_the_data_stale_and_acts_refused(core: FakeCore, tmp_path: Path) -> None:
     core.add(state="CONFIGURED")
-    async with prompt_of(core, tmp_path, ALIECS_CONSOLE_STALE_S="2") as terminal:
+    async with prompt_of(core, tmp_path, ALIECS_CONSOLE_STALE_S="6") as terminal:
         await waits(terminal, "fake ❯")
         terminal.press("use 2ab1; arm\r")
         await waits(terminal, "[armed 15m]")
         await asyncio.wait_for(core.beaten.wait(), 60)
         core.is_mute = True
         await waits(terminal, "✖ stale")
-        await terminal.until(lambda it: "stale, data is 3" in it.lines[-1])
         terminal.press("reset\r")
         await terminal.shows("env reset: data is")
+        await terminal.until(lambda it: bool(re.search(r"data is ([7-9]\.\d|\d\d+) s old", it.lines[-1])))
         core.is_mute = False
         await waits(terminal, "fake ◑CFG [armed 15m]")
         terminal.press("reset\r")
@@ -262,7 +267,8 @@ async def test_connecting_goes_to_another_core_and_hears_that_one(core: FakeCore
     await other.start()
     terminal.press(f"arm; connect {other.endpoint}\r")
     await waits(terminal, "fake ❯")
-    await terminal.until(lambda it: "observing" in it.lines[-1] and other.endpoint in it.lines[-1])
+    # What happened before the picture of the other core is there is no news.
+    await terminal.until(lambda it: bool(re.search(rf"● .* observing .*{other.endpoint}", it.lines[-1])))
     other.fault("2ab1CDEFgh", "flp001", "RUNNING")
     await terminal.shows("critical task sink ended with exit code 3")
     terminal.press("quit\r")
@@ -285,7 +291,7 @@ async def test_interrupting_a_script_runs_its_cleanup(core: FakeCore, terminal: 
 async def test_it_starts_without_a_core_and_sees_it_come(core: FakeCore, tmp_path: Path) -> None:
     port = core.port
     await core.stop()
-    async with prompt_of(core, tmp_path) as terminal:
+    async with prompt_of(core, tmp_path, ALIECS_CONSOLE_CONNECT_S="5") as terminal:
         await terminal.shows("AliECS ✖ link lost ❯")
         terminal.press("env ls\r")
         await terminal.shows("no core at")
@@ -299,8 +305,8 @@ async def test_another_size_of_the_terminal_is_followed(core: FakeCore, terminal
     terminal.press("env show 2ab1")
     for columns in (60, 140):
         terminal.resize(columns, 30)
-        await terminal.until(lambda it: it.last == "fake ❯ env show 2ab1" and "observing" in it.lines[-1])
-    assert core.endpoint in terminal.lines[-1]
+        bar = f"observing  {core.endpoint}"
+        await terminal.until(lambda it, bar=bar: it.last == "fake ❯ env show 2ab1" and bar in it.lines[-1])
 
 
 async def test_lines_are_remembered_for_their_writer_alone(
