@@ -14,6 +14,13 @@ from server.config.store import Store
 from server.config.stored import StoreConfiguration
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let requests to stores and services that answer take as long as a busy machine needs."""
+    monkeypatch.setattr("server.config.open.REQUEST_S", 60.0)
+    monkeypatch.setitem(open_store.__kwdefaults__, "request_s", 60.0)
+
+
 @pytest.fixture(params=["file", "memory", "consul"])
 def filled(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     """Return a store of each kind with the tree of configuration_service.CONTENT."""

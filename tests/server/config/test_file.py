@@ -146,7 +146,7 @@ def test_a_path_that_is_a_folder_is_refused(tmp_path: Path) -> None:
 
 
 def _take(path: Path, count: int) -> list[int]:
-    store = FileStore(path)
+    store = FileStore(path, lock_s=120)
     return [new_run_number(store, attempts=1000) for _ in range(count)]
 
 
@@ -275,7 +275,7 @@ def test_a_writer_that_never_ends_keeps_others_from_writing_for_a_limited_time_o
 
 
 def test_a_file_is_read_while_a_change_waits_for_another_writer_and_closing_ends_the_wait(locked: Path) -> None:
-    store = FileStore(locked, lock_s=20)
+    store = FileStore(locked, lock_s=120)
     ended: list[str] = []
 
     def change() -> None:
@@ -290,7 +290,7 @@ def test_a_file_is_read_while_a_change_waits_for_another_writer_and_closing_ends
         file.write("b: 2\n")
     assert store.get("b") == "2"
     store.close()
-    writer.join(5)
+    writer.join(60)
     assert ended == [f"configuration {locked} was closed while a change waited for another writer"]
 
 

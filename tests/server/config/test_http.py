@@ -101,7 +101,7 @@ REFUSALS = (
 
 async def get(served: Served, path: str, *, method: str = "GET") -> tuple[int, str, str]:
     """Return status, kind and text of an answer."""
-    timeout = aiohttp.ClientTimeout(total=10)
+    timeout = aiohttp.ClientTimeout(total=60)
     async with (
         aiohttp.ClientSession(timeout=timeout) as session,
         session.request(method, f"{served.url}{path}") as reply,
@@ -151,15 +151,15 @@ async def test_the_page_at_docs_lists_every_route(served: Served) -> None:
             assert shown in text
 
 
-async def test_a_store_that_does_not_answer_is_an_error_within_its_deadline(tmp_path: Path) -> None:
+async def test_a_store_that_is_broken_is_an_error_with_its_place(tmp_path: Path) -> None:
     (tmp_path / "configuration.yaml").write_text("a: [\n")
-    async with serving(StoreConfiguration(FileStore(tmp_path / "configuration.yaml"), deadline_s=1)) as served:
+    async with serving(StoreConfiguration(FileStore(tmp_path / "configuration.yaml"), deadline_s=60)) as served:
         status, _, text = await get(served, "/components")
         assert status == 500 and "configuration.yaml:2:1" in text
 
 
 async def test_a_client_that_sends_no_request_is_hung_up_on() -> None:
-    async with impatient(MemoryStore()) as server:
+    async with impatient(MemoryStore(), timeout_s=0.5) as server:
         for said in (b"", b"GET /components HTTP/1.1\r\nHost:"):
             reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
             writer.write(said)
@@ -172,13 +172,17 @@ async def test_a_client_that_does_not_take_its_answer_is_hung_up_on() -> None:
     size_bytes = 40_000_000
     store = MemoryStore()
     store.put("o2/components/big/ANY/any/payload", "x" * size_bytes)
-    async with impatient(store) as server:
+    async with impatient(store, timeout_s=60) as server:
         given_up = Heard("request took too long")
         logging.getLogger("server.config.http").addHandler(given_up)
         try:
             loop = asyncio.get_running_loop()
             with socket.create_connection(("127.0.0.1", server.port)) as client:
                 client.setblocking(False)
+                async with asyncio.timeout(60):
+                    while not server._silent:  # noqa: ASYNC110  # it has the connection, and from now on less time
+                        await asyncio.sleep(0)
+                server._timeout_s = 3
                 await loop.sock_sendall(client, b"GET /components/big/ANY/any/payload HTTP/1.1\r\nHost: x\r\n\r\n")
                 await asyncio.wait_for(given_up.event.wait(), 60)
                 taken = 0
@@ -203,10 +207,10 @@ class Heard(logging.Handler):
 
 
 @asynccontextmanager
-async def impatient(store: Store) -> AsyncIterator[HttpServer]:
-    """Serve a store whose clients have half a second for everything."""
+async def impatient(store: Store, *, timeout_s: float) -> AsyncIterator[HttpServer]:
+    """Serve a store whose clients have little time."""
     configuration = StoreConfiguration(store, deadline_s=60)
-    server = HttpServer(configuration, address="127.0.0.1", port=0, timeout_s=0.5)
+    server = HttpServer(configuration, address="127.0.0.1", port=0, timeout_s=timeout_s)
     await server.start()
     try:
         yield server

@@ -55,7 +55,8 @@ async def test_health_and_reflection_tell_of_the_service(served: Served) -> None
 async def test_a_store_that_does_not_answer_is_unavailable_within_its_deadline(tmp_path: Path) -> None:
     store = FileStore(tmp_path / "configuration.yaml")
     store.prepare()
-    async with serving(StoreConfiguration(store, deadline_s=1.0)) as served:
+    configuration = StoreConfiguration(store, deadline_s=1.0)
+    async with serving(configuration) as served:
         lock = os.open(tmp_path / "configuration.yaml.lock", os.O_RDWR)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -63,6 +64,7 @@ async def test_a_store_that_does_not_answer_is_unavailable_within_its_deadline(t
             await refused(call, Code.INTERNAL, "configuration backend unavailable: configuration file://")
         finally:
             os.close(lock)
+        configuration._deadline_s = 60
         await served.stub.GetVars(pb.Empty(), timeout=60)
 
 
