@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
 import subprocess
 import sys
 
+from server.demo.processes import adopt_orphans
+
 
 def main() -> int:
+    adopt_orphans()  # to wait for all that it kills: a killed process lives on until it has its turn
     arguments = dict(zip(sys.argv[1::2], sys.argv[2::2], strict=True))
     manner, port = arguments["--manner"], int(arguments["--controlPort"])
     if manner == "broken":
@@ -33,6 +37,9 @@ def main() -> int:
     for child in children:
         os.killpg(child.pid, signal.SIGKILL)
         child.wait()
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.wait()
     listener.close()
     return 0
 

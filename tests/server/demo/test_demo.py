@@ -218,7 +218,7 @@ async def test_on_a_terminal_the_screen_opens_on_the_core_and_q_ends_it_all(shel
     loop = asyncio.get_running_loop()
     loop.add_reader(terminal, read)
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(200):
             while not shell.ports() or f":{shell.ports()[0]}".encode() not in seen:
                 await changed.wait()
                 changed.clear()
