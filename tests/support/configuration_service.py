@@ -13,6 +13,7 @@ from pathlib import Path
 import grpc
 import pytest
 from facility import error_info
+from free_ports import free_port
 
 from server.api import apricot_pb2 as pb
 from server.api import apricot_pb2_grpc
@@ -134,7 +135,7 @@ class ServiceProcess:
     """``aliecs-server apricot`` as a process on loopback; ``async with`` runs it.
 
     Attributes:
-        port, http_port: that it listens on; the same ones again after a restart.
+        port, http_port: that it listens on; the same ones again after a restart, and the kernel gives them to nobody else.
     """
 
     def __init__(self, uri: str, folder: Path, *, instance: str = "", **settings: str) -> None:
@@ -142,7 +143,7 @@ class ServiceProcess:
         self._folder = folder
         self._instance = instance
         self._settings = settings
-        self.port = self.http_port = 0
+        self.port, self.http_port = free_port(), free_port()
         self.process: asyncio.subprocess.Process | None = None
 
     @property

@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from consul_agent import ConsulAgent
 
@@ -67,7 +67,7 @@ def answering(reply: Reply) -> Iterator[int]:
                 threading.Thread(target=talk, args=(connection,), daemon=True).start()
 
         def talk(connection: socket.socket) -> None:
-            with connection:
+            with connection, suppress(ConnectionError):  # the client, or Consul behind, has gone
                 if request := whole_request(connection):
                     connection.sendall(reply(request))
 

@@ -10,7 +10,7 @@ import pytest
 
 from server.api import o2control_pb2 as pb
 from server.api import o2control_pb2_grpc
-from server.api.client import Client
+from server.api.client import Client, Deadlines
 from server.api.errors import CoreError, Reason
 from server.status import refuse
 
@@ -38,7 +38,7 @@ async def endpoint() -> AsyncIterator[str]:
 
 
 async def test_the_client_reads_an_error_that_brings_a_whole_environment(endpoint: str) -> None:
-    async with await Client.connect(endpoint) as client:
+    async with await Client.connect(endpoint, deadlines=Deadlines(connect_s=60.0)) as client:
         with pytest.raises(CoreError, match="no environment 2ab1") as caught:
             await client.environment("2ab1")
     assert (caught.value.reason, caught.value.hint) == (Reason.ENVIRONMENT_NOT_FOUND, "look again")
