@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 from fake_core import FakeCore
+from patience import PATIENT
 
 
 @dataclass(frozen=True)
@@ -22,9 +23,6 @@ class Ended:
 
 
 Run = Callable[..., Awaitable[Ended]]
-
-PATIENT = {f"ALIECS_CONSOLE_{name}_S": "60" for name in ("CONNECT", "READ", "SETTLE", "STALE")}
-"""For programs that must get their answer, however busy the machine is."""
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from fake_core import FakeCore
+from patience import PATIENT
 
 
 async def run(core: FakeCore, line: str) -> tuple[int, str]:
@@ -16,7 +17,7 @@ async def run(core: FakeCore, line: str) -> tuple[int, str]:
     process = await asyncio.create_subprocess_exec(
         "bash", "-c", line, stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.DEVNULL,
-        env=os.environ | {"XDG_CONFIG_HOME": "/nonexistent", "ALIECS_CONSOLE_CONNECT_S": "60"},
+        env=os.environ | PATIENT | {"XDG_CONFIG_HOME": "/nonexistent"},
     )  # fmt: skip
     _, err = await asyncio.wait_for(process.communicate(), 60)
     return process.returncode or 0, err.decode()

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from fake_core import FakeCore
+from patience import PATIENT
 from stories import story, write
 
 from console.recording import Recording
@@ -82,8 +83,7 @@ async def test_a_disk_that_takes_no_more_ends_it_in_words(core: FakeCore, tmp_pa
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-P", "-m", "console", "record", str(path), "--timeout", "30s",
         stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL, preexec_fn=_may_write_8_kib,
-        env=os.environ | {"ALIECS_CONSOLE_ENDPOINT": core.endpoint, "ALIECS_CONSOLE_CONNECT_S": "60",
-                          "XDG_CONFIG_HOME": "/nonexistent"},
+        env=os.environ | PATIENT | {"ALIECS_CONSOLE_ENDPOINT": core.endpoint, "XDG_CONFIG_HOME": "/nonexistent"},
     )  # fmt: skip
     _, err = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 1 and f"recording to {path} ended: File too large" in err.decode()

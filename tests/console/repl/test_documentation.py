@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import sys
 from pathlib import Path
 
 import pytest
 from fake_core import FakeCore
+from patience import PATIENT
 
 GUIDE = Path(__file__).parents[3] / "docs" / "prompt.md"
 
@@ -35,6 +37,7 @@ async def test_every_example_of_the_prompt_runs(core: FakeCore, folder: Path) ->
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-P", "-m", "console", "--endpoint", core.endpoint, "repl", cwd=folder,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        env=os.environ | PATIENT,
     )  # fmt: skip
     assert process.stdin is not None
     for line in lines:
@@ -42,7 +45,7 @@ async def test_every_example_of_the_prompt_runs(core: FakeCore, folder: Path) ->
         if "&" in line.partition("#")[0]:
             await asyncio.wait_for(core.held.wait(), 60)  # as a person, who sees it begin
     process.stdin.write_eof()
-    out, err = await asyncio.wait_for(process.communicate(), 60)
+    out, err = await asyncio.wait_for(process.communicate(), 120)
     assert process.returncode == 0 and "next:" not in err.decode(), err.decode()
     assert "[1] start --yes: done" in err.decode()
     assert len(json.loads((folder / "environments.json").read_text())) <= 3

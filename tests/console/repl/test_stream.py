@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 from fake_core import FakeCore
+from patience import PATIENT
 
 from server.api.model import EnvironmentEvent
 
@@ -244,7 +246,7 @@ async def test_a_file_on_disk_is_read_to_its_end_and_stays_as_it_is(core: FakeCo
     with file.open() as stream:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-P", "-m", "console", "--endpoint", core.endpoint, "repl", stdin=stream,
-            stdout=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE, env=os.environ | PATIENT,
         )  # fmt: skip
         out, _ = await asyncio.wait_for(process.communicate(), 60)
     assert (process.returncode, out) == (0, b"flp001\nflp002\n2\n")

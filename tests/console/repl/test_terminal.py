@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 from fake_core import FakeCore
+from patience import PATIENT
 from pseudo_terminal import PseudoTerminal
 
 from server.api.model import EnvironmentEvent, TaskEvent
 
 SIZE = (100, 24)
-PATIENT = {f"ALIECS_CONSOLE_{name}_S": "60" for name in ("CONNECT", "READ", "SETTLE", "STALE")}
 
 
 @pytest.fixture

@@ -5,20 +5,26 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from fake_core import FakeCore
 from stock_core import StockCore
 
 from console.session import Session, Timings
-from console.sources.polling import Polling
+from console.sources.polling import Pace, Polling
 from console.store import Link
 from server.api.client import Client, Deadlines
 from server.api.states import EnvironmentEvent
 
-QUICK = Timings(snapshot_s=60.0, stale_s=60.0, retry_first_s=0.01, retry_last_s=0.05)
+QUICK = Timings(snapshot_s=120.0, stale_s=60.0, retry_first_s=0.01, retry_last_s=0.05)
 PATIENT = Deadlines(connect_s=60.0, read_s=60.0)
-WAIT_S = 60.0
+WAIT_S = 120.0
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("console.sources.polling.Pace", partial(Pace, reply_s=60.0))
 
 
 @pytest.fixture
