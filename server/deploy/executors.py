@@ -210,8 +210,11 @@ class Executors:
             argv = [*self._parts.command, *self._arguments(host)]
             pid = await asyncio.to_thread(spawn, argv, environment, self._log_path(host))
             ticks = started_ticks(pid)
-            self._watch(host, pid)
+            if host.executor_id != executor_id or not host.is_alive:
+                return  # it has said Hello and ended before we were told its pid
             host.is_spawning = False
+            if host.watch is None:  # else its Hello was here first
+                self._watch(host, pid)
             if host.end_reason:
                 host.kill()
         except Exception as error:
@@ -311,7 +314,7 @@ class Executors:
             link.send(Shutdown(kill_tasks=True))
             return
         if host.watch is None:
-            # It was started by a core that died before it could note the pid.
+            # It was started by a core that died before it could note the pid, or we are not told yet that it is started.
             try:
                 self._watch(host, hello.pid)
             except ProcessLookupError:

@@ -219,6 +219,7 @@ class Driver(pymesos.MesosSchedulerDriver):  # type: ignore[misc]
 
     def on_subscribed(self, info: dict[str, Any]) -> None:
         self._capabilities.clear()
+        self._is_doubtful = False  # of what was asked for before: we ask anew now
         self._subscribed_s = time.monotonic()
         self._interval_s = float(info.get("heartbeat_interval_seconds") or 15.0)
         super().on_subscribed(info)

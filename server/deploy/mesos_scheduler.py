@@ -94,6 +94,9 @@ class Scheduler:
         self._ready = asyncio.Event()
         self._was_removed = False
         self._has_subscription = False
+        self._is_new = False
+        """The owner was not told yet that the id is another one."""
+        self._is_stored = True
 
     @property
     def pid(self) -> int:
@@ -226,20 +229,25 @@ class Scheduler:
         )  # fmt: skip
         self.framework_id = framework_id
         if is_new:
+            self._is_new, self._is_stored = True, False
             self._storing = asyncio.create_task(self._store(framework_id), name="store framework id")
             self._storing.add_done_callback(_tell_failure)
-        else:
-            self._begin(is_new=False)
+        elif self._is_stored:  # else this is a second subscription while the id of the first is being stored
+            self._begin()
 
     async def _store(self, framework_id: str) -> None:
         try:
             await self._store_id(framework_id)
         except AliecsError as error:
             log.error("the id of the framework cannot be stored, a restart would lose all tasks reason=%s", error)
-        if framework_id == self.framework_id:
-            self._begin(is_new=True)
+        finally:
+            is_ours = framework_id == self.framework_id
+            self._is_stored = self._is_stored or is_ours
+        if is_ours and self._has_subscription:
+            self._begin()
 
-    def _begin(self, *, is_new: bool) -> None:
+    def _begin(self) -> None:
+        is_new, self._is_new = self._is_new, False
         self._ready.set()
         self._owner.subscribed(is_new=is_new)
 

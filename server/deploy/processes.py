@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
@@ -104,9 +106,10 @@ class ProcessWatch:
 
 
 def kill_strays(instance: str, executor_id: str, task_ids: Collection[str]) -> int:
-    """Send SIGKILL to every process that an executor left behind; returns how many there were. Blocks shortly.
+    """Kill every process that an executor left behind; returns how many there were.
 
     They are known by their environment: of this instance, and started below this executor or for one of these tasks.
+    Blocks until they are dead, for ``_DEATH_S`` at most: some time passes from the signal to that on a busy machine.
     """
     wanted = {f"{EXECUTOR_ID}={executor_id}".encode()} | {f"{TASK_ID}={task_id}".encode() for task_id in task_ids}
     killed: set[tuple[int, int]] = set()
@@ -116,6 +119,7 @@ def kill_strays(instance: str, executor_id: str, task_ids: Collection[str]) -> i
         new = {(pid, ticks) for pid in found if (ticks := started_ticks(pid)) is not None} - killed
         if not new:
             return len(killed)
+        dying: list[int] = []
         for pid, ticks in new:
             try:
                 descriptor = os.pidfd_open(pid)
@@ -123,8 +127,24 @@ def kill_strays(instance: str, executor_id: str, task_ids: Collection[str]) -> i
                 continue
             if started_ticks(pid) == ticks:
                 _kill(descriptor)
-            os.close(descriptor)
+                dying.append(descriptor)
+            else:
+                os.close(descriptor)
+        _wait_dead(dying)
         killed |= new
+
+
+_DEATH_S = 10.0
+
+
+def _wait_dead(descriptors: Sequence[int]) -> None:
+    """Wait until these processes have ended, and close the descriptors."""
+    until_s = time.monotonic() + _DEATH_S
+    for descriptor in descriptors:
+        end = select.poll()
+        end.register(descriptor, select.POLLIN)
+        end.poll(max(0.0, until_s - time.monotonic()) * 1000)
+        os.close(descriptor)
 
 
 def _pids() -> list[int]:

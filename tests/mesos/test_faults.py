@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
 import pytest
 from mesos.client import ExecutorClient, SchedulerClient, amounts
+from mesos.clock import HandClock
 from mesos.courier import Parcel
 from mesos.double import MesosDouble
-from mesos.executor_run import VirtualAgent
 from mesos.played import launch_played, task_info
 from mesos.scheduler_door import Mood
-from mesos.terms import Json, Timing, new_uuid, value
+from mesos.terms import PACE, PATIENT, Json, new_uuid, value
 
 
 async def updates_of(scheduler: SchedulerClient, count: int) -> list[Json]:
@@ -53,6 +54,7 @@ async def test_updates_are_doubled(mesos: MesosDouble, scheduler: SchedulerClien
         assert first == second
 
 
+@pytest.mark.parametrize("mesos", [{"clock": HandClock()}], indirect=True)
 async def test_updates_of_different_tasks_come_out_of_order(mesos: MesosDouble, scheduler: SchedulerClient) -> None:
     await scheduler.subscribe()
     async with await launch_played(mesos, scheduler, "t1", "t2", "t3") as executor:
@@ -63,14 +65,17 @@ async def test_updates_of_different_tasks_come_out_of_order(mesos: MesosDouble, 
         assert tasks == ["t3", "t2", "t1"]
 
 
+@pytest.mark.parametrize("mesos", [{"clock": (clock := HandClock())}], indirect=True)
 async def test_a_late_update_is_overtaken(mesos: MesosDouble, scheduler: SchedulerClient) -> None:
     await scheduler.subscribe()
     async with await launch_played(mesos, scheduler, "t1", "t2") as executor:
         mesos.courier.delay(Parcel.UPDATE, 5)
         for task_id in ("t1", "t2"):
             await executor.send_update(task_id, "TASK_RUNNING", new_uuid())
-        tasks = [status["task_id"]["value"] for status in await updates_of(scheduler, 2)]
-        assert tasks == ["t2", "t1"]
+        (first,) = await updates_of(scheduler, 1)
+        clock.move_to(clock.now() + 5)
+        (second,) = await updates_of(scheduler, 1)
+        assert [status["task_id"]["value"] for status in (first, second)] == ["t2", "t1"]
 
 
 async def test_a_lost_update_comes_again_and_a_lost_message_does_not(
@@ -109,6 +114,7 @@ async def test_tasks_of_a_lost_agent_are_lost_and_the_agent_is_removed_later(
         assert failure == {"agent_id": value(mesos.agents["host1"].id)}
 
 
+@pytest.mark.parametrize("mesos", [{"timing": replace(PATIENT, removal_s=1 * PACE)}], indirect=True)
 async def test_checkpointed_tasks_of_a_lost_agent_are_unreachable_in_the_end(
     mesos: MesosDouble, scheduler: SchedulerClient
 ) -> None:
@@ -119,28 +125,28 @@ async def test_checkpointed_tasks_of_a_lost_agent_are_unreachable_in_the_end(
         await scheduler.update("t1", "TASK_UNREACHABLE")
         await mesos.restart_agent("host1")
         await executor.subscribe()
+        mesos.end_recovery("host1")
         status = await scheduler.update("t1", "TASK_RUNNING")
         assert status["message"] == "Unreachable agent reregistered"
 
 
-async def test_what_an_executor_says_while_its_agent_is_away_is_told_when_it_is_back(tmp_path: Path) -> None:
-    agents, timing = [VirtualAgent("host1")], Timing(recovery_s=40)
-    async with (
-        MesosDouble(agents, tmp_path, pace=20, timing=timing) as mesos,
-        SchedulerClient(mesos.address) as scheduler,
-    ):
-        await scheduler.subscribe(checkpoint=True)
-        async with await launch_played(mesos, scheduler, "t1") as executor:
-            await executor.say(scheduler, "t1", "TASK_RUNNING")
-            await mesos.lose_agent("host1")
-            await mesos.restart_agent("host1", refusal=(503, "Agent has not finished recovery"))
-            assert (await executor.call("MESSAGE", message={"data": "eA=="}))[0] == 503
-            mesos.accept_executors("host1")
-            status = {"task_id": value("t1"), "state": "TASK_FINISHED", "uuid": new_uuid(), "source": "SOURCE_EXECUTOR"}
-            await executor.subscribe(updates=[{"status": status}])
-            assert (await scheduler.update("t1", "TASK_FINISHED"))["uuid"] == status["uuid"]
+async def test_what_an_executor_says_while_its_agent_is_away_is_told_when_it_is_back(
+    mesos: MesosDouble, scheduler: SchedulerClient
+) -> None:
+    await scheduler.subscribe(checkpoint=True)
+    async with await launch_played(mesos, scheduler, "t1") as executor:
+        await executor.say(scheduler, "t1", "TASK_RUNNING")
+        await mesos.lose_agent("host1")
+        await mesos.restart_agent("host1", refusal=(503, "Agent has not finished recovery"))
+        assert (await executor.call("MESSAGE", message={"data": "eA=="}))[0] == 503
+        mesos.accept_executors("host1")
+        status = {"task_id": value("t1"), "state": "TASK_FINISHED", "uuid": new_uuid(), "source": "SOURCE_EXECUTOR"}
+        await executor.subscribe(updates=[{"status": status}])
+        mesos.end_recovery("host1")
+        assert (await scheduler.update("t1", "TASK_FINISHED"))["uuid"] == status["uuid"]
 
 
+@pytest.mark.parametrize("mesos", [{"timing": replace(PATIENT, recovery_s=2)}], indirect=True)
 async def test_an_executor_that_does_not_come_back_to_its_agent_is_killed(
     mesos: MesosDouble, scheduler: SchedulerClient
 ) -> None:
@@ -212,6 +218,7 @@ async def test_a_framework_that_stays_away_is_ended(mesos: MesosDouble, schedule
 async def test_a_silent_stream_stays_open_and_says_nothing(mesos: MesosDouble, scheduler: SchedulerClient) -> None:
     framework = await scheduler.subscribe()
     mesos.scheduler_stream(framework).silence()
+    await scheduler.call("REVIVE")  # what was said before has been heard by then
     scheduler.events.clear()
     heard = asyncio.create_task(scheduler.wait_for(lambda event: event["type"] == "HEARTBEAT", 2.0))
     assert await heard is None

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.skipif(find_spec("pymesos") is None, reason="no pymesos
 DRIVERS = Path(__file__).parent / "drivers"
 DEADLINE_S = 60.0
 HOST = "127.0.0.1"
+PACE = 10.0
 
 
 class Driver:
@@ -90,9 +91,9 @@ class Driver:
 
 @pytest_asyncio.fixture
 async def mesos(tmp_path: Path) -> AsyncIterator[MesosDouble]:
-    # A driver that is refused waits for true seconds, so the agent waits for its executors as long as it must.
-    timing = Timing(recovery_s=120)
-    async with MesosDouble([VirtualAgent(HOST)], tmp_path, pace=10, timing=timing) as double:
+    # Drivers wait for true seconds, and need true time to start: so agents wait for them as long as they must.
+    timing = Timing(registration_s=60 * PACE, recovery_s=60 * PACE, removal_s=60 * PACE, retry_s=60 * PACE)
+    async with MesosDouble([VirtualAgent(HOST)], tmp_path, pace=PACE, timing=timing) as double:
         yield double
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
+import pytest
 from deploy_ear import DEADLINE_S, DEVICE, Ear
 from free_ports import free_slices, instance_id
 from mesos.double import MesosDouble
@@ -22,6 +23,7 @@ from mesos.terms import Timing
 
 from executor.api.messages import ControlMode, TaskSpec
 from executor.api.options import ExecutorOptions
+from occ.errors import LinkError
 from server.deploy.backend import Backend, Demand, HostInfo, KnownExecutor
 from server.deploy.executors import LocalParts, LocalSettings
 from server.deploy.local import LocalBackend
@@ -32,8 +34,8 @@ from server.deploy.mesos_scheduler import MesosMaster
 from server.ids import new_id
 
 PACE = 20.0
-TIMING = Timing(registration_s=60 * PACE)
-"""Executors have true time to start: this machine may have much else to do."""
+TIMING = Timing(registration_s=60 * PACE, heartbeat_s=60 * PACE)
+"""Executors have true time to start, and nobody is missed too soon: this machine may have much else to do."""
 PORTS = free_slices(2, data=100, control=40)
 """Of the double's two agents, which share this machine."""
 EXECUTOR = str(Path(sys.executable).with_name("aliecs-executor"))
@@ -174,15 +176,9 @@ class ClusterStage(Stage[MesosBackend]):
     def __init__(self, folder: Path, address: str, hosts: Sequence[str] = ("host1", "host2")) -> None:
         super().__init__(folder, hosts)
         self.framework_id = ""
-        self.times = {
-            "heartbeat_s": 0.5,
-            "kill_again_s": 2.0,
-            "unknown_pause_s": 0.3,
-            "unknown_s": 2.0,
-            "drain_s": 10.0,
-        }
+        self.times = {"heartbeat_s": 0.5, "kill_again_s": 2.0, "unknown_pause_s": 0.3, "drain_s": 60.0}
         self.master = MesosMaster(
-            address=address, failover_timeout_s=3600.0, call_s=5.0, pause_min_s=0.05, pause_max_s=0.5,
+            address=address, failover_timeout_s=3600.0, call_s=60.0, pause_min_s=0.05, pause_max_s=0.5,
             user=os.environ.get("USER") or "root",
         )  # fmt: skip
         self.executor = ExecutorSettings(path=EXECUTOR)
@@ -194,8 +190,8 @@ class ClusterStage(Stage[MesosBackend]):
             load_framework_id=self._load, store_framework_id=self._store,
         )  # fmt: skip
         settings = MesosSettings(
-            master=self.master, executor=self.executor, times=MesosTimes(**self.times), offer_wait_s=2.0,
-            settle_s=0.2, idle_s=0.3, refuse_s=0.5, subscribe_s=5.0, revive_wait_s=0.05,
+            master=self.master, executor=self.executor, times=MesosTimes(**self.times), offer_wait_s=DEADLINE_S,
+            settle_s=0.2, idle_s=0.3, refuse_s=0.5, subscribe_s=DEADLINE_S, revive_wait_s=0.05,
         )  # fmt: skip
         return MesosBackend(parts, settings)
 
@@ -227,6 +223,14 @@ def command_of(pid: int) -> bytes:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return b""
+
+
+async def not_accepted(backend: MesosBackend, seconds: float = 3.0) -> None:
+    """Look whether the master does not accept the core for that long; it may have more time afterwards."""
+    settings, backend.settings = backend.settings, replace(backend.settings, subscribe_s=seconds)
+    with pytest.raises(LinkError, match=f"has not accepted this core within {seconds:g} s"):
+        await backend.offers()
+    backend.settings = settings
 
 
 async def settled(condition: Callable[[], object], deadline_s: float = DEADLINE_S) -> None:

@@ -7,14 +7,14 @@ import json
 import os
 import signal
 import urllib.request
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from deploy_stages import PACE, TIMING, ClusterStage, DoubleStage, LocalStage, Stage, agent
+from deploy_stages import PACE, TIMING, ClusterStage, DoubleStage, LocalStage, Stage, agent, settled
 from mesos.double import MesosDouble
 
 
@@ -58,9 +58,15 @@ def _hosts_of(address: str) -> list[str]:
 async def _end(stage: Stage[Any]) -> None:
     for backend in stage.backends:
         await backend.close()
-    for pid in stage.processes():
-        os.kill(pid, signal.SIGKILL)
-    await stage.empty()
+    await settled(lambda: not _kill(stage.processes()))
+
+
+def _kill(pids: Sequence[int]) -> bool:
+    """Kill processes, of which some may be gone already, and return whether there were any."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return bool(pids)
 
 
 @pytest.fixture

@@ -6,20 +6,24 @@ import asyncio
 import os
 import signal
 import sys
-import time
+import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 import pytest
 from deploy_ear import DEADLINE_S, Ear
 from deploy_stages import LocalStage, settled
+from free_ports import free_port
 
 from executor.api.messages import ControlMode, TriggerHooks
 from executor.api.options import ExecutorOptions
 from occ.errors import LinkError, RefusedError
+from server.deploy import executors
 from server.deploy.backend import Demand, ExecutorState, KnownExecutor
 from server.deploy.link import MAX_PATH, socket_path
 from server.deploy.local import LocalBackend
+from server.deploy.processes import spawn
 from server.deploy.ranges import count
 from server.ids import new_id
 
@@ -39,12 +43,10 @@ async def test_an_executor_has_a_session_of_its_own_and_nothing_else_is_started(
 
 
 async def test_the_end_of_an_executor_is_seen_soon(local: LocalStage) -> None:
-    backend, ear = await local.start()
+    backend, ear = await local.start(heartbeat_s=600.0, silent_s=600.0)
     await local.launch(backend, ear, "t1")
-    began = time.monotonic()
     os.kill(local.info(backend).pid, signal.SIGKILL)
     await ear.until(lambda: ear.lost)
-    assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize("core_is_there", [True, False])
@@ -104,6 +106,34 @@ async def test_an_executor_that_ended_while_no_core_was_there_is_lost_at_the_sta
     assert local.info(again).state is ExecutorState.LOST
 
 
+@pytest.mark.parametrize("is_killed", [False, True])
+async def test_an_executor_that_is_heard_before_its_pid_is_told_is_lost_once(
+    local: LocalStage, monkeypatch: pytest.MonkeyPatch, is_killed: bool
+) -> None:
+    may_tell = threading.Event()
+
+    def spawn_late(argv: Sequence[str], environment: Mapping[str, str], log: Path) -> int:
+        pid = spawn(argv, environment, log)
+        may_tell.wait(DEADLINE_S)
+        return pid
+
+    monkeypatch.setattr(executors, "spawn", spawn_late)
+    backend, ear = await local.start()
+    await backend.restart("flp001", "was started", at_once=True)
+    if is_killed:
+        os.kill(ear.hellos[0].pid, signal.SIGKILL)
+        await ear.until(lambda: ear.lost)
+    may_tell.set()
+    await settled(lambda: not backend._executors._work)
+    if not is_killed:
+        assert next(iter(local.known.values())).pid == ear.hellos[0].pid
+        os.kill(ear.hellos[0].pid, signal.SIGKILL)
+        await ear.until(lambda: ear.lost)
+    await local.launch(backend, ear, "t1")
+    assert len(ear.lost) == 1
+    assert list(local.known) == [local.info(backend).executor_id]
+
+
 async def test_a_pid_that_another_process_has_now_is_not_mistaken_for_the_executor(local: LocalStage) -> None:
     local.known["x1"] = KnownExecutor(host="flp001", executor_id="x1", agent_id="a1", pid=os.getpid(), started_ticks=1)
     _, ear = await local.start()
@@ -160,14 +190,16 @@ async def test_a_restarted_executor_is_another_one_and_its_tasks_have_ended(loca
 
 @pytest.mark.parametrize("how", ["silent", "not silent yet"])
 async def test_an_executor_that_hangs_is_restarted_nevertheless(local: LocalStage, how: str) -> None:
-    backend, ear = await local.start(heartbeat_s=0.05, silent_s=0.3 if how == "silent" else 60.0, drain_s=1.0)
+    times = {"silent_s": 0.3, "drain_s": 60.0} if how == "silent" else {"silent_s": 60.0, "drain_s": 6.0}
+    backend, ear = await local.start(heartbeat_s=0.05, **times)
     await local.launch(backend, ear, "t1")
     before = local.info(backend)
     os.kill(before.pid, signal.SIGSTOP)
     if how == "silent":
-        await ear.until(lambda: ear.silent)
+        await ear.until(lambda: local.info(backend).state is ExecutorState.SILENT)
     await backend.restart("flp001", "was restarted", at_once=True)
-    assert (local.info(backend).state, local.processes()) == (ExecutorState.ATTACHED, [local.info(backend).pid])
+    await settled(lambda: local.info(backend).state is ExecutorState.ATTACHED)  # the new one may be silent for a moment
+    assert local.processes() == [local.info(backend).pid]
     assert before.pid != local.info(backend).pid
 
 
@@ -188,7 +220,7 @@ async def test_a_launch_for_a_silent_executor_waits_until_it_is_back(local: Loca
     backend, ear = await local.start(heartbeat_s=0.05, silent_s=0.3)
     await local.launch(backend, ear, "t1")
     os.kill(local.info(backend).pid, signal.SIGSTOP)
-    await ear.until(lambda: ear.silent)
+    await ear.until(lambda: local.info(backend).state is ExecutorState.SILENT)
     spec = local.spec(backend, "flp001", "t2")
     launch = asyncio.ensure_future(backend.launch("flp001", "o1", [spec], "c2", timeout_s=DEADLINE_S))
     await asyncio.sleep(0)
@@ -246,9 +278,10 @@ async def test_a_launch_has_its_own_deadline(local: LocalStage) -> None:
 
 async def test_hosts_of_this_machine_share_its_ports(local: LocalStage) -> None:
     backend, _ = await local.start()
-    backend.reserve("flp001", "t1", Demand(static_ports=[29000, 29001]))
-    with pytest.raises(RefusedError, match="port 29000 is used by another task"):
-        backend.reserve("flp002", "t2", Demand(static_ports=[29000]))
+    port = free_port()
+    backend.reserve("flp001", "t1", Demand(static_ports=[port]))
+    with pytest.raises(RefusedError, match=f"port {port} is used by another task"):
+        backend.reserve("flp002", "t2", Demand(static_ports=[port]))
 
 
 async def test_restored_tasks_hold_their_ports_and_resources(local: LocalStage) -> None:

@@ -78,7 +78,7 @@ async def test_messages_may_be_lost_doubled_late_and_swapped(cluster: DoubleStag
 
 
 async def test_tasks_outlive_a_restart_of_their_agent(tmp_path: Path) -> None:
-    timing = replace(TIMING, recovery_s=60.0, removal_s=1000.0)
+    timing = replace(TIMING, recovery_s=100 * PACE, removal_s=100 * PACE)
     async with MesosDouble([agent(1)], tmp_path / "agents", pace=PACE, timing=timing) as mesos:
         cluster = DoubleStage(tmp_path, mesos)
         backend, ear = await cluster.start()
@@ -87,6 +87,9 @@ async def test_tasks_outlive_a_restart_of_their_agent(tmp_path: Path) -> None:
         await mesos.restart_agent("host1", refusal=(404, ""))
         assert backend.send("host1", Kill(command_id="k1", task_ids=("t1",)))
         mesos.accept_executors("host1")
+        (run,) = mesos.agents["host1"].runs.values()
+        await settled(lambda: run.is_subscribed)
+        mesos.end_recovery("host1")
         await ear.until(lambda: ear.tasks["t1"].phase is Phase.ENDED and ear.replies)
         assert ear.lost == []
         await backend.close()
@@ -157,7 +160,7 @@ async def test_what_an_agent_that_was_given_up_brings_back_is_ended(cluster: Dou
 
 
 async def test_a_restarted_executor_ends_and_the_next_task_starts_another_one(cluster: DoubleStage) -> None:
-    backend, ear = await cluster.start(heartbeat_s=0.1, silent_s=0.6)
+    backend, ear = await cluster.start()
     await cluster.launch(backend, ear, "t1")
     before = cluster.info(backend).executor_id
     await backend.restart("host1", "was restarted by a test", at_once=True)
@@ -166,10 +169,15 @@ async def test_a_restarted_executor_ends_and_the_next_task_starts_another_one(cl
     backend.release(["t1"])
     await cluster.launch(backend, ear, "t2")
     assert cluster.info(backend).executor_id != before
-    pid = ear.hellos[-1].pid
+
+
+async def test_an_executor_that_is_silent_cannot_be_restarted(cluster: DoubleStage) -> None:
+    backend, ear = await cluster.start(heartbeat_s=0.1, silent_s=0.6)
+    await cluster.launch(backend, ear, "t1")
+    pid = ear.hellos[0].pid
     os.kill(pid, signal.SIGSTOP)
     try:
-        await ear.until(lambda: ear.silent)
+        await ear.until(lambda: cluster.info(backend).state is ExecutorState.SILENT)
         with pytest.raises(LinkError, match="SILENT and cannot be told to end"):
             await backend.restart("host1", "was restarted", at_once=True)
     finally:

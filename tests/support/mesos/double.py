@@ -194,13 +194,14 @@ class MesosDouble:
         self._executor_doors[hostname].refusal = refusal
         agent = self.agents[hostname]
         await agent.restart()
+        self._timers.append(self.clock.later(self.timing.recovery_s, lambda: self.end_recovery(hostname)))
 
-        def recovered() -> None:
-            if agent.is_up:
-                self.master.membership.register(agent)
-                agent.finish_recovery()
-
-        self._timers.append(self.clock.later(self.timing.recovery_s, recovered))
+    def end_recovery(self, hostname: str) -> None:
+        """Let a restarted agent register, at the end of its time or before."""
+        agent = self.agents[hostname]
+        if agent.is_up:
+            self.master.membership.register(agent)
+            agent.finish_recovery()
 
     def accept_executors(self, hostname: str) -> None:
         """End the refusal of a restarted agent."""

@@ -49,6 +49,12 @@ class Timing:
     executor_heartbeat_s: float = 1800.0
 
 
+PACE = 20.0
+"""How much faster than a real cluster the one of most tests is."""
+PATIENT = Timing(registration_s=60 * PACE, recovery_s=60 * PACE, removal_s=60 * PACE)
+"""At that pace it waits for executors and agents as long as a busy machine needs."""
+
+
 def value(identifier: str) -> Json:
     """Return an id as a message carries it."""
     return {"value": identifier}
