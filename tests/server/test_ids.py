@@ -33,7 +33,7 @@ def test_ids_of_several_threads_are_all_different() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert len({text for to in made for text in to}) == 2000
 
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import sqlite3
 import sys
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -74,7 +75,12 @@ async def test_concurrent_appends_share_transactions(journal: Journal) -> None:
     finally:
         sqlite3.connect = factory
     commits[0] = 0
-    await asyncio.gather(*(counted.put(Table.RUNS, str(number), b"x") for number in range(500)))
+    is_free = threading.Event()
+    counted._submit(lambda db: is_free.wait(60) and None)  # the disk is busy while all of them come
+    puts = [asyncio.ensure_future(counted.put(Table.RUNS, str(number), b"x")) for number in range(500)]
+    await asyncio.sleep(0)
+    is_free.set()
+    await asyncio.gather(*puts)
     assert len(await counted.load(Table.RUNS)) == 500
     await counted.close()
     assert commits[0] < 100
@@ -177,13 +183,15 @@ async def test_a_failed_write_is_told_and_unwaited_facts_are_tried_again(tmp_pat
     await journal.close()
 
 
-async def test_a_disk_that_does_not_answer_is_a_deadline(tmp_path: Path) -> None:
+async def test_a_disk_that_does_not_answer_is_a_deadline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "journal.db"
-    journal = await Journal.open(path, deadline_s=1.0)
+    journal = await Journal.open(path)
     blocker = sqlite3.connect(path, isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
+    monkeypatch.setattr(journal, "_deadline_s", 1.0)
     with pytest.raises(DeadlineError, match="outcome unknown"):
         await journal.put(Table.META, "a", b"")
+    monkeypatch.undo()
     blocker.execute("ROLLBACK")
     blocker.close()
     await journal.put(Table.META, "b", b"")

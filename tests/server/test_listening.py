@@ -68,7 +68,8 @@ async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 @pytest.mark.parametrize("is_lost", [True, False], ids=["gone", "quiet"])
 async def test_a_client_that_is_gone_without_a_word_is_hung_up_on_and_a_quiet_one_is_not(is_lost: bool) -> None:
     hall = Hall()
-    server = grpc.aio.server(options=asking_after_clients(1.0, 0.5))
+    answer_s = 0.5 if is_lost else 5.0
+    server = grpc.aio.server(options=asking_after_clients(1.0, answer_s))
     server.add_generic_rpc_handlers((hall,))
     port = open_port(server, "127.0.0.1", 0, setting="none")
     await server.start()
@@ -83,7 +84,7 @@ async def test_a_client_that_is_gone_without_a_word_is_hung_up_on_and_a_quiet_on
                 await hall.left.wait()
         else:
             with pytest.raises(TimeoutError):
-                async with asyncio.timeout(3):
+                async with asyncio.timeout(2 + answer_s):
                     await hall.left.wait()
     finally:
         call.cancel()

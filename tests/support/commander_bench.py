@@ -98,7 +98,7 @@ class Bench:
         self.backend = FakeBackend(answer)
         self.roster = Roster()
         self.commander = Commander(self.backend, self.roster, margin_s=0.0)
-        self.outputs = Outputs(self.backend, self.roster, answer_s=0.2, look_s=0.05)
+        self.outputs = Outputs(self.backend, self.roster, answer_s=60.0, look_s=0.05)
         self.events: list[DeviceEvent] = []
         self.hosts: list[str] = []
         self.backend.listener = self.reception = Reception(

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,7 @@ from server.journal import Stimulus as Journalled
 from server.settings import load_settings
 
 OPERATOR = Requester(name="shifter")
-DEADLINE_S = 15.0
+DEADLINE_S = 60.0
 SINK = """\
 name: sink
 control: {mode: direct}
@@ -83,7 +83,8 @@ class CoreLives:
             if is_last:
                 left = self._facility.processes()
                 for pid in left:
-                    os.kill(pid, signal.SIGKILL)
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
                 assert not left, f"processes of the instance were left running: {left}"
 
     async def journal(self, environment_id: str, *stimuli: AnyStimulus) -> None:

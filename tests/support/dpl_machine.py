@@ -53,7 +53,7 @@ class Machine:
         for kind in ("workflows", "tasks", "jit"):
             (self.repository / kind).mkdir(parents=True)
         self.generated = folder / "state" / "generated"
-        self.timeout_s = 20.0
+        self.timeout_s = 60.0
         self.enabled = True
 
     def processes(self) -> list[str]:

@@ -202,7 +202,9 @@ class RepositoryWorld:
         self.store = RuntimeStore()
         self.server = GitServer(self.root)
         self.instance = f"test-{new_id()}"
-        self.git = GitSettings(configuration=self.server.configuration, instance=self.instance, transfer_timeout_s=20.0)
+        self.git = GitSettings(
+            configuration=self.server.configuration, instance=self.instance, transfer_timeout_s=120.0
+        )
 
     def origin(self, name: str, *, branch: str = "master") -> Origin:
         return Origin(self.root, name, branch=branch)

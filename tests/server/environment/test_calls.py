@@ -59,7 +59,7 @@ class Service:
         return {"Work": work, "Fail": fail}
 
 
-async def call(func: str, objects: Mapping[str, object], return_var: str = "", timeout: str = "5s") -> CallDone:
+async def call(func: str, objects: Mapping[str, object], return_var: str = "", timeout: str = "60s") -> CallDone:
     stack = {"who": "x", "path": "qc/ANY/any/probe", "__call_timeout": timeout}
     instruction = RunCall(token="t", role=1, func=func, return_var=return_var, stack=stack)
     return await run_call(instruction, [Service(), Sample()], Port(), objects, default_s=5, margin_s=0.2)
@@ -118,7 +118,7 @@ class Stuck(RecordedServices):
 
     def runtime_get(self, component: str, key: str) -> str:
         self.asked.set()
-        self.let_go.wait(20)
+        self.let_go.wait(60)
         return "at last"
 
 
@@ -131,7 +131,7 @@ def stuck() -> Iterator[Stuck]:
 
 async def test_the_loop_goes_on_while_the_configuration_thinks(stuck: Stuck) -> None:
     running = asyncio.create_task(call("runtime.Get('a', 'b')", vocabulary(stuck)))
-    await asyncio.to_thread(stuck.asked.wait, 10)
+    await asyncio.to_thread(stuck.asked.wait, 60)
     assert not running.done()
     stuck.let_go.set()
     assert (await running).output == "at last"

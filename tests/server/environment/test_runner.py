@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 
 import pytest
-from core_lives import DEADLINE_S, OPERATOR, CoreLives, create, destroy, until
+from core_lives import DEADLINE_S, OPERATOR, SINK, CoreLives, create, destroy, until
 
 from occ.errors import AliecsError
+from server import clock
 from server.clock import now_ms
 from server.environment.stimuli import DestroyRequested
 
@@ -20,11 +20,12 @@ TASK = """
 """
 WORKFLOWS = {
     "one": f"roles:{TASK}",
+    "waits": f"roles:{TASK.replace('load: sink', 'load: waiting')}",
     "calls": """
 defaults: {testplugin_hang: "true"}
 roles:
   - name: hangs
-    call: {func: testplugin.Test(), trigger: before_CONFIGURE, await: after_EXIT, timeout: 60s}
+    call: {func: testplugin.Test(), trigger: before_CONFIGURE, await: after_EXIT, timeout: 600s}
 """,
 }
 
@@ -75,18 +76,26 @@ async def test_an_environment_that_was_gone_as_its_core_was_killed_is_forgotten(
         assert await core.journal.environments() == []
 
 
-async def test_time_without_a_core_counts_for_no_deadline(lives: CoreLives) -> None:
+async def test_time_without_a_core_counts_for_no_deadline(
+    lives: CoreLives, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_begin = tmp_path / "may begin"
+    command = f"while [ ! -e '{may_begin}' ]; do sleep 0.1; done; exec aliecs-occ sample sink"
+    waiting = SINK.replace(
+        "shell: false, value: aliecs-occ, arguments: [sample, sink]", f'shell: true, value: "{command}"'
+    )
+    (tmp_path / "repository" / "tasks" / "waiting.yaml").write_text(waiting.replace("name: sink", "name: waiting"))
     async with lives.life(is_last=False) as core:
-        first = await create(core, "one")  # has the executor started
-        creating = asyncio.create_task(create(core, "one", deploy_timeout="4s"))
-        await until(lambda: any(one.environment.tasks for one in core.environments.all() if one is not first))
-        began_s = time.monotonic()
+        creating = asyncio.create_task(create(core, "waits", deploy_timeout="60s"))
+        await until(lambda: any(one.environment.tasks for one in core.environments.all()))
     with pytest.raises(AliecsError, match="this core ends"):
         await creating
-    await until(lambda: time.monotonic() - began_s > 4.5)
+    monkeypatch.setattr(clock._CLOCK, "_offset_ns", clock._CLOCK._offset_ns + 600 * 1_000_000_000)
     async with lives.life() as core:
-        await until(lambda: all(runner.environment.is_idle for runner in core.environments.all()))
-        assert [runner.environment.state.value for runner in core.environments.all()] == ["CONFIGURED"] * 2
+        may_begin.touch()
+        (runner,) = core.environments.all()
+        await until(lambda: runner.environment.is_idle)
+        assert runner.environment.state.value == "CONFIGURED"
 
 
 async def test_a_core_that_drains_begins_no_environment_any_more(lives: CoreLives) -> None:

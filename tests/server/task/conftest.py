@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -9,7 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from task_world import Facility
+from task_world import DEADLINE_S, Facility
 
 
 @pytest.fixture
@@ -18,7 +19,9 @@ async def facility(tmp_path: Path) -> AsyncIterator[Facility]:
     yield facility
     for core in facility.cores:
         await core.backend.close()
-    for pid in facility.processes():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    await facility.empty()
+    async with asyncio.timeout(DEADLINE_S):
+        while pids := facility.processes():  # some may only now begin
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            await asyncio.sleep(0.01)

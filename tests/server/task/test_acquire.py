@@ -7,6 +7,7 @@ import sys
 import threading
 
 import pytest
+from free_ports import free_slices
 from golden_workflows import RecordedServices
 from msgspec.structs import replace
 from task_world import DEADLINE_S, ENVIRONMENT, Facility, wants
@@ -16,6 +17,11 @@ from server.ids import new_id
 from server.task.acquire import Acquired, Acquirer
 from server.template.model import Command, Inbound, Outbound, Wants
 from server.template.vocabulary import vocabulary
+
+
+def free_data_port() -> int:
+    (((port, _), _),) = free_slices(1, data=1, control=1)
+    return port
 
 
 async def test_channels_get_endpoints_and_aliases_and_the_class_adds_its_own(facility: Facility) -> None:
@@ -66,7 +72,8 @@ async def test_every_descriptor_that_cannot_be_deployed_says_why_and_the_others_
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        static = facility.direct(wants=Wants(ports=((29999, 29999),)))
+        free = free_data_port()
+        static = facility.direct(wants=Wants(ports=((free, free),)))
         acquired = await core.acquire(
             wants(0, quiet),
             wants(1, quiet, "flp009"),
@@ -81,7 +88,7 @@ async def test_every_descriptor_that_cannot_be_deployed_says_why_and_the_others_
     assert why[1] == "no host flp009 (machine_id) in the inventory: known hosts are flp001, flp002"
     assert why[2] == "host flp001: needs 99 cpus, 4 are left"
     assert why[3].startswith("host flp001: ") and "nowhere" in why[3]
-    assert why[5] == "host flp001: ports 29999 are not free"
+    assert why[5] == f"host flp001: ports {free} are not free"
     assert str(port) in why[6]
     assert len(core.roster) == 2
 
@@ -120,12 +127,8 @@ async def test_a_command_may_ask_the_configuration_and_does_so_beside_the_loop(f
 async def test_a_static_port_that_a_foreign_process_has_is_named(facility: Facility) -> None:
     core = await facility.core()
     with socket.socket() as taken:
-        for port in range(29000, 29500):
-            try:
-                taken.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            break
+        port = free_data_port()
+        taken.bind(("127.0.0.1", port))
         taken.listen()
         acquired = await core.acquire(wants(0, facility.direct(wants=Wants(ports=((port, port),)))))
     assert acquired.undeployable[0].startswith(f"host flp001: port {port} is in use on this machine")

@@ -24,7 +24,7 @@ TASK = Task(
 class Bench:
     """One task and its executor, which has a file."""
 
-    def __init__(self) -> None:
+    def __init__(self, answer_s: float = 60.0) -> None:
         self.data = b""
         self.error = ""
         self.is_up, self.answers = True, True
@@ -32,7 +32,7 @@ class Bench:
         self.read = asyncio.Event()
         self.roster = Roster()
         self.roster.add([TASK])
-        self.outputs = Outputs(self, self.roster, answer_s=0.2, look_s=0.02)  # type: ignore[arg-type]  # no more of a backend is used
+        self.outputs = Outputs(self, self.roster, answer_s=answer_s, look_s=0.02)  # type: ignore[arg-type]  # no more of a backend is used
 
     def send(self, host: str, command: Any) -> bool:
         assert host == "a"
@@ -114,7 +114,7 @@ async def test_an_output_that_begins_anew_is_told_by_its_offset() -> None:
     ],
 )
 async def test_what_cannot_be_read_is_refused_with_the_reason(bend: dict[str, Any], reason: Reason, text: str) -> None:
-    bench = Bench()
+    bench = Bench(60.0 if bend.get("answers", True) else 0.2)
     for name, value in bend.items():
         setattr(bench, name, value)
     with pytest.raises(CoreError, match=text) as caught:

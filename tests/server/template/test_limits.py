@@ -15,7 +15,7 @@ from server.template.render import render
 from server.template.scope import Function
 from server.workflow.variables import Lineage, RoleObject
 
-SECONDS = 8.0
+SECONDS = 60.0
 """More than any of these takes, less than nobody would notice."""
 
 

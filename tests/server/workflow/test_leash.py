@@ -24,5 +24,5 @@ def test_a_file_that_grows_too_large_ends_the_command(tmp_path: Path) -> None:
 
 
 def test_a_command_whose_parent_has_gone_is_not_begun(tmp_path: Path) -> None:
-    assert leash(1, 1000, "touch", str(tmp_path / "file")) == 1
+    assert leash(os.getppid(), 1000, "touch", str(tmp_path / "file")) == 1
     assert not (tmp_path / "file").exists()

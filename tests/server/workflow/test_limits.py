@@ -21,7 +21,7 @@ from server.workflow.repos import RepositorySet
 def soon() -> Iterator[None]:
     began = time.process_time()
     yield
-    assert time.process_time() - began < 10
+    assert time.process_time() - began < 60
 
 
 @pytest.fixture

@@ -170,7 +170,7 @@ async def test_a_long_clone_holds_up_nothing_else(world: RepositoryWorld, origin
     world.server.asked.clear()
     world.server.hold.clear()
     adding = asyncio.ensure_future(repositories.add("git.example/Org/Other", ""))
-    await asyncio.to_thread(world.server.asked.wait, 20)
+    await asyncio.to_thread(world.server.asked.wait, 60)
     assert [one.name for one in await repositories.list(with_revisions=True)] == [FLOWS]
     assert await described(repositories, "v1") == "first"
     assert await repositories.set_default_revision(0, "dev") == ""
@@ -196,7 +196,7 @@ async def test_a_clone_that_is_cancelled_leaves_nothing(world: RepositoryWorld, 
     world.server.hold.clear()
     repositories = await world.opened()
     adding = asyncio.ensure_future(repositories.add(FLOWS, ""))
-    await asyncio.to_thread(world.server.asked.wait, 20)
+    await asyncio.to_thread(world.server.asked.wait, 60)
     adding.cancel()
     with pytest.raises(asyncio.CancelledError):
         await adding

@@ -149,7 +149,7 @@ async def test_a_task_brings_in_its_repository_while_others_load(
     world.server.asked.clear()
     world.server.hold.clear()
     loading = asyncio.ensure_future(desk.load("top"))
-    await asyncio.to_thread(world.server.asked.wait, 20)
+    await asyncio.to_thread(world.server.asked.wait, 60)
     assert (await desk.load("flow@v1")).template.description == "first"
     world.server.hold.set()
     assert classes(await loading) == {f"{OTHER}/tasks/x@{theirs}"}
