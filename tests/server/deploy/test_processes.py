@@ -101,6 +101,7 @@ async def test_strays_are_found_by_instance_and_executor_or_task_and_nothing_els
     ]
     try:
         assert await asyncio.to_thread(kill_strays, instance, "x1", ["t1"]) == 2
+        assert [started_ticks(one.watch.pid) for one in (by_executor, by_task)] == [None, None], "they are dead by then"
         assert "SIGKILL" in await by_executor.wait() and "SIGKILL" in await by_task.wait()
         assert all(started_ticks(one.watch.pid) is not None for one in others)
     finally:

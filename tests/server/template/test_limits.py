@@ -16,7 +16,7 @@ from server.template.scope import Function
 from server.workflow.variables import Lineage, RoleObject
 
 SECONDS = 60.0
-"""More than any of these takes, less than nobody would notice."""
+"""Of the processor: many times what any of these takes, and nothing of what they would take without limits."""
 
 
 @pytest.fixture(autouse=True)
