@@ -30,7 +30,7 @@ class Commands:
             if task is None or refusal:
                 self._refuse(command.command_id, task_id, refusal)
             elif task.is_remote:
-                task.running, task.seen = command.event, ""
+                task.running, task.seen = command.event, []
                 own = target.arguments
                 arguments = common if not own else {**common, **own}
                 self._desk.call(

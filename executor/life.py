@@ -273,10 +273,12 @@ class Life:
         del self.desk.calls[call_id]
         task = self.tasks[call.task_id]
         task.running = ""
-        state = state or task.seen  # who gave no answer may have told its state all the same
+        if task.seen and (not state or state in task.seen):
+            # The stream tells every state: who gave no answer is where it says, who did may have moved on since.
+            state = task.seen[-1]
+        elif task.tells_states and state not in ("", task.state):
+            task.echoes = [*task.echoes[-ECHOES + 1 :], state]
         if state:
-            if task.tells_states and state not in (task.state, task.seen):
-                task.echoes = [*task.echoes[-ECHOES + 1 :], state]
             task.state = state
             task.done = task.done or (call.event == "EXIT" and state == TaskState.DONE.value)
         if self.orders.is_open(call.command_id):
@@ -292,7 +294,7 @@ class Life:
             return
         if not task.has_process:
             return
-        task.seen = event.state
+        task.seen = [*(state for state in task.seen if state != event.state), event.state]
         if event.state != task.state and (event.state == _ERROR or not (task.running or task.rung)):
             task.state = event.state
             self.desk.report(task, self.now_ms)

@@ -72,8 +72,8 @@ class Task:
     """Final status of a basic or hook process that is being ended on request."""
     timed_out: bool = False
     echoes: list[str] = field(default_factory=list)
-    seen: str = ""
-    """Last state of the StateStream since ``running`` began."""
+    seen: list[str] = field(default_factory=list)
+    """States of the StateStream since ``running`` began, each where it was told last."""
     trouble: str = ""
     """Why the task is not in STANDBY yet, while it starts."""
     failure: str = ""

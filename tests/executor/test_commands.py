@@ -122,6 +122,18 @@ def test_a_task_that_moved_without_answering_in_time_is_where_its_stream_said(ag
     assert [r.state for r in reports(agent.feed(stimuli.StateSeen, task_id="t1", state="STANDBY"))] == ["STANDBY"]
 
 
+def test_a_task_that_moved_on_before_its_reply_arrived_is_where_it_moved_to(agent):
+    """Its states come another way than its reply, and sooner if it fails as soon as it has done what it was asked for."""
+    for task_id, then in (("t1", "ERROR"), ("t2", "STANDBY")):
+        agent.up(task_id)
+        call = only(agent.command(transition("CONFIGURE", task_id, command_id=task_id)), stimuli.CallOcc)
+        for state in ("CONFIGURED", then):
+            agent.feed(stimuli.StateSeen, task_id=task_id, state=state)
+        assert results(agent.replied(call.call_id, "CONFIGURED", task_id=task_id)) == [(task_id, then, "")]
+        assert agent.agent.tasks[task_id].state == then
+        assert [r.state for r in reports(agent.feed(stimuli.StateSeen, task_id=task_id, state="RUNNING"))] == ["RUNNING"]
+
+
 def test_only_a_bounded_number_of_replies_is_remembered():
     agent = Driver(Settings(remembered_replies=2))
     for number in range(4):

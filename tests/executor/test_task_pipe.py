@@ -126,6 +126,8 @@ async def test_what_strangers_and_the_task_itself_do_is_told_without_a_stream(co
     assert (await core.transition("START", "CONFIGURED", "RUNNING", "t1")).results[0].error == ""
     assert (await core.transition("STOP", "RUNNING", "CONFIGURED", "t1")).results[0].error == ""
     await state(core, "ERROR")
+    refused = await core.transition("START", "CONFIGURED", "RUNNING", "t1")
+    assert [(one.state, "current: ERROR" in one.error) for one in refused.results] == [("ERROR", True)]
     assert [one.error for one in (await core.kill("t1")).results] == [""]
 
 
