@@ -22,7 +22,7 @@ _LOOK_S = 1.0
 """For a look at where a device is after it did not do a step."""
 _ROUND_S = 5.0
 """Between two looks at a running device that has no stream of states."""
-_AHEAD, _SHORT_AHEAD, _SHORT_AHEAD_S = 0.02, 0.1, 0.2
+_AHEAD, _SHORT_AHEAD, _SHORT_AHEAD_S = 0.02, 0.1, 1.0
 """Part of a command's time that is kept, so that the step that hangs can be named before the command times out, half of it for a
 look at where the device is; of short times more, but no more than so many seconds."""
 

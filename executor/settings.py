@@ -33,8 +33,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sigint_s: float = 3.0
     sigkill_s: float = 5.0
     """How long after SIGKILL a process may still be there before a Kill is answered with an error."""
-    lost_s: float = 0.25
-    """How long the answer to a command waits for the end of the process after the connection to it broke."""
+    lost_s: float = 3.0
+    """How long the answer to a command waits for the end of the process after the connection to it broke: on a busy machine
+    that end, and its last words, come later than the break. Who lives on without his port has little to answer anyway."""
     command_s: float = 120.0
     """For a transition whose command names no timeout."""
     lease_s: float = 0.0

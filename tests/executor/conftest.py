@@ -199,6 +199,12 @@ class Host:
                     found.append(process)
         return found
 
+    async def logs(self, words: str) -> None:
+        """Return once an executor has said so in its log."""
+        async with asyncio.timeout(DEADLINE_S):
+            while words.encode() not in await asyncio.to_thread((self.folder / "executor.log").read_bytes):
+                pass
+
     async def wait(self, process: subprocess.Popen[bytes], deadline_s: float = DEADLINE_S) -> int:
         return await asyncio.to_thread(process.wait, deadline_s)
 

@@ -56,8 +56,8 @@ class Task(occ_pb2_grpc.OccServicer, metrics_pb2_grpc.MetricsServicer):
         if state is None:
             return occ_pb2.TransitionReply(trigger=1, state=self.state, transitionEvent=event, ok=False)
         self.go(state)
-        if event == self.options.close_after:
-            threading.Timer(0.05, self.close).start()
+        if event == self.options.close_after:  # once the reply is on its way
+            context.add_callback(lambda: threading.Timer(0.05, self.close).start())
         if event == "START" and self.options.error_after_start:
             threading.Timer(0.1, self.break_down).start()
         trigger = occ_pb2.DEVICE_ERROR if state == "ERROR" else occ_pb2.EXECUTOR

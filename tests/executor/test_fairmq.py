@@ -171,7 +171,7 @@ async def test_the_state_is_asked_for_after_a_refusal_which_is_told_in_its_words
 async def test_a_step_that_hangs_is_named_within_the_time_of_the_event(control: Make) -> None:
     device = Scripted({"CONNECT": None})
     async with asyncio.timeout(DEADLINE_S):
-        reply = await (await control(device)).transition("STANDBY", "CONFIGURE", "CONFIGURED", {}, 2.0)
+        reply = await (await control(device)).transition("STANDBY", "CONFIGURE", "CONFIGURED", {}, 5.0)
     # The device says that it is still BOUND, but there is no time left to undo anything.
     assert (reply.state, reply.error) == ("UNKNOWN", "CONFIGURE: CONNECT timed out")
     assert events(device)[-1] == "CONNECT"

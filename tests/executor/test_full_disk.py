@@ -45,9 +45,7 @@ async def test_a_full_disk_stops_no_task_and_is_told_once(core: Any, host: Any, 
         reply = await core.transition("CONFIGURE", "STANDBY", "CONFIGURED", "t1", arguments={"key": "value"})
         assert [(result.state, result.error) for result in reply.results] == [("CONFIGURED", "")]
         output = small_disk / "h1" / "stdout"
-        async with asyncio.timeout(60):
-            while b"is dropped" not in await asyncio.to_thread((host.folder / "executor.log").read_bytes):
-                pass
+        await host.logs("is dropped")
         written_bytes = len("".join(f"{number}\n" for number in range(1, 400001)))
         lost = await core.until(lambda: _lost(core) == written_bytes - output.stat().st_size and _lost(core))
         piece = await _tail(core)

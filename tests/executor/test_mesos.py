@@ -112,6 +112,7 @@ async def test_calls_to_a_helper_process_that_dies_fail() -> None:
     helper = HelperProcess("server.deploy.mesos_driver", lambda event: None)
     await helper.start()
     ended = asyncio.create_task(helper.ended())
+    os.kill(helper.pid, signal.SIGSTOP)  # it cannot answer before it dies
     call = asyncio.create_task(helper.call("revive", timeout_s=20.0))
     await asyncio.sleep(0)
     os.kill(helper.pid, signal.SIGKILL)

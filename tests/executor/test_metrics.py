@@ -13,7 +13,7 @@ from executor.process import Processes
 from executor.rounds import Rounds
 from executor.settings import Settings
 
-DEADLINE_S = 15.0
+DEADLINE_S = 60.0
 
 
 def values(batch: MetricBatch, now_s: float) -> dict[str, float]:

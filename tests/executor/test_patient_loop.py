@@ -10,14 +10,11 @@ import sys
 import pytest
 
 PROGRAM = """
-import asyncio, os, sys, time
+import asyncio, os, signal, sys, threading, time
 from executor.api.patient_loop import PatientLoop, tell_pauses
 
-def ready():
-    print("ready", flush=True)
-    until = time.process_time() + float(sys.argv[1])
-    while time.process_time() < until:
-        pass
+def stop():
+    os.kill(os.getpid(), signal.SIGSTOP)
 
 async def main():
     loop = asyncio.get_running_loop()
@@ -25,39 +22,42 @@ async def main():
     tell_pauses(pauses.append)
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    loop.call_later(0.1, ready)
+    if sys.argv[1] == "work":
+        loop.call_later(0.1, stop)
+    else:
+        threading.Timer(0.1, stop).start()
     began = time.monotonic()
     try:
         async with asyncio.timeout(1.5):
             said = (await reader.readline()).decode().strip()
     except TimeoutError:
         said = "timed out"
-    print(said, len(pauses), time.monotonic() - began > 2.0, flush=True)
+    print(said, bool(pauses), time.monotonic() - began > 2.0, flush=True)
 
 with asyncio.Runner(loop_factory=PatientLoop) as runner:
     runner.run(main())
 """
 
 
-def run(*, answers: bool, busy_s: float = 0.0) -> str:
+def run(*, answers: bool, within: str = "wait") -> str:
     """Stop a process that waits one and a half seconds for an answer, for two seconds; return what it says afterwards.
 
     Args:
-        busy_s: it works for so long as it is stopped.
+        answers: the answer comes while it is stopped.
+        within: its wait or its work.
     """
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(busy_s)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/"
+        [sys.executable, "-c", PROGRAM, within], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/"
     )
     try:
         assert process.stdin and process.stdout
-        assert process.stdout.readline() == "ready\n"
-        os.kill(process.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(2.2)
-        os.kill(process.pid, signal.SIGCONT)
         if answers:
             process.stdin.write("answer\n")
             process.stdin.flush()
+        os.kill(process.pid, signal.SIGCONT)
         return process.stdout.readline().strip()
     finally:
         process.kill()
@@ -68,12 +68,12 @@ def run(*, answers: bool, busy_s: float = 0.0) -> str:
 
 
 def test_what_was_waited_for_before_a_pause_has_its_time_after_it() -> None:
-    assert run(answers=True) == "answer 1 True"
+    assert run(answers=True) == "answer True True"
 
 
 def test_a_pause_in_the_midst_of_work_counts_too() -> None:
-    assert run(answers=True, busy_s=0.3) == "answer 1 True"
+    assert run(answers=True, within="work") == "answer True True"
 
 
 def test_a_deadline_comes_all_the_same() -> None:
-    assert run(answers=False) == "timed out 1 True"
+    assert run(answers=False) == "timed out True True"

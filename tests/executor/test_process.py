@@ -195,7 +195,7 @@ async def test_a_task_that_cannot_be_started_leaves_no_descriptor_and_no_empty_f
             one.processes.spawn(
                 TaskSpec(task_id="t2", environment_id="e", class_name="c", mode=ControlMode.BASIC, **spec)
             )
-    assert os.listdir("/proc/self/fd") == before
+    assert not set(os.listdir("/proc/self/fd")) - set(before)  # others, of tests before, may be closed meanwhile
     assert os.listdir(tmp_path) == ["t1"]
     with pytest.raises(TaskError):
         one.start("no-such-program")

@@ -54,7 +54,7 @@ async def test_a_recorded_run_replayed_twice_in_other_processes_gives_identical_
     assert first[0] == 0, first[2].decode()
     assert first == second
     assert first[1].count(b'"is":"CallOcc"') >= 4
-    assert first[1].splitlines()[-1] == b'{"is":"Exit","code":0}'
+    assert first[1].count(b'{"is":"Exit","code":0}\n') == 1  # last numbers may come after it
 
 
 async def test_a_recording_that_was_changed_does_not_replay(core, host, spec, tmp_path):

@@ -18,7 +18,7 @@ from occ.api import occ_pb2, occ_pb2_grpc
 from occ.state_pipe import READ_BYTES
 
 TELLING_TASK = Path(__file__).with_name("telling_task.py")
-DEADLINE_S = 15.0
+DEADLINE_S = 60.0
 
 
 class Ends:

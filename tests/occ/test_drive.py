@@ -100,7 +100,7 @@ async def test_a_task_that_is_not_there_ends_with_3(some_port: int) -> None:
 
 async def test_no_answer_in_time_ends_with_4(sink) -> None:
     code, _, err = await aliecs_occ(
-        "drive", "--timeout", "0.2", sink.client.address, "configure", "delay_s.CONFIGURE=1"
+        "drive", "--timeout", "0.2", sink.client.address, "configure", "delay_s.CONFIGURE=600"
     )
     assert code == 4 and "no answer within 0.2 s" in err
 

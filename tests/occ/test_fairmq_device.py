@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -72,7 +73,8 @@ async def interrupted(device: Device) -> int:
         async with asyncio.timeout(1):
             return await device.exit_code()
     except TimeoutError:  # of two signals that wait, SIGINT comes first: then the next one is a later SIGINT
-        os.kill(device.pid, signal.SIGINT)
+        with contextlib.suppress(ProcessLookupError):  # it may have taken longer to die of the first
+            os.kill(device.pid, signal.SIGINT)
         return await device.exit_code()
 
 
@@ -146,10 +148,12 @@ async def test_a_wrong_source_comes_before_an_unknown_event(start: Start) -> Non
 
 async def test_a_refused_transition_hangs_and_takes_all_of_occ_along(start: Start) -> None:
     device = await start("relay", "OCC")
+    hanging = asyncio.create_task(device.client.transition("IDLE", "RUN", {}, 3.0))
     with pytest.raises(DeadlineError):
-        await device.client.transition("IDLE", "RUN", {}, 0.2)
+        while True:  # until the device has got it
+            await device.client.get_state(0.3)
     with pytest.raises(DeadlineError):
-        await device.client.get_state(0.2)
+        await hanging
     lite = await start("relay", "OCClite")
     hung = asyncio.create_task(lite.client.transition("IDLE", "RUN", {}, DEADLINE_S))
     assert await lite.state() == "IDLE"
@@ -229,6 +233,8 @@ async def test_occ_stays_in_error_without_a_port_as_long_as_somebody_listens(sta
             async with OccClient(f"127.0.0.1:{device.port}") as other:
                 try:
                     await other.get_state(1.0)
+                except DeadlineError:
+                    continue  # of a busy machine
                 except LinkError:
                     break
     os.kill(device.pid, signal.SIGTERM)
@@ -259,7 +265,8 @@ async def test_signals_walk_a_running_device_down(start: Start, plugin: str, num
     device = await start("relay", plugin)
     await device.go(*UP, ("READY", "RUN", "RUNNING"))
     for number in numbers:
-        os.kill(device.pid, number)
+        with contextlib.suppress(ProcessLookupError):  # the first may have been enough
+            os.kill(device.pid, number)
     assert await device.exit_code() == 0
 
 

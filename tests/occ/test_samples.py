@@ -15,6 +15,8 @@ from occ import TaskState
 from occ.samples.stamp import Stamp
 
 DEADLINE_S = 60.0
+PATIENT = {"drain_s": "30", "quiet_s": "30"}
+"""Of who waits for all that was sent, however slow the sender is."""
 
 
 def channel(name: str, kind: str, method: str, address: str) -> dict[str, str]:
@@ -52,9 +54,11 @@ async def chain(launch, some_port: int):
     await fire_all(
         tasks,
         "CONFIGURE",
-        channel("data", "push", "bind", f"tcp://*:{some_port}") | {"rate_hz": "500", "size_bytes": "1000"},
-        channel("in", "pull", "connect", f"tcp://127.0.0.1:{some_port}") | channel("out", "push", "bind", between),
-        channel("in", "pull", "connect", between),
+        channel("data", "push", "bind", f"tcp://*:{some_port}") | {"rate_hz": "500", "size_bytes": "1000"} | PATIENT,
+        channel("in", "pull", "connect", f"tcp://127.0.0.1:{some_port}")
+        | channel("out", "push", "bind", between)
+        | PATIENT,
+        channel("in", "pull", "connect", between) | PATIENT,
     )
     return tasks
 
@@ -78,10 +82,9 @@ async def test_everything_that_is_sent_arrives_in_every_run(chain) -> None:
 async def test_a_source_that_hangs_shows_as_rate_0_at_the_sink(chain) -> None:
     source, _, sink = chain
     await fire_all(chain, "START", *[{"runNumber": "7"}] * 3)
-    await numbers_when(sink, lambda values: values["data.sink.rate"] > 100_000)
+    await numbers_when(sink, lambda values: values["data.sink.rate"] > 0)
     os.kill(source.process.pid, signal.SIGSTOP)
-    async with asyncio.timeout(20):
-        await numbers_when(sink, lambda values: values["data.sink.rate"] == 0)
+    await numbers_when(sink, lambda values: values["data.sink.rate"] == 0)
     os.kill(source.process.pid, signal.SIGCONT)
     await numbers_when(sink, lambda values: values["data.sink.rate"] > 0)
     await fire_all(chain, "STOP")

@@ -214,8 +214,10 @@ async def test_a_deadline_of_the_client_does_not_stop_the_callback(serve) -> Non
     served = await serve(device)
     (states,) = await subscribed(served, served.client.state_stream())
     device.gate.clear()
+    transition = asyncio.create_task(served.client.transition("STANDBY", "CONFIGURE", {}, 2.0))
+    assert await asyncio.to_thread(device.entered.wait, DEADLINE_S)
     with pytest.raises(DeadlineError):
-        await served.client.transition("STANDBY", "CONFIGURE", {}, 0.2)
+        await transition
     device.gate.set()
     assert (await served.client.get_state(DEADLINE_S)).state is TaskState.CONFIGURED
     await served.fire("EXIT")

@@ -16,7 +16,7 @@ from occ.errors import TaskError
 from occ.process import Settings
 from occ.state_pipe import READ_BYTES, READY_FD, StateLines, StatePipe
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 class Fragile(Device):

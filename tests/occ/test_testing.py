@@ -86,8 +86,9 @@ async def test_a_device_can_be_paused_and_resumed_by_its_own_program_only(over_p
 
 
 def test_a_wait_that_is_not_met_fails_the_test_and_says_what_there_was() -> None:
-    with Bench(Reader("reader"), timeout_s=0.2) as bench:
+    with Bench(Reader("reader")) as bench:
         bench.configure()
+        bench._bench._timeout_s = 0.2  # of the waits alone
         with pytest.raises(AssertionError, match="not in RUNNING, but in CONFIGURED"):
             bench.wait_for_state(TaskState.RUNNING)
         with pytest.raises(AssertionError, match=r"no END_OF_STREAM, but \[\]"):
@@ -102,7 +103,8 @@ def test_a_device_that_hangs_fails_its_test_at_the_deadline(over_port: bool) -> 
         def configure(self, properties: Properties) -> None:
             gate.wait(10)
 
-    with Bench(Hanging(), over_port=over_port, timeout_s=0.3) as bench:
+    with Bench(Hanging(), over_port=over_port) as bench:
+        bench._bench._timeout_s = 0.3  # of the hanging call alone
         with pytest.raises((TimeoutError, DeadlineError)):
             bench.configure()
         gate.set()
