@@ -58,6 +58,7 @@ class Display:
         self._drains = drains
         self._shown_roles: dict[str, dict[int, tuple[str, str]]] = {}
         self._flows: dict[str, tuple[float, float]] = {}
+        self._shown: dict[str, model.Environment] = {}
         self._flows_due: set[str] = set()
         self._hosts_due = False
 
@@ -75,6 +76,7 @@ class Display:
             self.picture.remove(model.Kind.ENVIRONMENT, environment.id)
             self._shown_roles.pop(environment.id, None)
             self._flows.pop(environment.id, None)
+            self._shown.pop(environment.id, None)
             self.show_core()
             return
         shown = self._shown_roles.get(environment.id)
@@ -85,7 +87,9 @@ class Display:
         for view in views.role_views(runner, roles):
             self.picture.update(view)
             self._publish_role(view, shown)
-        self.picture.update(views.environment_view(runner, self._flows.get(environment.id, (0.0, 0.0))))
+        view = views.environment_view(runner, self._flows.get(environment.id, (0.0, 0.0)))
+        self._shown[environment.id] = view
+        self.picture.update(view)
         self.picture.update(views.variables_view(environment))
         self.picture.update(views.history_view(environment))
         if environment.fault:
@@ -103,7 +107,9 @@ class Display:
         if environment.state is EnvironmentState.DONE:
             return
         self._flows[environment.id] = flow = views.data_flow(environment, self._roster)
-        self.picture.update(views.environment_view(runner, flow))
+        # Only the numbers: what the environment has decided is shown as a whole, with its fault, once it is journalled.
+        if shown := self._shown.get(environment.id):
+            self.picture.update(views.with_flow(shown, flow))
 
     def _publish_role(self, view: model.Role, shown: dict[int, tuple[str, str]]) -> None:
         state, status = shown.get(view.order, ("", ""))

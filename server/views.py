@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import lru_cache
 
 from occ.states import TaskState
@@ -74,6 +75,13 @@ def environment_view(runner: EnvironmentRunner, flow: tuple[float, float]) -> mo
         moves=_moves(environment.state, environment.busy_with),
         last_run_number=environment.last_run_number,
     )
+
+
+def with_flow(shown: model.Environment, flow: tuple[float, float]) -> model.Environment:
+    """Return an environment as it is shown, with other numbers of its data."""
+    moved, rate = flow
+    is_running = shown.state == EnvironmentState.RUNNING.value
+    return replace(shown, bytes_moved=moved, bytes_per_s=rate if is_running else 0.0)
 
 
 def data_flow(environment: Environment, roster: Roster) -> tuple[float, float]:

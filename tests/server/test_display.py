@@ -7,14 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from core_lives import OPERATOR, CoreLives, create, destroy
+from core_lives import OPERATOR, CoreLives, create, destroy, until
 
-from server.api import model
+from executor.api.messages import MetricSample
+from server.api import live_pb2, model
 from server.api import o2control_pb2 as pb
+from server.api.convert import from_batch
 from server.bus import Published
 from server.environment.creation import Creation
 from server.environment.stimuli import TIMER, Requester
+from server.picture import Picture
 from server.service import ControlService
+from server.views import SINK_BYTES
 
 WORKFLOW = """
 roles:
@@ -85,3 +89,22 @@ async def test_a_core_counts_agents_that_ever_had_a_task_and_offers_known_detect
         assert list(info.availableDetectors) == ["ITS", "TPC", "TOF", "TST", "TRG"]
         available = await service.GetAvailableDetectors(pb.Empty(), ABSENT)
         assert list(available.detectors) == list(info.availableDetectors)
+
+
+async def test_new_numbers_of_data_do_not_show_a_state_that_is_not_journalled_yet(lives: CoreLives) -> None:
+    async with lives.life() as core:
+        environment = (await create(core, "hook")).environment
+        (task_id,) = environment.tasks
+        environment.machine.state = "ERROR"  # as between what was decided and its record, when no fault is shown yet
+        core.roster.set_metrics([MetricSample(task_id=task_id, name=SINK_BYTES, value=7.0, unit="B")])
+        await until(lambda: shown(core.display.picture, environment.id).bytes_moved == 7.0)
+        assert shown(core.display.picture, environment.id).state == "CONFIGURED"
+        environment.machine.state = "CONFIGURED"
+        await destroy(core, environment.id)
+
+
+def shown(picture: Picture, environment_id: str) -> model.Environment:
+    """Return an environment as whoever begins to watch now is shown it."""
+    batches = [from_batch(live_pb2.Batch.FromString(data)) for data in picture.snapshot()]
+    values = [change.value for batch in batches for change in batch.changes]
+    return next(one for one in values if isinstance(one, model.Environment) and one.id == environment_id)
