@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def test_generated_code_is_up_to_date(tmp_path: Path) -> None:
     subprocess.run(
-        [sys.executable, str(ROOT / "scripts/protos.py"), str(tmp_path)], check=True, capture_output=True, timeout=60
+        [sys.executable, str(ROOT / "scripts/protos.py"), str(tmp_path)], check=True, capture_output=True, timeout=120
     )
     made = {path.relative_to(tmp_path) for path in tmp_path.rglob("*_pb2*")}
     kept = {

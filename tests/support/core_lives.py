@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -23,6 +22,7 @@ from server.settings import load_settings
 
 OPERATOR = Requester(name="shifter")
 DEADLINE_S = 60.0
+LEASE = "20s"
 SINK = """\
 name: sink
 control: {mode: direct}
@@ -60,12 +60,13 @@ class CoreLives:
             f'      {detector}: {{flps: {{{host}: {{cards: "{{}}"}}}}}}\n' for host, detector in HOSTS.items()
         )
         (self.state / "configuration.yaml").write_text(CONFIGURATION + hosts)
-        self._facility = Facility(folder, repository)  # for its instance id and for looking after processes
+        # For its instance id and for looking after processes.
+        self._facility = Facility(folder, repository, lease=LEASE)
         monkeypatch.setenv("ALIECS_INSTANCE", self._facility.instance)
         monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
         flags = {
             "coreWorkingDir": str(self.state), "defaultRepo": str(repository), "integrationPlugins": "testplugin",
-            "goErrorDelay": "50ms", "lease": "20s",
+            "goErrorDelay": "50ms", "lease": LEASE,
         }  # fmt: skip
         self._settings = load_settings([f"--{key}={value}" for key, value in (flags | settings).items()], {})
 
@@ -81,11 +82,7 @@ class CoreLives:
                         await core.drain()
         finally:
             if is_last:
-                left = self._facility.processes()
-                for pid in left:
-                    with suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
-                assert not left, f"processes of the instance were left running: {left}"
+                await self._facility.leaves_nothing()
 
     async def journal(self, environment_id: str, *stimuli: AnyStimulus) -> None:
         """Add what happened to an environment just before its core was killed, so that nothing came of it."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-from free_ports import instance_id
+from free_ports import free_port, instance_id
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from process_ends import ends
@@ -39,8 +39,8 @@ HOSTS = {"flp001": "ITS", "flp002": "TPC", "flp003": "TOF", "flp004": "TST"}
 _ANY_SIZE = [("grpc.max_receive_message_length", -1)]
 """Thousands of tasks in one reply."""
 START_S = 60.0
-LEAVE_S = 4.0
-"""For processes that are ending; less than the shortest lease of an executor without a core."""
+LEAVE_S = 30.0
+"""For processes that are ending; less where an executor without a core would end its tasks and itself sooner."""
 CREATE_S = 300.0
 """For an environment; hundreds of tasks take their time."""
 
@@ -90,8 +90,9 @@ class Facility:
 
     async def leaves_nothing(self) -> None:
         """Check that no process of the instance is left; those that are ending get the time to."""
+        lease_s = float(self.settings.get("lease", "60s").removesuffix("s"))
         for pid in self.processes():
-            await ends(pid, LEAVE_S)
+            await ends(pid, min(LEAVE_S, 0.8 * lease_s))
         left = self.processes()
         for pid in left:
             with contextlib.suppress(ProcessLookupError):
@@ -100,6 +101,8 @@ class Facility:
 
     async def start(self) -> None:
         """Start the core and wait until it serves."""
+        # A port that the kernel gives to nobody: another one must not have it while the core is down.
+        self.port = self.port or free_port()
         reader, writer = os.pipe()
         flags = {
             "controlPort": str(self.port),

@@ -28,7 +28,7 @@ CASES = [
     ("flow", ["flp009"], {}, "HOST_UNKNOWN", "flp009", {"host": "flp009"}),
     ("lonely", None, {}, "DEPLOYMENT_FAILED", "flp009", {"role": "lonely.sink"}),
     ("nocommand", None, {}, "DEPLOYMENT_FAILED", "exit code 127", {"role": "nocommand.t", "host": "flp001"}),
-    ("noport", None, {}, "DEPLOYMENT_FAILED", "no news for 4 s", {"role": "noport.t"}),
+    ("noport", None, {}, "DEPLOYMENT_FAILED", "no news for 12 s", {"role": "noport.t"}),
     (
         "flow",
         ["flp001"],

@@ -22,7 +22,7 @@ from server.config.open import open_store
 from server.config.transfer import Plan, content
 from server.config.tree import SnapshotStore
 
-DEADLINE_S = 1.5
+DEADLINE_S = 10.0
 """Of the core for one access to its configuration."""
 
 
@@ -50,7 +50,7 @@ async def refused(facility: Facility) -> grpc.aio.AioRpcError:
     started = time.monotonic()
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await facility.create("flow", ["flp002"])
-    assert time.monotonic() - started < DEADLINE_S + 20
+    assert time.monotonic() - started < DEADLINE_S + 60
     return caught.value
 
 
@@ -94,7 +94,7 @@ async def test_a_core_does_not_start_without_its_consul_and_says_so(own_consul: 
     own_consul.thaw()
     assert code == 1
     assert f"{own_consul.uri}: no answer within" in said
-    assert time.monotonic() - started < 40
+    assert time.monotonic() - started < 100
 
 
 async def test_a_core_is_drained_while_its_consul_is_away(facility: Facility, own_consul: ConsulAgent) -> None:
@@ -114,7 +114,7 @@ async def core(folder: Path, uri: str, *words: str) -> tuple[int, str]:
         f"--configServiceUri={uri}", "--controlPort=0", "--bindAddress=127.0.0.1", "--configServicePort=0",
         "--configServiceHttpPort=0", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
-    said, _ = await asyncio.wait_for(process.communicate(), 60)
+    said, _ = await asyncio.wait_for(process.communicate(), 120)
     return process.returncode or 0, said.decode()
 
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from create_pilot import form_of
 from facility import Facility
 from screen import app_on, shows, until
 
@@ -40,11 +41,14 @@ async def test_the_demo_is_made_on_two_hosts_with_a_changed_variable(facility: F
         await shows(pilot, "flp004", "4 hosts", "named by the template")
         await pilot.press("G", "space", "k", "space")
         await until(pilot, lambda lines: "2 hosts" in lines[3])
-        await pilot.press("greater_than_sign", "slash")
+        await pilot.press("greater_than_sign")
+        await until(pilot, lambda _: form_of(app).step == 3)
+        await pilot.press("slash")
         await pilot.press(*"rate_hz", "enter")
-        await shows(pilot, "Message rate")
+        await until(pilot, lambda lines: any("▸" in line and "Message rate" in line for line in lines))
         await pilot.press("left", "left", "left", "left", "left", "escape", "greater_than_sign")
         await shows(pilot, "Differs from readout-demo", "50 → 25", "Message rate")
+        await until(pilot, lambda _: not app.session.refusal())
         app.arm()
         await pilot.press("enter")
         await shows(pilot, "Creating an environment of readout-demo")

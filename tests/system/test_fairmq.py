@@ -25,7 +25,7 @@ async def facility(
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     shutil.copytree(HERE / "repository", tmp_path / "repository")
     async with Facility(
-        tmp_path, tmp_path / "repository", fmqPlugin=request.param, configureTimeout="4s", transitionTimeout="2s"
+        tmp_path, tmp_path / "repository", fmqPlugin=request.param, configureTimeout="12s", transitionTimeout="12s"
     ) as one:
         yield one
 

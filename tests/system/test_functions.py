@@ -24,7 +24,7 @@ roles:
     call:
       func: runtime.Set('marks', 'before', environment_id + ' ' + config.Get(payload) + ' ' + config.Get('qc/ANY/any/none'))
       trigger: before_CONFIGURE
-      timeout: 5s
+      timeout: 60s
 """
 PROBE = """\
 name: probe

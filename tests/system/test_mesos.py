@@ -46,7 +46,7 @@ async def test_a_lost_agent_leads_to_error_with_its_name(cluster: Facility, meso
     assert fault.host == "flp002"
     assert "Agent flp002 is unreachable" in fault.what
     await mesos.restart_agent("flp002")
-    await asyncio.to_thread(executor.wait, 20)
+    await asyncio.to_thread(executor.wait, 60)
 
 
 async def test_what_mesos_refuses_is_told_with_its_reason(tmp_path: Path, repository: Path) -> None:

@@ -22,6 +22,8 @@ from console.tui.dialogs.reading import Reading
 
 HERE = Path(__file__).resolve().parent
 SIZE = (120, 40)
+PATIENT = Timings(stale_s=60.0)
+"""Core and screen share a loop here: what holds it up for some seconds must not refuse a key."""
 pytestmark = pytest.mark.timeout(600)
 
 
@@ -88,7 +90,7 @@ class Shift:
 
 
 async def test_every_question_of_the_screen_is_answered_by_a_real_core(core: EmbeddedCore, tmp_path: Path) -> None:
-    app = app_on(core.endpoint, timings=Timings())
+    app = app_on(core.endpoint, timings=PATIENT)
     async with app.run_test(size=SIZE) as pilot:
         shift = Shift(pilot, app)
         await shows(pilot, "no environments")
@@ -151,7 +153,7 @@ async def test_every_question_of_the_screen_is_answered_by_a_real_core(core: Emb
 
 
 async def test_every_act_of_the_screen_is_done_by_a_real_core(core: EmbeddedCore, tmp_path: Path) -> None:
-    app = app_on(core.endpoint, timings=Timings())
+    app = app_on(core.endpoint, timings=PATIENT)
     async with app.run_test(size=SIZE) as pilot:
         shift = Shift(pilot, app)
         await shows(pilot, "no environments")
@@ -224,7 +226,7 @@ async def test_every_act_of_the_screen_is_done_by_a_real_core(core: EmbeddedCore
 
 
 async def test_a_creation_that_fails_says_where_and_why(core: EmbeddedCore) -> None:
-    app = app_on(core.endpoint, timings=Timings())
+    app = app_on(core.endpoint, timings=PATIENT)
     async with app.run_test(size=SIZE) as pilot:
         shift = Shift(pilot, app)
         await shows(pilot, "no environments")

@@ -17,6 +17,11 @@ async def prompts(terminal: PseudoTerminal, *texts: str) -> None:
 async def test_a_whole_run_is_driven_from_the_prompt_through_the_death_of_the_core(
     facility: Facility, tmp_path: Path
 ) -> None:
+    gate = tmp_path / "gate"
+    sink = facility.repository / "tasks" / "sink.yaml"
+    waits = f"until [ -e {gate} ]; do sleep 0.1; done; exec aliecs-occ sample sink"
+    text = sink.read_text().partition("command:")[0] + f'command: {{shell: true, value: "{waits}"}}\n'
+    sink.write_text(text)
     words = [sys.executable, "-P", "-m", "console", "--endpoint", f"127.0.0.1:{facility.port}", "repl"]
     places = {name: str(tmp_path) for name in ("XDG_STATE_HOME", "XDG_CONFIG_HOME")}
     async with PseudoTerminal(words, size=(120, 40), environment=places) as terminal:
@@ -29,9 +34,11 @@ async def test_a_whole_run_is_driven_from_the_prompt_through_the_death_of_the_co
         await terminal.shows("STB  DEPLOY")
         terminal.press("\x03")
         await terminal.shows("no longer waiting; the core goes on with creating an environment of flow")
+        gate.touch()
         await prompts(terminal, "◑CFG")
         terminal.press("start\r")
-        await terminal.shows("A new run begins", "[y/N]")
+        await terminal.shows("A new run begins")
+        await terminal.until(lambda it: "[y/N]" in it.last)
         terminal.press("y\r")
         await prompts(terminal, "●RUN")
         await facility.kill()

@@ -14,7 +14,7 @@ from facility import Facility
 def replayed(module: str, files: list[Path]) -> bytes:
     """Replay in a process of its own; it fails if an instruction differs from the recorded one."""
     command = [sys.executable, "-P", "-m", module, *map(str, files)]
-    done = subprocess.run(command, capture_output=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, timeout=120)
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout
 

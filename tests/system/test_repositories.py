@@ -102,7 +102,7 @@ async def test_a_core_that_is_killed_while_it_clones_starts_again_and_leaves_not
     adding = asyncio.ensure_future(
         facility.control.AddRepo(pb.AddRepoRequest(name="git.example/Org/Other"), timeout=60)
     )
-    await asyncio.to_thread(server.asked.wait, 20)
+    assert await asyncio.to_thread(server.asked.wait, 60)
     incoming = facility.state / "repos" / ".incoming"
     assert list(incoming.iterdir())
     await facility.kill()
@@ -142,7 +142,7 @@ def wait_for_end(pid: int) -> None:
     except ProcessLookupError:
         return
     try:
-        assert select.select([descriptor], [], [], 10)[0], f"process {pid} goes on: {command_of(pid)!r}"
+        assert select.select([descriptor], [], [], 60)[0], f"process {pid} goes on: {command_of(pid)!r}"
     finally:
         os.close(descriptor)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -171,10 +172,11 @@ async def test_tasks_are_kept_and_cleaned_up(facility: Facility) -> None:
 
 async def test_creation_in_the_background_is_told_by_events(facility: Facility) -> None:
     rpc = Rpcs(facility)
+    await rpc.GetFrameworkInfo(pb.GetFrameworkInfoRequest())  # calls on a link that is there keep their order
     stream = facility.control.Subscribe(pb.SubscribeRequest(), timeout=60)
     CALLED.add("Subscribe")
     reading = asyncio.ensure_future(_until(stream, lambda e: e.environmentEvent.message == "created new environment"))
-    await asyncio.sleep(0)
+    await rpc.GetFrameworkInfo(pb.GetFrameworkInfoRequest())  # answered when the core has begun to tell
     reply = await rpc.NewEnvironmentAsync(
         pb.NewEnvironmentRequest(workflowTemplate="flow", vars={"hosts": '["flp001"]'})
     )
@@ -191,7 +193,12 @@ async def test_creation_in_the_background_is_told_by_events(facility: Facility) 
     assert {"environmentEvent", "taskEvent", "roleEvent"} <= kinds
 
 
-async def test_an_automatic_environment_has_its_own_feed(facility: Facility) -> None:
+async def test_an_automatic_environment_has_its_own_feed(tmp_path: Path, repository: Path) -> None:
+    async with Facility(tmp_path, repository, subscribeWait="15s") as facility:
+        await has_its_own_feed(facility)
+
+
+async def has_its_own_feed(facility: Facility) -> None:
     rpc = Rpcs(facility)
     stream = facility.control.Subscribe(pb.SubscribeRequest(id="mine"), timeout=60)
     reading = asyncio.ensure_future(_until(stream, lambda e: False))

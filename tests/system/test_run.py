@@ -7,12 +7,18 @@ import os
 import signal
 
 import psutil
+from deploy_stages import command_of
 from facility import Facility
 from facility_backends import on_every_backend
 
 from console.store import Store
 
 HOSTS = ["flp001", "flp002"]
+
+
+def executors_of(facility: Facility) -> list[int]:
+    """Return the pids of the executors on this machine."""
+    return [pid for pid in facility.processes() if b"executor" in command_of(pid).split(b"\0")]
 
 
 @on_every_backend
@@ -89,7 +95,7 @@ async def test_states_are_known_after_a_restart_before_executors_are_back(facili
     environment = (await facility.create("flow", ["flp001"])).id
     await facility.ask(environment, "START_ACTIVITY")
     before = {task.taskId: (task.pid, task.state, task.status) for task in await facility.tasks()}
-    executors = [pid for pid in facility.processes() if "executor" in psutil.Process(pid).cmdline()]
+    executors = executors_of(facility)
     assert executors
     for pid in executors:
         os.kill(pid, signal.SIGSTOP)
@@ -135,8 +141,15 @@ async def test_history_variables_and_usual_durations_survive_a_core_that_is_kill
     assert after.history(environment) == history
     assert (after.variables(environment), after.roles(environment)) == (variables, before.roles(environment))
     await facility.destroy(environment, allowInRunningState=True)
-    creating = asyncio.create_task(facility.create("flow", HOSTS[:1]))
-    seen = await facility.shows(lambda store: any(one.transition for one in store.environments()))
+    executors = executors_of(facility)
+    for pid in executors:
+        os.kill(pid, signal.SIGSTOP)  # it is deployed once that was seen
+    try:
+        creating = asyncio.create_task(facility.create("flow", HOSTS[:1]))
+        seen = await facility.shows(lambda store: any(one.transition for one in store.environments()))
+    finally:
+        for pid in executors:
+            os.kill(pid, signal.SIGCONT)
     (deploying,) = seen.environments()
     assert deploying.transition is not None and deploying.transition.event == "DEPLOY"
     deployed = history.transitions[0]

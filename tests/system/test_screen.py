@@ -36,7 +36,7 @@ async def test_a_core_that_is_stopped_is_seen_by_the_age_of_its_data_and_nothing
         finally:
             os.kill(facility.process.pid, signal.SIGCONT)
         await until(pilot, lambda lines: "●" in lines[0] and "STALE" not in lines[0])
-        assert app.session.refusal() == ""
+        await until(pilot, lambda _: app.session.refusal() == "")
 
 
 async def test_a_core_that_is_killed_and_started_again_finds_the_same_selection_and_the_run(facility: Facility) -> None:

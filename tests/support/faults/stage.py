@@ -17,13 +17,13 @@ from facility import Facility
 from faults.gate import Gate
 from faults.trial import ATTEMPTS, BYSTANDER, CROWDED, Phase, Trial
 
-TRANSITION_S = 5.0
+TRANSITION_S = 8.0
 MARGIN_S = 2.0
 """What the core waits longer than tasks may take."""
 SLOW_S = 20.0
 """By how much an answer may be late where other things keep this machine busy; far less than a core's own deadlines."""
 AT_A_TIME = 4
-LEASE_S = 5.0
+LEASE_S = 12.0
 SETTINGS = {
     "deployTimeout": "40s",
     "heartbeat": "300ms",

@@ -17,8 +17,8 @@ from faults.trial import HELD, REACHED, REACHED_NEXT, Phase, Trial
 from console.store import Store
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-LIMIT_S = 8.0
-SILENT_S = 6.0
+LIMIT_S = 16.0
+SILENT_S = 12.0
 STOPPED_S = LIMIT_S + MARGIN_S + 1.0
 """Longer than any answer is waited for, and than an executor may be silent."""
 

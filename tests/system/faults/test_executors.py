@@ -17,7 +17,7 @@ from faults.trial import HELD, Phase, Trial
 
 from console.store import Store
 
-KILL_S = 6.0
+KILL_S = 15.0
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -23,7 +23,7 @@ from console.store import Store
 IS_LONG = os.environ.get("ALIECS_FAULTS") == "all"
 CUT_S = 60.0 if IS_LONG else TRANSITION_S + MARGIN_S + 2.0
 """Longer than any answer is waited for."""
-KILL_S = 10.0
+KILL_S = 15.0
 PHASES = (Phase.CONFIGURED, Phase.START, Phase.RUNNING, Phase.RESET, Phase.DEPLOYED)
 LONG = (Phase.CONFIGURE, Phase.STOP)
 """Phases whose answers take several deadlines, one after the other."""

@@ -17,7 +17,7 @@ from faults.trial import HELD, Phase, Trial
 
 KILL_S = 25.0
 """A task that does not answer is ended after 5 s for an answer, 2 s of SIGTERM and 3 s of SIGINT."""
-DEPLOY_S = 8.0
+DEPLOY_S = 12.0
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -52,7 +52,8 @@ async def killed(trial: Trial) -> None:
 
 
 async def test_a_task_that_is_stopped_or_deaf_costs_no_command_its_answer_and_goes_on_when_it_can(stage: Stage) -> None:
-    trials = stage.trials(deploy_timeout=f"{DEPLOY_S:g}s")
+    brief = {Phase.DEPLOY: {"deploy_timeout": f"{DEPLOY_S:g}s"}}
+    trials = [stage.trial(phase, **brief.get(phase, {})) for phase in Phase]
     stubborn = stage.trial(Phase.DESTROY, victim_class="stubborn")
     await stage.reach([*trials, stubborn])
     await asyncio.gather(*(stopped(trial) for trial in trials), deaf(stubborn))
