@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from deploy_stages import PACE, TIMING
 from faults.cut_off import CutOff, why_not
 from faults.stage import MARGIN_S, SLOW_S, TRANSITION_S, Stage, staged
 from faults.table import Row, note
@@ -47,7 +48,7 @@ def agents() -> list[VirtualAgent]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def network(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[CutOff]:
     async with (
-        MesosDouble(agents(), tmp_path_factory.mktemp("agents"), pace=20.0) as mesos,
+        MesosDouble(agents(), tmp_path_factory.mktemp("agents"), pace=PACE, timing=TIMING) as mesos,
         CutOff(mesos.address) as one,
     ):
         yield one
