@@ -87,9 +87,8 @@ class Display:
         for view in views.role_views(runner, roles):
             self.picture.update(view)
             self._publish_role(view, shown)
-        view = views.environment_view(runner, self._flows.get(environment.id, (0.0, 0.0)))
-        self._shown[environment.id] = view
-        self.picture.update(view)
+        one = self._shown[environment.id] = views.environment_view(runner, self._flows.get(environment.id, (0.0, 0.0)))
+        self.picture.update(one)
         self.picture.update(views.variables_view(environment))
         self.picture.update(views.history_view(environment))
         if environment.fault:

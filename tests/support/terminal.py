@@ -58,6 +58,14 @@ class Terminal:
         """Press keys by their tmux names: "Enter", "Escape", "C-p", "F1", "a"."""
         await self._tmux("send-keys", *keys)
 
+    async def choose(self, key: str, choice: str) -> None:
+        """Press a key that goes to another choice of a dialog, and wait until it looks as if one had gone there."""
+        before = await self._looks_of(choice)
+        await self.press(key)
+        async with asyncio.timeout(60):
+            while await self._looks_of(choice) == before:  # noqa: ASYNC110  # a terminal does not say that it changed
+                await asyncio.sleep(TRY_S)
+
     async def type(self, text: str) -> None:
         """Type a text."""
         await self._tmux("send-keys", "-l", text)
@@ -68,6 +76,10 @@ class Terminal:
     async def screen(self) -> list[str]:
         """Return the lines that are shown."""
         return (await self._tmux("capture-pane", "-p")).splitlines()
+
+    async def _looks_of(self, text: str) -> list[str]:
+        """Return the lines with a text, with their colours."""
+        return [line for line in (await self._tmux("capture-pane", "-e", "-p")).splitlines() if text in line]
 
     async def until(self, condition: Callable[[list[str]], bool], within_s: float = 60.0) -> list[str]:
         """Return the screen once it meets the condition; AssertionError with the screen if it never does."""

@@ -52,7 +52,10 @@ async def test_the_demo_is_made_on_two_hosts_with_a_changed_variable(facility: F
         app.arm()
         await pilot.press("enter")
         await shows(pilot, "Creating an environment of readout-demo")
-        await pilot.press("right", "enter")
+        before = app.focused
+        await pilot.press("right")
+        await until(pilot, lambda _: app.focused is not before)
+        await pilot.press("enter")
         await until(pilot, lambda lines: app.shown_tab == "environment")
         made = app.environment_id
         store = app.session.store

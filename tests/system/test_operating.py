@@ -19,6 +19,7 @@ from console.session import Timings
 from console.tui.app import ConsoleApp
 from console.tui.dialogs.base import Dialog
 from console.tui.dialogs.reading import Reading
+from console.tui.widgets.command_line import CommandLine
 
 HERE = Path(__file__).resolve().parent
 SIZE = (120, 40)
@@ -38,6 +39,13 @@ async def core(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
         yield one
 
 
+async def to_the_right(pilot: Pilot[int]) -> None:
+    """Go to the next choice of a dialog."""
+    before = pilot.app.focused
+    await pilot.press("right")
+    await until(pilot, lambda _: pilot.app.focused is not before)
+
+
 class Shift:
     """Somebody at the screen, who gives lines and answers questions."""
 
@@ -51,6 +59,7 @@ class Shift:
         self.given.add(max((one.name for one in commands_of(SCREEN) if line.startswith(one.name)), key=len))
         self.app.clear_notifications()
         await self.pilot.press("colon")
+        await until(self.pilot, lambda _: isinstance(self.app.screen, CommandLine))
         self.app.post_message(Paste(line))
         await self.pilot.press("enter")
 
@@ -67,7 +76,12 @@ class Shift:
         await self.give(line)
         await shows(self.pilot, question)
         for keys in answer:
-            await (types(self.pilot, keys[1:]) if keys.startswith("'") else self.pilot.press(keys))
+            if keys.startswith("'"):
+                await types(self.pilot, keys[1:])
+            elif keys == "right":
+                await to_the_right(self.pilot)
+            else:
+                await self.pilot.press(keys)
         return await told(self.pilot, *told_then)
 
     async def creates(self, host: str) -> str:
@@ -233,10 +247,12 @@ async def test_a_creation_that_fails_says_where_and_why(core: EmbeddedCore) -> N
         await arm(pilot)
         await shift.give("env create -w flow --hosts flp001,nowhere")
         await shows(pilot, "The core takes the hosts")
-        await pilot.press("right", "enter")
+        await to_the_right(pilot)
+        await pilot.press("enter")
         await shows(pilot, "failed", "nowhere", "Kind")
         await pilot.press("enter")
         await shift.give("env create -w nosuch")
         await shows(pilot, "The core takes the hosts")
-        await pilot.press("right", "enter")
+        await to_the_right(pilot)
+        await pilot.press("enter")
         await shows(pilot, "nosuch", "5 not found")

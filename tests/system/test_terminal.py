@@ -39,14 +39,16 @@ async def test_a_whole_run_is_driven_from_the_keyboard(facility: Facility, tmp_p
         await terminal.press(":")
         await terminal.type("env create -w flow --hosts flp001,flp002 ")
         await terminal.press("Enter")
-        await terminal.shows("Creating an environment of flow", "flp001 flp002", "The core takes the hosts")
-        await terminal.press("Right", "Enter")
+        await terminal.shows("Creating an environment of flow", "flp001 flp002", "The core takes the hosts", "Cancel")
+        await terminal.choose("Right", "Cancel")
+        await terminal.press("Enter")
         lines = await terminal.until(lambda lines: any("◑ CFG" in line for line in lines))
         environment_id = next(line for line in lines if "◑ CFG" in line).split()[3]
 
         await terminal.press("s")
         await terminal.shows(f"START_ACTIVITY of {environment_id}", "A new run begins", "[ Start the run ]")
-        await terminal.press("Right", "Enter")
+        await terminal.choose("Right", "Start the run")
+        await terminal.press("Enter")
         lines = await terminal.until(lambda lines: any(" ● RUN" in line or "▸● RUN" in line for line in lines))
         run = next(line for line in lines if "● RUN" in line).split()[2]
         await terminal.until(lambda lines: any("B/s" in line for line in lines))

@@ -18,7 +18,8 @@ from console.store import Store
 
 HOURS = 3.0
 IS_LONG = os.environ.get("ALIECS_FAULTS") == "all"
-LIMIT_S = 15.0
+LIMIT_S = 45.0
+"""Nothing takes so long, not even the start of another core on a busy machine."""
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
