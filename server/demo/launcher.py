@@ -49,7 +49,7 @@ class Plan:
     """The console owns the terminal: it must stay in its foreground process group."""
     has_input: bool = False
     """The console reads our standard input."""
-    ready_s: float = 60.0
+    ready_s: float = 120.0
     console_grace_s: float = 20.0
     """For the console to end after a signal; a script runs its cleanup block."""
     drain_s: float = 45.0

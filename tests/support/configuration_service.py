@@ -174,7 +174,7 @@ class ServiceProcess:
             pass_fds=(writer,), stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         os.close(writer)
-        line = await asyncio.wait_for(asyncio.to_thread(os.read, reader, 64), 60)
+        line = await asyncio.wait_for(asyncio.to_thread(os.read, reader, 64), 150)
         os.close(reader)
         if not line:
             _, said = await self.process.communicate()
@@ -185,7 +185,7 @@ class ServiceProcess:
         """Send a signal; return the exit code and what it wrote."""
         assert self.process
         self.process.send_signal(number)
-        _, said = await asyncio.wait_for(self.process.communicate(), 60)
+        _, said = await asyncio.wait_for(self.process.communicate(), 150)
         return self.process.returncode or 0, said.decode()
 
     async def kill(self) -> None:

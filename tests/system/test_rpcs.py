@@ -173,7 +173,7 @@ async def test_tasks_are_kept_and_cleaned_up(facility: Facility) -> None:
 async def test_creation_in_the_background_is_told_by_events(facility: Facility) -> None:
     rpc = Rpcs(facility)
     await rpc.GetFrameworkInfo(pb.GetFrameworkInfoRequest())  # calls on a link that is there keep their order
-    stream = facility.control.Subscribe(pb.SubscribeRequest(), timeout=60)
+    stream = facility.control.Subscribe(pb.SubscribeRequest(), timeout=240)
     CALLED.add("Subscribe")
     reading = asyncio.ensure_future(_until(stream, lambda e: e.environmentEvent.message == "created new environment"))
     await rpc.GetFrameworkInfo(pb.GetFrameworkInfoRequest())  # answered when the core has begun to tell
@@ -200,7 +200,7 @@ async def test_an_automatic_environment_has_its_own_feed(tmp_path: Path, reposit
 
 async def has_its_own_feed(facility: Facility) -> None:
     rpc = Rpcs(facility)
-    stream = facility.control.Subscribe(pb.SubscribeRequest(id="mine"), timeout=60)
+    stream = facility.control.Subscribe(pb.SubscribeRequest(id="mine"), timeout=240)
     reading = asyncio.ensure_future(_until(stream, lambda e: False))
     variables = {"hosts": '["flp001"]', "auto_stop_enabled": "true", "auto_stop_timeout": "500ms"}
     await rpc.NewAutoEnvironment(pb.NewAutoEnvironmentRequest(workflowTemplate="flow", vars=variables, id="mine"))
