@@ -59,13 +59,16 @@ async def test_the_end_by_a_signal_is_told_with_its_name(tmp_path: Path) -> None
 
 
 async def test_the_end_of_a_process_that_is_not_our_child_is_told(tmp_path: Path) -> None:
-    code = f"import subprocess, sys; print(subprocess.Popen({SLEEP!r}).pid)"
+    told = tmp_path / "pid"
+    os.mkfifo(told)
+    # Their parent stays: where the tests are the first process, as in a container, orphans are their children.
+    code = f"import subprocess; child = subprocess.Popen({SLEEP!r}); open({str(told)!r}, 'w').write(str(child.pid)); child.wait()"
     middle = Ends(spawn([sys.executable, "-W", "ignore", "-c", code], os.environ, tmp_path / "x.log"))
-    await middle.wait()
-    grandchild = int((tmp_path / "x.log").read_text())
+    grandchild = int(await asyncio.to_thread(told.read_text))
     ends = Ends(grandchild)
     os.kill(grandchild, signal.SIGKILL)
     assert await ends.wait() == "ended"
+    await middle.wait()
 
 
 async def test_a_closed_watch_lets_the_process_go_on_in_silence(tmp_path: Path) -> None:
