@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
+from free_ports import free_port
 
 from mesos.calls import BadCall
 from mesos.terms import LOOPBACK, VERSION_PAGE, Json
@@ -52,7 +53,7 @@ class Door:
         return self._runner is not None
 
     async def open(self) -> None:
-        """Listen, at the first time on a free port."""
+        """Listen, at the first time on a free port: none of those that the kernel gives to others while this one is shut."""
         application = web.Application(client_max_size=LARGEST_CALL)
         application.router.add_route("*", "/{path:.*}", self._serve)
         application.on_response_prepare.append(_as_mesos_writes)
@@ -60,9 +61,9 @@ class Door:
             application, access_log=None, handler_cancellation=True, keepalive_timeout=3600.0, shutdown_timeout=1.0
         )
         await self._runner.setup()
+        self.port = self.port or free_port()
         site = web.TCPSite(self._runner, LOOPBACK, self.port, reuse_address=True)
         await site.start()
-        self.port = self._runner.addresses[0][1]
 
     async def close(self) -> None:
         """Listen no more and break every connection, as the death of the process does."""
