@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from deploy_stages import command_of
 from facility import CONFIGURATION, Facility
 
 from server.api import o2control_pb2 as pb
@@ -81,8 +82,8 @@ class Parts:
     def __init__(self, facility: Facility) -> None:
         assert facility.process is not None
         self.core = psutil.Process(facility.process.pid)
-        below = [psutil.Process(pid) for pid in facility.processes()]
-        self.executors = [one for one in below if "executor" in one.cmdline()]
+        executors = (pid for pid in facility.processes() if b"executor" in command_of(pid).split(b"\0"))
+        self.executors = [psutil.Process(pid) for pid in executors]
         self.tasks = [task for executor in self.executors for task in executor.children()]
 
     @property

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import replace
 
 from facility import Facility
-from screen import app_on, screen_of, shows, told, until
+from screen import QUICK, app_on, screen_of, shows, told, until
 
 STOPPED_S = 10
 
@@ -21,7 +22,7 @@ async def test_a_core_that_is_stopped_is_seen_by_the_age_of_its_data_and_nothing
     facility: Facility,
 ) -> None:
     created = await facility.create("flow", ["flp001"])
-    app = app_on(f"127.0.0.1:{facility.port}")
+    app = app_on(f"127.0.0.1:{facility.port}", timings=replace(QUICK, stale_s=5.0))
     async with app.run_test(size=(120, 40)) as pilot:
         await shows(pilot, created.id)
         assert facility.process

@@ -19,7 +19,7 @@ async def test_the_screen_opens_in_a_terminal_follows_a_run_and_closes(facility:
         created = await facility.create("flow", ["flp001"])
         await terminal.shows(created.id, "CFG")
         await facility.ask(created.id, "START_ACTIVITY")
-        await terminal.shows("RUN ")
+        await terminal.shows("● RUN")
         await terminal.resize(60, 15)
         await terminal.shows("terminal too small", "60x15")
         await terminal.resize(80, 24)
@@ -30,7 +30,8 @@ async def test_the_screen_opens_in_a_terminal_follows_a_run_and_closes(facility:
 
 async def test_a_whole_run_is_driven_from_the_keyboard(facility: Facility, tmp_path: Path) -> None:
     async with Terminal(tmp_path, console_on(facility), environment={"XDG_CONFIG_HOME": str(tmp_path)}) as terminal:
-        await terminal.shows("no environments", "OBSERVE")
+        await terminal.shows("no environments")
+        await terminal.until(lambda lines: any("●" in line and "OBSERVE" in line for line in lines))
         await terminal.press("A")
         await terminal.shows("Arm this console")
         await terminal.press("Enter")

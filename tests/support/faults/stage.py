@@ -25,7 +25,7 @@ SLOW_S = 20.0
 AT_A_TIME = 4
 LEASE_S = 12.0
 SETTINGS = {
-    "deployTimeout": "40s",
+    "deployTimeout": "90s",
     "heartbeat": "300ms",
     "silent": "1500ms",
     "lease": f"{LEASE_S:g}s",

@@ -317,7 +317,7 @@ async def own_state(pid: int, timeout_s: float = 10.0) -> str:
             return (await client.get_state(timeout_s)).state.value
     except AliecsError as error:
         return "" if not psutil.pid_exists(pid) else f"silent ({error})"
-    except OSError:
+    except (OSError, ValueError):  # gone, or nobody has taken note of its end yet: it has no environment then
         return ""
 
 
