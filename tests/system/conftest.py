@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from facility import Facility
 from facility_backends import facility_on
+from patience import PATIENT
 
 HERE = Path(__file__).resolve().parent
 
@@ -19,6 +20,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.system)
+
+
+@pytest.fixture(autouse=True)
+def _patient_consoles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let consoles that tests start wait as long as the tests do."""
+    for name, value in PATIENT.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture

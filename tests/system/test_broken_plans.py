@@ -25,7 +25,7 @@ async def test_a_broken_template_is_a_plan_with_problems_or_an_error_with_its_pl
     repository.mkdir()
     right(repository)
     async with EmbeddedCore(tmp_path, repository, monkeypatch) as core:
-        async with Client(core.endpoint, deadlines=Deadlines()) as client:
+        async with Client(core.endpoint, deadlines=Deadlines(connect_s=60.0, read_s=60.0)) as client:
             for seed in range(SEEDS):
                 with broken(repository, seed) as what:
                     told = await problems(client, what)
