@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import pty
-import resource
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -81,8 +80,8 @@ async def test_a_disk_that_takes_no_more_ends_it_in_words(core: FakeCore, tmp_pa
         core.add(f"env{number}", description=1000 * "x")
     path = tmp_path / "large.jsonl"
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-m", "console", "record", str(path), "--timeout", "30s",
-        stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL, preexec_fn=_may_write_8_kib,
+        "sh", "-c", 'ulimit -f 16 && exec "$@"', "sh", sys.executable, "-P", "-m", "console", "record", str(path),
+        "--timeout", "30s", stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL,
         env=os.environ | PATIENT | {"ALIECS_CONSOLE_ENDPOINT": core.endpoint, "XDG_CONFIG_HOME": "/nonexistent"},
     )  # fmt: skip
     _, err = await asyncio.wait_for(process.communicate(), 60)
@@ -159,10 +158,6 @@ async def test_in_a_terminal_a_recording_is_played_on_the_screen(file: Path) -> 
     await asyncio.wait_for(asyncio.to_thread(_drain, ours), 60)
     assert await asyncio.wait_for(process.wait(), 60) == 0
     os.close(ours)
-
-
-def _may_write_8_kib() -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
 
 
 def _copy(source: Path, target: Path, old: bytes, new: bytes) -> None:
