@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 from collections import deque
 from collections.abc import Sequence
 from functools import cached_property, partial
@@ -177,26 +178,46 @@ class OperatorApp(App[int]):
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key | events.MouseDown | events.Paste):
             self.arming.touch()
-        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded and self._is_too_early:
-            self._typed_ahead.append(event)
-            return
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            if self._typed_ahead or self._is_line_made or self._is_line_behind:
+                self._typed_ahead.append(event)
+                if len(self._typed_ahead) == 1:
+                    self._give_soon()
+                return
         await super().on_event(event)
 
     @property
-    def _is_too_early(self) -> bool:
+    def _is_line_made(self) -> bool:
         """A line to type into was asked for and is not there yet: what is typed meanwhile is for it."""
-        if self._typed_ahead:
-            return True
         return bool(self.screen_stack) and getattr(self.screen_stack[-1], "is_made_for_typing", False)
+
+    @property
+    def _is_line_behind(self) -> bool:
+        """A line that is typed into has not taken in all that was typed: keys that act on its text would overtake that."""
+        line = self.focused
+        if line is None or not (isinstance(line, Input) or hasattr(self.screen, "is_made_for_typing")):
+            return False
+        return any(one._pending_message or one.message_queue_size for one in line.ancestors_with_self)
 
     def typing_begins(self, line: Line) -> None:
         """Give a line that can be typed into now what was typed while it was being made."""
-        self.call_later(self._give_typed_ahead, line)
+        self.call_later(self._begin_typing, line)
 
-    async def _give_typed_ahead(self, line: Line) -> None:
+    async def _begin_typing(self, line: Line) -> None:
         line.is_made_for_typing = False
-        while self._typed_ahead:
+        await self._give_typed_ahead()
+
+    async def _give_typed_ahead(self) -> None:
+        """Give one key after the other, each when the line has taken in the one before."""
+        while self._typed_ahead and not self._is_line_made and not self._is_line_behind:
             await super().on_event(self._typed_ahead.popleft())
+        if self._typed_ahead:
+            self._give_soon()
+
+    def _give_soon(self) -> None:
+        """Look again when the widgets have had their turn; a line that is being made says when it can be typed into."""
+        if not self._is_line_made:
+            asyncio.get_running_loop().call_soon(self.call_later, self._give_typed_ahead)
 
     # ---- orders ------------------------------------------------------------------------------
 

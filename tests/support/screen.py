@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any, Self
 
+from fake_core import FakeCore
 from textual._context import visible_screen_stack
 from textual.app import App
+from textual.events import Key
+from textual.notifications import Notifications
 from textual.pilot import Pilot
 
 from console.session import Session, Timings
@@ -16,15 +21,29 @@ from console.tui.app import ConsoleApp
 from console.tui.dialogs.base import Dialog
 from server.api.client import Client, Deadlines
 
-QUICK = Timings(retry_first_s=0.01, retry_last_s=0.05)
+QUICK = Timings(
+    retry_first_s=0.01, retry_last_s=0.05, snapshot_s=60.0, settle_s=60.0, stale_s=120.0, silence_s=240.0
+)
+"""A lost link is made anew at once, and nothing is given up because a busy machine stood still for some seconds."""
 PAUSE_S = 0.04
+NAMED = ("enter", "tab", "escape", "ctrl+p", "ctrl+u")
+"""Keys that are not letters of a text."""
 WITHIN_S = 60.0
 
 
 def app_on(endpoint: str, settings: Settings | None = None, *, timings: Timings = QUICK) -> ConsoleApp:
     """Return the app on a core, not yet running."""
     client = Client(endpoint, deadlines=Deadlines(connect_s=60.0), user="shifter@control")
-    return ConsoleApp(Session(client, timings=timings), settings)
+    app = ConsoleApp(Session(client, timings=timings), settings)
+    app._notifications = _Said()
+    return app
+
+
+class _Said(Notifications):
+    """Keeps what was said: a machine may stand still for longer than a message is shown."""
+
+    def _reap(self) -> Self:
+        return self
 
 
 def screen_of(app: App[Any]) -> list[str]:
@@ -69,9 +88,31 @@ async def arm(pilot: Pilot[Any]) -> None:
     await until(pilot, lambda lines: "ARMED" in lines[0])
 
 
+@asynccontextmanager
+async def silence(pilot: Pilot[Any], core: FakeCore) -> AsyncIterator[None]:
+    """Let the core say nothing, and the picture grow old after a moment of that; at the end it is fresh again."""
+    session = app_of(pilot).session
+    usual = session.timings
+    core.is_mute = True
+    session.timings = replace(usual, stale_s=0.5)
+    session._look_at_age()
+    yield
+    core.is_mute = False
+    await until(pilot, lambda lines: "STALE" not in lines[0])
+    session.timings = usual
+
+
 async def types(pilot: Pilot[Any], text: str) -> None:
     """Type a text into what has the focus."""
     await pilot.press(*("space" if letter == " " else letter for letter in text))
+
+
+def burst(pilot: Pilot[Any], *keys: str) -> None:
+    """Press keys faster than anything can be painted between them, as a slow link delivers them; a text is typed."""
+    names = {" ": "space", ":": "colon", "-": "minus"}
+    for key in keys:
+        for letter in [key] if key in NAMED else key:
+            pilot.app.post_message(Key(names.get(letter, letter), letter if len(letter) == 1 else None))
 
 
 async def told(pilot: Pilot[Any], *texts: str, within_s: float = WITHIN_S) -> str:

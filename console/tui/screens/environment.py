@@ -119,8 +119,9 @@ class EnvironmentScreen(ConsoleScreen):
     # ---- what is shown -----------------------------------------------------------------------
 
     def on_mount(self) -> None:
-        self._arrange()
-        self.query_one(RoleGrid).focus()
+        if self.app.is_running:  # else it ends, and not all of this screen is there
+            self._arrange()
+            self.query_one(RoleGrid).focus()
 
     def take(self, changed: set[Key]) -> None:
         environment_id = self.desk.environment_id
@@ -204,7 +205,8 @@ class EnvironmentScreen(ConsoleScreen):
 
     def on_resize(self, event: events.Resize) -> None:
         super().on_resize(event)
-        self._arrange()
+        if self.app.is_running:
+            self._arrange()
 
     def _arrange(self) -> None:
         """Show as many panes as there is room for."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from fake_core import FakeCore
-from screen import app_on, screen_of, shows, told, types, until
-from textual.events import Key
+from screen import app_on, burst, screen_of, shows, told, types, until
 from textual.pilot import Pilot
 
 from console.tui.dialogs.reading import Reading
@@ -155,9 +154,14 @@ async def test_what_is_typed_before_the_line_is_there_is_not_lost_and_moves_noth
     app = app_on(core.endpoint)
     async with app.run_test(size=SIZE) as pilot:
         await shows(pilot, "Selected  2ab1")
-        keys = [":", *"env start --help", "\r"]
-        for key in keys:
-            name = {" ": "space", ":": "colon", "-": "minus", "\r": "enter"}.get(key, key)
-            app.post_message(Key(name, key))
+        burst(pilot, ":env start --help", "enter")
         await shows(pilot, "usage: env start")
         assert app.shown_tab == "overview" and app.environment_id == one.id
+
+
+async def test_tab_completes_what_was_typed_before_it_however_fast(core: FakeCore) -> None:
+    core.add(state="CONFIGURED")
+    async with app_on(core.endpoint).run_test(size=SIZE) as pilot:
+        await shows(pilot, "Selected  2ab1")
+        burst(pilot, ":env destr", "tab", "--for")
+        await until(pilot, lambda _: line_of(pilot) == ": env destroy --for")

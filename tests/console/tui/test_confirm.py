@@ -6,10 +6,9 @@ from dataclasses import replace
 
 import pytest
 from fake_core import FakeCore
-from screen import app_on, arm, shows, told, types, until
+from screen import QUICK, app_on, arm, burst, shows, silence, told, types, until
 from textual.pilot import Pilot
 
-from console.session import Timings
 from console.tui.app import ConsoleApp
 from console.tui.dialogs.confirm import Confirm
 from server.api.model import Environment, TransitionProgress, User
@@ -130,6 +129,18 @@ async def test_level_four_wants_the_full_name_and_a_reason(core: FakeCore) -> No
         assert words in app.clipboard
 
 
+async def test_name_and_reason_are_told_apart_however_fast_they_are_typed(core: FakeCore) -> None:
+    one = running(core)
+    app = app_on(core.endpoint)
+    async with app.run_test(size=SIZE) as pilot:
+        await shows(pilot, "571204")
+        await arm(pilot)
+        await opened(pilot, "d", "in full")
+        burst(pilot, one.id, "enter", "nothing works any more", "enter")
+        await told(pilot, f"{one.id} is gone")
+        assert "--reason 'nothing works any more'" in app.operator.last_line
+
+
 async def test_a_dialog_closes_when_the_state_changes_under_it(core: FakeCore) -> None:
     one = core.add(state="CONFIGURED")
     async with app_on(core.endpoint).run_test(size=SIZE) as pilot:
@@ -182,16 +193,13 @@ async def test_a_dialog_stays_while_other_things_change(core: FakeCore) -> None:
 
 async def test_a_dialog_closes_when_the_link_breaks_and_when_the_data_grow_old(core: FakeCore) -> None:
     core.add(state="CONFIGURED")
-    timings = Timings(retry_first_s=0.01, retry_last_s=0.05, heartbeat_s=0.1, stale_s=2, silence_s=30)
-    app = app_on(core.endpoint, timings=timings)
+    app = app_on(core.endpoint, timings=replace(QUICK, heartbeat_s=0.1))
     async with app.run_test(size=SIZE) as pilot:
         await shows(pilot, "CFG")
         await arm(pilot)
         await opened(pilot, "s", "A new run begins")
-        core.is_mute = True
-        await told(pilot, "env start: closed", "s old; nothing was sent")
-        core.is_mute = False
-        await until(pilot, lambda lines: "STALE" not in lines[0])
+        async with silence(pilot, core):
+            await told(pilot, "env start: closed", "s old; nothing was sent")
         await opened(pilot, "s", "A new run begins")
         port = core.port
         await core.stop()

@@ -361,6 +361,17 @@ def store_of(app: ConsoleApp) -> Store:
     return app.session.store
 
 
+@pytest.mark.parametrize("turns", range(0, 12, 3))
+async def test_the_console_can_be_left_while_the_screen_is_built(core: FakeCore, turns: int) -> None:
+    core.add(state="CONFIGURED")
+    app = app_on(core.endpoint)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await shows(pilot, "Selected  2ab1")
+        app.action_show("environment")
+        for _ in range(turns):
+            await asyncio.sleep(0)
+
+
 async def test_filters_keep_the_way_to_what_they_let_through(core: FakeCore) -> None:
     core.hosts = 30
     running(core)

@@ -6,16 +6,14 @@ from dataclasses import replace
 
 import pytest
 from fake_core import FakeCore
-from screen import app_of, app_on, arm, closed, shows, told, types, until
+from screen import QUICK, app_of, app_on, arm, closed, shows, silence, told, types, until
 
-from console.session import Timings
 from console.tui.dialogs.base import Question
 from console.tui.dialogs.confirm import Answer, Confirm
 from server.api.errors import CoreError, Reason
 from server.api.model import TransitionProgress
 
 SIZE = (100, 30)
-QUICK_LINK = Timings(retry_first_s=0.01, retry_last_s=0.05, heartbeat_s=0.1, stale_s=2.0, silence_s=30)
 
 
 async def test_an_illegal_move_says_why_and_sends_nothing(core: FakeCore) -> None:
@@ -40,15 +38,13 @@ async def test_without_an_environment_keys_say_so(core: FakeCore) -> None:
 
 async def test_old_data_and_a_lost_link_refuse_every_change(core: FakeCore) -> None:
     core.add(state="CONFIGURED")
-    async with app_on(core.endpoint, timings=QUICK_LINK).run_test(size=SIZE) as pilot:
+    async with app_on(core.endpoint, timings=replace(QUICK, heartbeat_s=0.1)).run_test(size=SIZE) as pilot:
         await shows(pilot, "CFG")
         await arm(pilot)
-        core.is_mute = True
-        await until(pilot, lambda lines: "STALE" in lines[0])
-        await pilot.press("s")
-        await told(pilot, "env start: not possible now: data is")
-        core.is_mute = False
-        await until(pilot, lambda lines: "STALE" not in lines[0])
+        async with silence(pilot, core):
+            await until(pilot, lambda lines: "STALE" in lines[0])
+            await pilot.press("s")
+            await told(pilot, "env start: not possible now: data is")
         await core.stop()
         await until(pilot, lambda lines: "LINK LOST" in lines[0])
         await pilot.press("s")

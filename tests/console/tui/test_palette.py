@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fake_core import FakeCore
-from screen import app_on, arm, screen_of, shows, told, types, until
+from screen import app_on, arm, burst, screen_of, shows, told, types, until
 
 from console.tui.dialogs.base import Question
 from console.tui.dialogs.confirm import Confirm
@@ -201,3 +201,16 @@ async def test_it_scrolls_and_fits_the_smallest_terminal(core: FakeCore) -> None
         await shows(pilot, "nothing fits")
         await pilot.press("enter", "alt+enter", "ctrl+y")
         assert isinstance(app.screen, Palette)
+
+
+async def test_enter_takes_what_was_typed_before_it_however_fast(core: FakeCore) -> None:
+    core.add(state="CONFIGURED")
+    app = app_on(core.endpoint)
+    async with app.run_test(size=SIZE) as pilot:
+        await shows(pilot, "Selected  2ab1")
+        burst(pilot, "ctrl+p", "screen tasks", "enter")
+        await until(pilot, lambda _: app.shown_tab == "tasks" and not isinstance(app.screen, Palette))
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda lines: "▸" in "".join(rows(lines)[:1]))
+        burst(pilot, "screen events", "enter")
+        await until(pilot, lambda _: app.shown_tab == "events")
