@@ -25,11 +25,13 @@ _EVENT = struct.Struct("iIII")
 """Watch, mask, cookie, length of the name that follows."""
 
 
-async def watch_theme(name: str) -> AsyncIterator[Theme | str]:
-    """Give the theme each time that it changed, or in words why it cannot be used any more; never ends by itself."""
-    last: Theme | str | None = None
-    with contextlib.suppress(ConfigError):
-        last = themes.read(name)
+async def watch_theme(name: str, used: Theme | None = None) -> AsyncIterator[Theme | str]:
+    """Give the theme each time that it changed, or in words why it cannot be used any more; never ends by itself.
+
+    Args:
+        used: as it was read before; what changed since then counts too.
+    """
+    last = used or _read(name)
     try:
         watch = _Watch()
     except OSError as error:
@@ -37,6 +39,8 @@ async def watch_theme(name: str) -> AsyncIterator[Theme | str]:
         return
     with watch:
         watch.add(_folders(last))
+        if await asyncio.to_thread(_read, name) != last:  # it changed before it was watched
+            watch.stir()
         while True:
             await watch.changed()
             found = await asyncio.to_thread(_read, name)
@@ -53,7 +57,7 @@ def _read(name: str) -> Theme | str:
         return f"theme {name}: {error}; the one before stays"
 
 
-def _folders(found: Theme | str | None) -> Iterator[Path]:
+def _folders(found: Theme | str) -> Iterator[Path]:
     """Return the folders of themes and, where files are links, those that they lead to."""
     yield from themes.search_path()
     if isinstance(found, Theme):
@@ -84,6 +88,10 @@ class _Watch:
         """Watch folders too; one that is watched already is no matter, one that is not there is passed over."""
         for folder in folders:
             self._libc.inotify_add_watch(self._fd, os.fsencode(folder), _CHANGES)
+
+    def stir(self) -> None:
+        """Let a change count that nobody was told of."""
+        self._stirred.set()
 
     async def changed(self) -> None:
         """Wait until something changed, and until that is over."""

@@ -71,6 +71,8 @@ class OperatorApp(App[int]):
         self.settings = settings
         self.arming = Arming(settings.arm_s)
         self._typed_ahead: deque[events.Event] = deque(maxlen=TYPED_AHEAD)
+        self._was_letter = False
+        """Of the key that was given last."""
         self.keymap = keymap.load(bindings.known, settings.keys)
         self._usual_keys = bindings.bindings_of(type(self))
         aside = partial(self.run_worker, group="library", exit_on_error=False)
@@ -179,25 +181,40 @@ class OperatorApp(App[int]):
         if isinstance(event, events.Key | events.MouseDown | events.Paste):
             self.arming.touch()
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
-            if self._typed_ahead or self._is_line_made or self._is_line_behind:
-                self._typed_ahead.append(event)
-                if len(self._typed_ahead) == 1:
-                    self._give_soon()
+            if self._typed_ahead or self._must_wait(event):
+                self._keep(event)
                 return
+            self._was_letter = is_letter(event)
         await super().on_event(event)
+
+    async def _on_key(self, event: events.Key) -> None:
+        """Keep a key that no widget took for the screen that is being built."""
+        if not self.screen.is_mounted:
+            event.prevent_default()
+            self._keep(events.Key(event.key, event.character))
+
+    def _must_wait(self, event: events.Event) -> bool:
+        """What was pressed before has not come to its effect: a screen is not built, letters are not in their line."""
+        if not self.screen_stack:
+            return False
+        screen = self.screen_stack[-1]
+        if self._is_line_made or not screen.is_mounted:
+            return True
+        if self._was_letter and is_letter(event):
+            return False
+        if (
+            not self._typed_ahead
+            and not isinstance(screen.focused, Input)
+            and not hasattr(screen, "is_made_for_typing")
+        ):
+            return False
+        concerned = (screen.focused or screen).ancestors_with_self
+        return any(one._pending_message or one.message_queue_size for one in concerned)
 
     @property
     def _is_line_made(self) -> bool:
         """A line to type into was asked for and is not there yet: what is typed meanwhile is for it."""
         return bool(self.screen_stack) and getattr(self.screen_stack[-1], "is_made_for_typing", False)
-
-    @property
-    def _is_line_behind(self) -> bool:
-        """A line that is typed into has not taken in all that was typed: keys that act on its text would overtake that."""
-        line = self.focused
-        if line is None or not (isinstance(line, Input) or hasattr(self.screen, "is_made_for_typing")):
-            return False
-        return any(one._pending_message or one.message_queue_size for one in line.ancestors_with_self)
 
     def typing_begins(self, line: Line) -> None:
         """Give a line that can be typed into now what was typed while it was being made."""
@@ -207,16 +224,23 @@ class OperatorApp(App[int]):
         line.is_made_for_typing = False
         await self._give_typed_ahead()
 
+    def _keep(self, event: events.Event) -> None:
+        self._typed_ahead.append(event)
+        if len(self._typed_ahead) == 1:
+            self._give_soon()
+
     async def _give_typed_ahead(self) -> None:
-        """Give one key after the other, each when the line has taken in the one before."""
-        while self._typed_ahead and not self._is_line_made and not self._is_line_behind:
-            await super().on_event(self._typed_ahead.popleft())
+        """Give one key after the other, each when the one before came to its effect."""
+        while self._typed_ahead and self.is_running and not self._must_wait(self._typed_ahead[0]):
+            event = self._typed_ahead.popleft()
+            self._was_letter = is_letter(event)
+            await super().on_event(event)
         if self._typed_ahead:
             self._give_soon()
 
     def _give_soon(self) -> None:
         """Look again when the widgets have had their turn; a line that is being made says when it can be typed into."""
-        if not self._is_line_made:
+        if self.is_running and not self._is_line_made:
             asyncio.get_running_loop().call_soon(self.call_later, self._give_typed_ahead)
 
     # ---- orders ------------------------------------------------------------------------------
@@ -342,3 +366,8 @@ class OperatorApp(App[int]):
         from console.tui.asking import leave  # as all that follows a key
 
         leave(self, lambda: self.exit(0))
+
+
+def is_letter(event: events.Event) -> bool:
+    """Say whether a key is a letter of a word: one does not change what the next one means. A blank may take what is marked."""
+    return isinstance(event, events.Key) and event.is_printable and event.key != "space"

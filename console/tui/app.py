@@ -203,7 +203,8 @@ class ConsoleApp(OperatorApp):
     @work(group="theme", exclusive=True)
     async def _follow_theme(self, name: str) -> None:
         """Use what the theme's files say whenever they change; what is broken is told, and nothing changes."""
-        async for found in watch_theme(name):
+        used = self.looks.theme
+        async for found in watch_theme(name, used if used.name == name else None):
             self._warn(found) if isinstance(found, str) else self._use_theme(found)
 
     def _use_theme(self, theme: themes.Theme) -> None:

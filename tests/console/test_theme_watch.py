@@ -77,6 +77,16 @@ async def test_a_changed_file_gives_the_theme_anew(folder: Path) -> None:
         assert (await heard.theme()).states["RUNNING"].underline
 
 
+async def test_what_changed_since_it_was_read_and_before_it_is_watched_counts_too(folder: Path) -> None:
+    file = folder / "mine.yaml"
+    file.write_text(text_of("mine", "#111111"))
+    used = themes.read("mine")
+    file.write_text(text_of("mine", "#222222"))
+    async with asyncio.timeout(DEADLINE_S):
+        found = await anext(watch_theme("mine", used))
+    assert isinstance(found, Theme) and found.colours.accent == "#222222"
+
+
 async def test_a_broken_file_is_told_and_a_mended_one_is_used(folder: Path) -> None:
     file = folder / "mine.yaml"
     file.write_text(text_of("mine", "#111111"))

@@ -42,9 +42,10 @@ async def at_variable(pilot: Pilot[Any], label: str) -> str:
     screen = form_of(pilot.app)  # type: ignore[arg-type]
     form = screen.creation.form
     name = next(one for one in form.names if form.field(one).label == label)
+    grid = screen.query_one(VariableGrid)
     screen.query_one(PanelGrid).select(form.field(name).panel)
-    await pilot.pause()
-    screen.query_one(VariableGrid).select(name)
+    await until(pilot, lambda _: grid.row_index(name) is not None)
+    grid.select(name)
     await until(pilot, lambda lines: any("▸" in line and label in line for line in lines))
     return line_of(pilot, label)
 

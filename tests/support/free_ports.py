@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import random
-import socket
 from itertools import count
 
 from server.deploy.ports import CONTROL_PORTS, DATA_PORTS, PortAllocator, is_free
@@ -36,17 +35,6 @@ def free_port() -> int:
         if is_free(port):
             return port
     raise AssertionError(f"there is no free port between {_LOW} and {_HIGH}")
-
-
-def held_port() -> socket.socket:
-    """Return a socket that keeps a port for a server of ours that is stopped and started: nobody else gets it meanwhile.
-
-    It refuses connections, and lets a server listen that may use addresses again, as those of gRPC may.
-    """
-    holder = socket.socket()
-    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    holder.bind(("127.0.0.1", 0))
-    return holder
 
 
 def instance_id() -> str:

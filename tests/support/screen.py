@@ -14,16 +14,14 @@ from textual.app import App
 from textual.events import Key
 from textual.notifications import Notifications
 from textual.pilot import Pilot
+from textual.screen import ModalScreen
 
 from console.session import Session, Timings
 from console.settings import Settings
 from console.tui.app import ConsoleApp
-from console.tui.dialogs.base import Dialog
 from server.api.client import Client, Deadlines
 
-QUICK = Timings(
-    retry_first_s=0.01, retry_last_s=0.05, snapshot_s=60.0, settle_s=60.0, stale_s=120.0, silence_s=240.0
-)
+QUICK = Timings(retry_first_s=0.01, retry_last_s=0.05, snapshot_s=60.0, settle_s=60.0, stale_s=120.0, silence_s=240.0)
 """A lost link is made anew at once, and nothing is given up because a busy machine stood still for some seconds."""
 PAUSE_S = 0.04
 NAMED = ("enter", "tab", "escape", "ctrl+p", "ctrl+u")
@@ -63,7 +61,7 @@ async def until(pilot: Pilot[Any], condition: Callable[[list[str]], bool], withi
     ends_at = time.monotonic() + within_s
     while time.monotonic() < ends_at:
         lines = screen_of(pilot.app)
-        if condition(lines):
+        if pilot.app.screen.is_mounted and condition(lines):  # before that nothing has the focus that shall have it
             return lines
         await pilot.pause(PAUSE_S)
     raise AssertionError("the screen never showed it:\n" + "\n".join(screen_of(pilot.app)))
@@ -75,8 +73,8 @@ async def shows(pilot: Pilot[Any], *texts: str, within_s: float = WITHIN_S) -> l
 
 
 async def closed(pilot: Pilot[Any]) -> None:
-    """Wait until no dialog is open."""
-    await until(pilot, lambda _: not isinstance(pilot.app.screen, Dialog))
+    """Wait until nothing stands over the screen any more."""
+    await until(pilot, lambda _: not isinstance(pilot.app.screen, ModalScreen))
 
 
 async def arm(pilot: Pilot[Any]) -> None:

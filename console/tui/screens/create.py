@@ -145,8 +145,9 @@ class CreateScreen(ConsoleScreen):
 
     def on_mount(self) -> None:
         self.shelf = Shelf(self._operating.session)
-        self._go(TEMPLATE)
-        self.run_worker(self._begin(), group="draft", exit_on_error=False)
+        if self.app.is_running:  # else it ends, and not all of this screen is there
+            self._go(TEMPLATE)
+            self.run_worker(self._begin(), group="draft", exit_on_error=False)
 
     def on_resize(self, event: events.Resize) -> None:
         super().on_resize(event)

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 from fake_core import FakeCore
-from screen import app_on, shows, until
+from screen import app_on, closed, shows, told, until
+from textual.screen import ModalScreen
 
 from console import keymap
 from console.keymap import Keymap
@@ -76,12 +77,17 @@ async def test_only_ascii_is_drawn_where_that_is_asked_for(core: FakeCore) -> No
     async with app.run_test(size=(100, 24), notifications=True) as pilot:
         await shows(pilot, "OBSERVE", "ERR")
         opened = [
-            *((tab.key, "OBSERVE") for tab in app.tabs), ("1", "OBSERVE"), ("question_mark", "Keys and verbs"),
-            ("escape,ctrl+p", "What can be done"), ("escape,A", "Arm this console"), ("enter", "ARMED"), ("d", "destroy"),
-            ("escape,y", "copied"), ("colon,e", "explain"), ("escape,slash,x", "no row"),
+            *((tab.key, "OBSERVE") for tab in app.tabs), ("1", "First fault"), ("question_mark", "Keys and verbs"),
+            ("ctrl+p", "What can be done"), ("A", "Arm this console"), ("enter", "ARMED"), ("d", "Destroying"),
+            ("y", "copied"), ("colon,e", "explain"), ("slash,x", "no row"),
         ]  # fmt: skip
         for keys, text in opened:
+            if keys != "enter" and isinstance(app.screen, ModalScreen):
+                await pilot.press("escape")
+                await closed(pilot)
             await pilot.press(*keys.split(","))
+            tab = next((tab.name for tab in app.tabs if tab.key == keys), app.shown_tab)
+            await until(pilot, lambda _, tab=tab: app.shown_tab == tab)  # type: ignore[misc]
             drawn = "".join(await shows(pilot, text))
             assert drawn.isascii(), (keys, sorted({letter for letter in drawn if not letter.isascii()}))
 
@@ -162,7 +168,8 @@ async def test_keys_of_the_user_work_and_are_shown_and_wrong_ones_are_told(core:
     first, second = core.add("first", state="CONFIGURED"), core.add("second", state="CONFIGURED")
     app = app_on(core.endpoint)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
-        await shows(pilot, second.id, "f9", "app.quite:")
+        await shows(pilot, second.id, "f9")
+        await told(pilot, "app.quite:")
         assert app.environment_id == first.id
         await pilot.press("ctrl+n")
         await until(pilot, lambda _: app.environment_id == second.id)
@@ -176,7 +183,9 @@ async def test_keys_of_the_user_work_and_are_shown_and_wrong_ones_are_told(core:
         await pilot.press("question_mark")
         lines = await shows(pilot, "Keys and verbs", "^n")
         assert any("^n" in line.split() and "down" in line.split() for line in lines)
-        await pilot.press("escape", "ctrl+p")
+        await pilot.press("escape")
+        await closed(pilot)
+        await pilot.press("ctrl+p")
         lines = await until(pilot, lambda lines: any("env start" in line for line in lines))
         assert next(line for line in lines if "env start" in line).split()[-2:] == ["f5", "│"]
 

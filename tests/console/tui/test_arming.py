@@ -23,7 +23,7 @@ async def test_the_console_observes_until_it_is_armed_and_again_when_told(core: 
         await closed(pilot)
         assert "OBSERVE" in screen_of(pilot.app)[0]
         await arm(pilot)
-        assert "ARMED 15m" in screen_of(pilot.app)[0]
+        await until(pilot, lambda lines: "ARMED 15m" in lines[0])
         await pilot.press("A")
         await told(pilot, "observing: changes are not possible any more")
         await until(pilot, lambda lines: "OBSERVE" in lines[0])
@@ -39,6 +39,7 @@ async def test_arming_runs_out_without_a_key_and_every_key_starts_it_anew(core: 
         await arm(pilot)
         now[0] = 800
         await pilot.press("j")
+        await until(pilot, lambda _: app.arming.remaining_s == 900)
         now[0] = 1600
         await until(pilot, lambda lines: "ARMED 2m" in lines[0])
         now[0] = 1655

@@ -16,6 +16,11 @@ def line_of(pilot: Pilot[int]) -> str:
     return screen_of(pilot.app)[-1].rstrip()
 
 
+async def says(pilot: Pilot[int], line: str) -> None:
+    """Wait until that stands in the line."""
+    await until(pilot, lambda lines: lines[-1].rstrip() == line)
+
+
 async def opened(pilot: Pilot[int], text: str = "") -> None:
     await shows(pilot, "Selected  2ab1")
     await pilot.press("colon")
@@ -27,7 +32,7 @@ async def test_a_line_gives_an_order(core: FakeCore) -> None:
     one = core.add(state="CONFIGURED")
     async with app_on(core.endpoint).run_test(size=SIZE) as pilot:
         await opened(pilot, "env start")
-        assert line_of(pilot) == ": env start"
+        await says(pilot, ": env start")
         await pilot.press("enter")
         await shows(pilot, f"START_ACTIVITY of {one.id}", "This console observes")
 
@@ -37,16 +42,16 @@ async def test_it_completes_verbs_environments_and_tasks_with_the_reasons(core: 
     two = core.add("other", state="RUNNING")
     async with app_on(core.endpoint).run_test(size=SIZE) as pilot:
         await opened(pilot, "env st")
-        lines = await shows(pilot, "start", "STOP_ACTIVITY needs RUNNING, the environment is CONFIGURED")
-        assert "start" in lines[-4] and "stop" in lines[-3]
+        await shows(pilot, "start", "STOP_ACTIVITY needs RUNNING, the environment is CONFIGURED")
+        await until(pilot, lambda lines: "start" in lines[-4] and "stop" in lines[-3])
         await pilot.press("tab", "tab")
-        assert line_of(pilot) == ": env stop"
+        await says(pilot, ": env stop")
         await types(pilot, " ")
         lines = await shows(pilot, two.id, "@last")
         assert any(two.id in line and "● RUN" in line for line in lines)
         await types(pilot, two.id[:5])
         await pilot.press("tab")
-        assert line_of(pilot) == f": env stop {two.id}"
+        await says(pilot, f": env stop {two.id}")
         await pilot.press("escape")
         await until(pilot, lambda _: not isinstance(pilot.app.screen, CommandLine))
 
@@ -56,10 +61,10 @@ async def test_escape_gives_back_what_was_typed_before_it_closes(core: FakeCore)
     async with app_on(core.endpoint).run_test(size=SIZE) as pilot:
         await opened(pilot, "env ")
         await pilot.press("tab", "tab")
-        assert line_of(pilot) not in (":", ": env")
+        await until(pilot, lambda _: line_of(pilot) not in (":", ": env"))
         await pilot.press("shift+tab", "shift+tab")
         await pilot.press("escape")
-        assert line_of(pilot) == ": env"
+        await says(pilot, ": env")
         await pilot.press("escape")
         await until(pilot, lambda _: not isinstance(pilot.app.screen, CommandLine))
 
@@ -91,13 +96,13 @@ async def test_lines_of_the_session_come_back(core: FakeCore) -> None:
         await pilot.press("escape")
         await opened(pilot)
         await pilot.press("up")
-        assert line_of(pilot) == ": hosts"
+        await says(pilot, ": hosts")
         await pilot.press("up")
-        assert line_of(pilot) == ": task ls --env 2ab1CDEFgh --state ERROR"
+        await says(pilot, ": task ls --env 2ab1CDEFgh --state ERROR")
         await pilot.press("up", "down")
-        assert line_of(pilot) == ": hosts"
+        await says(pilot, ": hosts")
         await pilot.press("down")
-        assert line_of(pilot) == ":"
+        await says(pilot, ":")
 
 
 async def test_templates_are_fetched_when_one_is_asked_for(core: FakeCore) -> None:
@@ -106,7 +111,7 @@ async def test_templates_are_fetched_when_one_is_asked_for(core: FakeCore) -> No
         await opened(pilot, "templ vars rea")
         await until(pilot, lambda lines: "readout-demo" in lines[-2])
         await pilot.press("tab")
-        assert line_of(pilot) == ": templ vars readout-demo"
+        await says(pilot, ": templ vars readout-demo")
         await pilot.press("enter")
         await shows(pilot, "Rate", "5 9")
         assert isinstance(pilot.app.screen, Reading)

@@ -10,6 +10,7 @@ from screen import QUICK, app_on, arm, burst, shows, silence, told, types, until
 from textual.pilot import Pilot
 
 from console.tui.app import ConsoleApp
+from console.tui.dialogs.base import Press
 from console.tui.dialogs.confirm import Confirm
 from server.api.model import Environment, TransitionProgress, User
 
@@ -59,10 +60,12 @@ async def test_level_two_shows_what_it_is_about_and_enter_alone_cancels(core: Fa
             "hmp@elsewhere  not you", "A new run begins",
         )  # fmt: skip
         await pilot.press("enter")
-        await until(pilot, lambda lines: not isinstance(app.screen, Confirm))
+        await until(pilot, lambda lines: not isinstance(app.screen, Confirm) and not app.operator._under_way)
         assert sent(core) == []
         await opened(pilot, "s", "A new run begins")
-        await pilot.press("right", "enter")
+        await pilot.press("right")
+        await until(pilot, lambda _: isinstance(app.focused, Press) and app.focused.id == "choice-act")
+        await pilot.press("enter")
         await told(pilot, "START_ACTIVITY of", "RUNNING", "run 101")
         assert sent(core) == ["ControlEnvironment"]
 

@@ -9,6 +9,7 @@ from screen import app_on, shows, told, until
 from textual.pilot import Pilot
 
 from console.tui.dialogs.reading import Reading
+from console.tui.widgets.service_grid import ServiceGrid
 from server.api.model import History, TransitionRecord
 from server.api.model_events import EnvironmentEvent
 
@@ -32,14 +33,17 @@ async def test_long_events_values_and_outcomes_can_be_read_to_their_ends(core: F
         await shows(pilot, one.id)
         core.publish(EnvironmentEvent(at_ms=1, environment_id=one.id, error=f"{LONG}last"))
         await pilot.press("4")
+        await until(pilot, lambda _: app.shown_tab == "events")
         await shows(pilot, "word1 word2")
         await pilot.press("enter")
         await shows(pilot, "Event", "word39", "xlast", "1970-01-01")
         await pilot.press("y")
         await told(pilot, "copied")
         await closed(pilot)
-        await pilot.press("2", "v")
-        await shows(pilot, "word1 word2")
+        await pilot.press("2")
+        await until(pilot, lambda _: app.shown_tab == "environment")
+        await pilot.press("v")
+        await shows(pilot, "VARIABLE", "word1 word2")
         await pilot.press("enter")
         await shows(pilot, "size", "word39", "xend", "instead of")
         await closed(pilot)
@@ -48,7 +52,9 @@ async def test_long_events_values_and_outcomes_can_be_read_to_their_ends(core: F
         await pilot.press("enter")
         await shows(pilot, "Transition", "DEPLOYED", "3.0 s", "xstop")
         await closed(pilot)
-        await pilot.press("8", "tab")
+        await pilot.press("8")
         await shows(pilot, "dcs")
+        await pilot.press("tab")
+        await until(pilot, lambda _: isinstance(app.focused, ServiceGrid))
         await pilot.press("enter")
         await shows(pilot, "READY", "dcs:1", "enabled")

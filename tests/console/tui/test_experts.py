@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from fake_core import FakeCore
 from fake_ops import FakeOps
-from screen import app_on, arm, shows, told, types, until
+from screen import app_on, arm, closed, shows, told, types, until
 
 from console.tui.dialogs.base import Dialog
 from console.tui.dialogs.confirm import Confirm
@@ -48,9 +48,12 @@ async def test_hosts_are_shown_with_what_they_have_left_and_who_drained_them_and
         await shows(pilot, "CPUS LEFT", "7.5/8", "?/100", "drained by ki")
         await pilot.press("E")
         await shows(pilot, "host restart flp001", "environments have tasks there", "flp001 is not drained")
-        await pilot.press("escape", "j", "E")
+        await pilot.press("escape")
+        await closed(pilot)
+        await pilot.press("j", "E")
         await shows(pilot, "host undrain flp003")
         await pilot.press("escape")
+        await closed(pilot)
         app.operator.submit(["host", "undrain", "flp003"])
         await shows(pilot, "Host", "attached  0 tasks", "by kim@flp since 2025-11-24", "[ Let tasks in ]")
         await pilot.press("enter")
@@ -71,6 +74,7 @@ async def test_a_task_is_killed_by_force_with_its_id_and_a_reason(core: FakeCore
             pilot, "task kill task10010", "it is critical for 2ab1CDEFgh", "task transition task10010 CONFIGURE"
         )
         await pilot.press("escape")
+        await closed(pilot)
         app.operator.submit(["task", "kill", "task10010", "--force"])
         await shows(
             pilot, "Killing task task10010 by force", "readout on flp001", "2ab1CDEFgh", "Type task10010 in full"

@@ -89,6 +89,7 @@ async def test_the_screen_starts_without_a_core_and_q_closes_it(core: FakeCore) 
     async with app.run_test(size=(80, 24)) as pilot:
         await shows(pilot, "waiting for the core")
         await pilot.press("q")
+        await until(pilot, lambda _: app.return_code is not None)
     assert app.return_code == 0
 
 
@@ -124,8 +125,8 @@ async def test_the_theme_is_changed_by_a_key_and_everything_keeps_its_text(core:
     async with app.run_test(size=(80, 24)) as pilot:
         before = await shows(pilot, "CFG")
         await pilot.press("T")
-        await pilot.pause()
-        assert app.theme != theme and screen_of(app)[3][:20] == before[3][:20]
+        await until(pilot, lambda _: app.theme != theme)
+        await until(pilot, lambda lines: lines[3][:20] == before[3][:20])
 
 
 async def test_only_ascii_is_drawn_where_nothing_else_can_be_shown(core: FakeCore) -> None:

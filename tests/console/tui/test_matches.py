@@ -35,7 +35,8 @@ async def test_n_shows_all_rows_again_and_goes_from_match_to_match(core: FakeCor
         await shows(pilot, found[3].id)
         grid = app.screen.query_one("#environments", Grid)
         await sought(pilot, "template=d")
-        assert grid.row_count() == 1 and " esc show all  n next " in (await shows(pilot, " n next "))[-1]
+        await until(pilot, lambda lines: " esc show all  n next " in lines[-1])
+        assert grid.row_count() == 1
         await pilot.press("n")
         await until(pilot, lambda _: grid.row_count() == 4 and grid.selected == found[3].id)
         await told(pilot, "no match of /template=d below")
@@ -55,11 +56,12 @@ async def test_a_match_in_a_folded_branch_of_the_roles_is_unfolded(core: FakeCor
     core.add(state="RUNNING")
     app = app_on(core.endpoint)
     async with app.run_test(size=SIZE) as pilot:
-        await shows(pilot, "RUN")
+        await shows(pilot, "● RUN")
         await pilot.press("2")
         await shows(pilot, "folded healthy")
         roles = app.screen.query_one(RoleGrid)
         roles.focus()
+        await until(pilot, lambda _: app.focused is roles)
         await sought(pilot, "host=flp017")
         count = roles.row_count()
         await pilot.press("g", "n")
@@ -80,7 +82,7 @@ async def test_events_are_gone_through_from_error_to_error_and_no_longer_follow(
     async with app.run_test(size=SIZE, notifications=True) as pilot:
         await shows(pilot, "CFG")
         await pilot.press("4")
-        await shows(pilot, "WHAT HAPPENED")
+        await until(pilot, lambda _: app.shown_tab == "events")
         log = app.screen.query_one(EventLog)
         for state in ("ERROR", "CONFIGURED", "ERROR", "CONFIGURED"):
             core.publish(
@@ -107,6 +109,7 @@ async def test_lines_of_a_text_are_gone_through_with_all_of_it_in_sight(core: Fa
         await until(pilot, lambda _: isinstance(app.screen, Reading))
         await pilot.press("n")
         pager = app.screen.query_one(Pager)
+        await until(pilot, lambda _: pager.matches > 0)
         everything = pager.matches
         await pilot.press("slash")
         await types(pilot, "theme")
@@ -129,6 +132,6 @@ async def test_a_filter_that_is_taken_off_leaves_nothing_to_go_through(core: Fak
         await shows(pilot, "CFG")
         grid = app.screen.query_one("#environments", Grid)
         await sought(pilot, "cfg")
+        assert grid.filter_text == "cfg"
         await pilot.press("escape", "n")
-        await pilot.pause()
-        assert (grid.filter_text, grid.sought) == ("", "")
+        await until(pilot, lambda _: (grid.filter_text, grid.sought) == ("", ""))

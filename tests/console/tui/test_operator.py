@@ -124,7 +124,8 @@ async def test_the_same_act_is_not_given_twice_and_others_go_on_beside_it(core: 
         core.hold.set()
         await told(pilot, f"RESET of {first.id}: DEPLOYED")
         await told(pilot, f"RESET of {second.id}: DEPLOYED")
-        assert core.calls.count("ControlEnvironment") == 2 and app.operator.acts == []
+        await until(pilot, lambda _: app.operator.acts == [])
+        assert core.calls.count("ControlEnvironment") == 2
 
 
 async def test_a_failure_waits_while_another_question_is_open(core: FakeCore) -> None:
@@ -138,7 +139,9 @@ async def test_a_failure_waits_while_another_question_is_open(core: FakeCore) ->
         core.break_on["RESET"] = "flp001"
         app.operator.submit(["env", "reset", first.id], answer=Answer())
         await until(pilot, lambda lines: "CFG»DEP" in lines[3])
-        await pilot.press("j", "s")
+        await pilot.press("j")
+        await until(pilot, lambda _: app.environment_id == second.id)
+        await pilot.press("s")
         await shows(pilot, f"START_ACTIVITY of {second.id}")
         core.hold.set()
         await told(pilot, "failed: RESET of", first.id)
@@ -179,7 +182,7 @@ async def test_a_fault_of_the_console_is_shown_and_does_not_end_it(
         )
         await pilot.press("escape")
         await closed(pilot)
-        assert app_of(pilot).operator._under_way == {}
+        await until(pilot, lambda _: app_of(pilot).operator._under_way == {})
 
 
 async def test_nothing_is_written_to_the_terminal(core: FakeCore, capsys: pytest.CaptureFixture[str]) -> None:

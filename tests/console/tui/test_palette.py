@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fake_core import FakeCore
-from screen import app_on, arm, burst, screen_of, shows, told, types, until
+from screen import app_on, arm, burst, closed, screen_of, shows, told, types, until
 
 from console.tui.dialogs.base import Question
 from console.tui.dialogs.confirm import Confirm
@@ -17,9 +17,9 @@ SIZE = (120, 40)
 
 
 def rows(lines: list[str]) -> list[str]:
-    """Return the entries that are shown, without the frame."""
+    """Return the entries that are shown, without the frame; an empty one where there are none."""
     inside = [line.partition("│")[2].rpartition("│")[0] for line in lines if "│" in line]
-    return [line.strip() for line in inside[2:-2]]
+    return [line.strip() for line in inside[2:-2]] or [""]
 
 
 async def test_it_offers_the_verbs_of_the_selected_environment_first_and_greys_the_rest_with_the_reason(
@@ -70,6 +70,7 @@ async def test_what_was_given_before_comes_first(core: FakeCore) -> None:
         app.operator.submit(["hosts"])
         await shows(pilot, "ATTACHED")
         await pilot.press("escape")
+        await closed(pilot)
         await pilot.press("ctrl+p")
         found = rows(await shows(pilot, "What can be done"))
         assert found[0].startswith("▸ hosts") and found[1].startswith("task ls --env 2ab1CDEFgh --state ERROR"), found
@@ -97,6 +98,7 @@ async def test_a_dry_run_says_what_would_be_asked_and_sends_nothing(core: FakeCo
         await shows(pilot, "Selected  2ab1")
         await pilot.press("ctrl+p")
         await types(pilot, "env start")
+        await until(pilot, lambda lines: rows(lines)[0].startswith("▸ env start"))
         await pilot.press("alt+enter")
         await shows(
             pilot, "Dry run: nothing is sent", f"START_ACTIVITY of {one.id}", "ControlEnvironment(START_ACTIVITY)",
@@ -129,7 +131,9 @@ async def test_environments_tasks_screens_templates_and_themes_are_found_too(cor
         await until(pilot, lambda lines: rows(lines)[0].startswith("▸ task sink flp002 task20021"))
         await pilot.press("enter")
         await shows(pilot, "task show task20021", "aliecs-sink --verbose")
-        await pilot.press("escape", "ctrl+p")
+        await pilot.press("escape")
+        await closed(pilot)
+        await pilot.press("ctrl+p")
         await types(pilot, "theme light")
         await until(pilot, lambda lines: rows(lines)[0].startswith("▸ theme light"))
         await pilot.press("enter")
@@ -211,6 +215,6 @@ async def test_enter_takes_what_was_typed_before_it_however_fast(core: FakeCore)
         burst(pilot, "ctrl+p", "screen tasks", "enter")
         await until(pilot, lambda _: app.shown_tab == "tasks" and not isinstance(app.screen, Palette))
         await pilot.press("ctrl+p")
-        await until(pilot, lambda lines: "▸" in "".join(rows(lines)[:1]))
+        await until(pilot, lambda lines: "▸" in rows(lines)[0])
         burst(pilot, "screen events", "enter")
         await until(pilot, lambda _: app.shown_tab == "events")

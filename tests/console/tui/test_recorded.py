@@ -40,7 +40,10 @@ async def test_the_last_screen_of_a_replay_is_the_last_live_one(
         at_end = recorded.replay.recording.header.started_s + recorded.replay.duration_s
         monkeypatch.setattr(LiveSource, "now", lambda self: at_end)
         await pilot.press(key)
-        await pilot.pause(1.2)  # one tick: all ages are painted anew
+        tab = next(tab.name for tab in app.tabs if tab.key == key)
+        await until(pilot, lambda _: app.shown_tab == tab)
+        app._tick()  # all ages are painted anew
+        await pilot.pause(1.2)
         live = body_of(screen_of(app), has_time_line=False)
         replayed = ReplayApp(recorded, Settings())
         recorded.replay.pause()

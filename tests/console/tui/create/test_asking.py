@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from create_pilot import at_step, at_variable, form_of, holds
-from screen import app_on, shows, until
+from screen import app_on, closed, shows, until
 from template_core import REPO, TemplateCore
 
 from console import draft
@@ -36,6 +36,7 @@ async def test_a_failure_is_shown_with_the_reason_and_the_form_is_kept(core: Tem
         await pilot.press("right", "enter")
         await shows(pilot, "failed", "no such host: flp001")
         await pilot.press("enter")
+        await closed(pilot)
         await shows(pilot, "Last attempt failed", "no such host: flp001")
         await holds(pilot, lambda: form_of(app).step == 4 and form_of(app).creation.is_chosen)
         core.fail.clear()
@@ -59,6 +60,7 @@ async def test_a_creation_that_breaks_on_the_way_comes_back_to_its_form(core: Te
         core.hold.set()
         await shows(pilot, "failed", "sink exited with 3")
         await pilot.press("enter")
+        await closed(pilot)
         await shows(pilot, "Last attempt failed", "cannot create: sink exited with 3")
         await holds(pilot, lambda: app.shown_tab == "create" and form_of(app).creation.is_chosen)
 
@@ -76,6 +78,7 @@ async def test_a_core_that_is_lost_in_the_middle_leaves_the_form_and_says_what_i
         await core.stop()
         await shows(pilot, "LINK LOST", "outcome unknown")
         await pilot.press("enter")
+        await closed(pilot)
         await shows(pilot, "Last attempt failed", "✖ core")
         await holds(pilot, lambda: form_of(app).creation.is_chosen)
         await pilot.press("enter")
@@ -97,6 +100,7 @@ async def test_a_draft_is_taken_up_by_the_next_console(core: TemplateCore) -> No
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await at_step(pilot, 3)
         await pilot.press("down", "right", "q")
+        await until(pilot, lambda _: app.return_code is not None)
     again = app_on(core.endpoint)
     async with again.run_test(size=(80, 24)) as pilot:
         await pilot.press("7")

@@ -137,11 +137,11 @@ async def test_the_production_template_is_drawn_completely(
             form.set("tfb_dd_mode", "processing-disk")
             for panel in form.panels:
                 panels.select(panel.title)
-                await pilot.pause()
+                await holds(pilot, lambda panel=panel: grid.panel == panel.title)  # type: ignore[misc]
                 names = [grid.row_id(at) for at in range(grid.row_count())]
                 page = grid.size.height - 1
                 for first in range(0, 0 if drawn.issuperset(names) else len(names), page):
-                    grid.scroll_to(y=first, animate=False)
+                    grid.scroll_to(y=first, animate=False, immediate=True)
                     await pilot.pause()
                     paints += 1
                     lines = screen_of(app)
