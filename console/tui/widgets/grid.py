@@ -206,16 +206,16 @@ class Grid(AtDesk, ScrollView, can_focus=True):
         return 0 <= at - self.scroll_offset.y < height - 1
 
     def select(self, row: str) -> None:
-        """Select a row and bring it into view."""
+        """Select a row and bring it into view, at once: a change of rows or height right after it asks whether it is there."""
         self._select(row)
         at = self.row_index(row)
         if at is not None:
             visible = max(1, self.size.height - 1)
             top = int(self.scroll_offset.y)
             if at < top:
-                self.scroll_to(y=at, animate=False, force=True)
+                self.scroll_to(y=at, animate=False, force=True, immediate=True)
             elif at >= top + visible:
-                self.scroll_to(y=at - visible + 1, animate=False, force=True)
+                self.scroll_to(y=at - visible + 1, animate=False, force=True, immediate=True)
 
     def _select(self, row: str) -> None:
         if row != self.selected:
