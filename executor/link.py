@@ -121,6 +121,7 @@ class Link:
             ("grpc.keepalive_time_ms", int(1000 * self._settings.core_quiet_s)),
             ("grpc.keepalive_timeout_ms", int(1000 * self._settings.core_answer_s)),
             ("grpc.http2.ping_timeout_ms", int(1000 * self._settings.core_answer_s)),  # which alone counts
+            ("grpc.http2.bdp_probe", 0),  # its pings ask long before a core is quiet, and count too
             ("grpc.max_send_message_length", _MESSAGE_BYTES),
             ("grpc.max_receive_message_length", _MESSAGE_BYTES),
         )

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import sys
+from itertools import count
 
 from executor.api import executor_pb2
 from executor.api.messages import (
@@ -21,6 +24,7 @@ from executor.api.messages import (
 )
 from executor.link import Link
 from executor.settings import Settings
+from executor.waits import happens
 
 HELLO = Hello(executor_id="x", agent_id="a", host="h", pid=1, instance="i", version="0")
 
@@ -153,3 +157,49 @@ async def test_a_burst_of_task_reports_arrives_as_one_message(core):
     await link.close()
     async with asyncio.timeout(60):
         await running
+
+
+TALKING = """
+import asyncio, sys, grpc
+from executor.api import executor_pb2_grpc
+from executor.api.convert import command_to_pb
+from executor.api.messages import Ping
+
+class Core(executor_pb2_grpc.LinkServicer):
+    async def Attach(self, requests, context):
+        while True:
+            await context.write(command_to_pb(Ping(sent_ms=1)))
+
+async def main():
+    server = grpc.aio.server()
+    executor_pb2_grpc.add_LinkServicer_to_server(Core(), server)
+    server.add_insecure_port(sys.argv[1])
+    await server.start()
+    print("talking", flush=True)
+    await server.wait_for_termination()
+
+asyncio.run(main())
+"""
+
+
+async def test_a_link_outlives_a_core_that_is_stopped_in_the_midst_of_talking(tmp_path):
+    target = f"unix:{tmp_path}/core.sock"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-P", "-c", TALKING, target, stdout=asyncio.subprocess.PIPE
+    )
+    hears, is_down = asyncio.Event(), asyncio.Event()
+    heard = count(1)
+    link = Link(
+        target, Settings(core_answer_s=1.0), on_up=lambda: None, on_down=is_down.set,
+        on_command=lambda command: hears.set() if next(heard) > 1000 else None,
+    )  # fmt: skip
+    running = asyncio.create_task(link.run())
+    try:
+        assert await asyncio.wait_for(process.stdout.readline(), 60)
+        await asyncio.wait_for(hears.wait(), 60)
+        process.send_signal(signal.SIGSTOP)
+        assert not await happens(is_down, 3.0), "it is asked only when it was quiet for long"
+    finally:
+        running.cancel()
+        process.kill()
+        await asyncio.gather(running, process.wait(), return_exceptions=True)
