@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fake_core import FakeCore
-from screen import app_of, app_on, arm, closed, screen_of, shows, told, until
+from screen import QUICK, app_of, app_on, arm, closed, screen_of, shows, told, until
 
 from console.session import Session
 from console.settings import Settings
@@ -64,7 +64,7 @@ async def test_arm_and_disarm_are_verbs_too(core: FakeCore) -> None:
 async def test_a_console_that_only_reads_cannot_be_armed(core: FakeCore) -> None:
     core.add(state="CONFIGURED")
     client = Client(core.endpoint, deadlines=Deadlines(connect_s=60.0), read_only=True)
-    app = ConsoleApp(Session(client), Settings())
+    app = ConsoleApp(Session(client, timings=QUICK), Settings())
     async with app.run_test(size=SIZE) as pilot:
         await shows(pilot, "CFG")
         await pilot.press("A")
