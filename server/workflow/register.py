@@ -230,14 +230,16 @@ class Repositories:
         """Forget a repository and delete its clone; a local folder stays. Returns the new default, "" if it is the same.
 
         Raises:
-            CoreError: there is none with that index.
+            CoreError: there is none with that index, or somebody else removes it.
         """
         name = self._at(index)
         repository = self._known[name]
         if isinstance(repository, Cloned):
             async with repository.busy:
+                if self._known.get(name) is not repository:  # a clone that is there now is that of another
+                    raise CoreError(Reason.REPOSITORY, f"{name} was removed by somebody else", hint="list what is left")
                 await self._clones.remove(repository.address)
-        self._known.pop(name, None)
+        del self._known[name]
         changed = name == self._default
         if changed:
             self._default = min(self._known, default="")

@@ -301,6 +301,16 @@ async def test_removing_deletes_the_clone_and_the_empty_folders_above(world: Rep
     await repositories.add(FLOWS, "")
 
 
+async def test_of_two_who_remove_the_same_repository_one_is_told(world: RepositoryWorld, origin: Origin) -> None:
+    world.origin("Org/Other").templates(flow="other")
+    repositories = await world.opened(FLOWS)
+    await repositories.add("git.example/Org/Other", "")
+    answers = await asyncio.gather(repositories.remove(0), repositories.remove(0), return_exceptions=True)
+    assert answers[0] == "git.example/Org/Other"
+    assert isinstance(answers[1], CoreError) and answers[1].message == f"{FLOWS} was removed by somebody else"
+    assert [one.name for one in await repositories.list(with_revisions=False)] == ["git.example/Org/Other"]
+
+
 async def test_repositories_do_not_lie_in_one_another(world: RepositoryWorld, origin: Origin) -> None:
     repositories = await world.opened(FLOWS)
     for name in (f"{FLOWS}/Inner", "git.example/Org/Flows/a/b"):
