@@ -196,12 +196,13 @@ class Processes:
     def signal(self, task_id: str, signal: int, pid: int = 0) -> None:
         """Send a signal to the process ``pid`` if it is of the task, else to the whole group; SIGKILL to both.
 
+        One of the group is killed with it and not before: a shell that saw it die would exit by itself, with 137.
         Nothing happens when the process is gone.
         """
         child = self._children.get(task_id)
         if child is None:
             return
-        if pid:
+        if pid and not (signal == signals.SIGKILL and _group_of(pid) == child.pid):
             is_sent = pidfds.send(pid, signal, lambda: holder.is_of(pid, child.pid, task_id))
             if is_sent and signal != signals.SIGKILL:
                 return
@@ -289,6 +290,13 @@ def _watch(popen: subprocess.Popen[bytes]) -> int:
         os.killpg(popen.pid, signals.SIGKILL)
         popen.wait()
         raise
+
+
+def _group_of(pid: int) -> int:
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return 0
 
 
 def _kill_group(child: Child, signal: int) -> None:
