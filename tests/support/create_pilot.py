@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from screen import screen_of, shows, until
+from screen import row_with, screen_of, shows, until
 from textual.pilot import Pilot
 
 from console.tui.app import ConsoleApp
@@ -57,4 +57,4 @@ async def holds(pilot: Pilot[Any], condition: Callable[[], bool]) -> None:
 
 def line_of(pilot: Pilot[Any], text: str) -> str:
     """Return the line of the list that holds a text."""
-    return next(line for line in screen_of(pilot.app)[5:] if text in line)
+    return row_with(screen_of(pilot.app)[5:], text)

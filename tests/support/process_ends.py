@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
+from collections.abc import Callable, Collection
+from contextlib import suppress
 
 import psutil
 
@@ -33,6 +36,15 @@ async def ends(pid: int, deadline_s: float = 60.0) -> bool:
 async def nothing_but(host, *pids: int) -> bool:
     """Whether all other processes of the instance are ending; those whose parent is gone may need a moment."""
     return all([await ends(process.pid) for process in host.processes() if process.pid not in pids])
+
+
+async def all_killed(processes: Callable[[], Collection[int]], deadline_s: float = 60.0) -> None:
+    """Kill the processes that are found, of which some may be gone already and others only begin, until there are none."""
+    async with asyncio.timeout(deadline_s):
+        while pids := await asyncio.to_thread(processes):
+            for pid in pids:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
 
 async def becomes(pid: int, name: str, deadline_s: float = 60.0) -> None:

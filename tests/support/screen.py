@@ -50,6 +50,11 @@ def screen_of(app: App[Any]) -> list[str]:
     return ["".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips()]
 
 
+def row_with(lines: list[str], *texts: str) -> str:
+    """Return the first line that holds all texts."""
+    return next(line for line in lines if all(text in line for text in texts))
+
+
 def app_of(pilot: Pilot[Any]) -> ConsoleApp:
     """Return the app behind a pilot."""
     assert isinstance(pilot.app, ConsoleApp)

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from fake_core import FakeCore
-from screen import app_on, closed, shows, told, until
+from screen import app_on, closed, row_with, shows, told, until
 from textual.screen import ModalScreen
 
 from console import keymap
@@ -187,7 +187,7 @@ async def test_keys_of_the_user_work_and_are_shown_and_wrong_ones_are_told(core:
         await closed(pilot)
         await pilot.press("ctrl+p")
         lines = await until(pilot, lambda lines: any("env start" in line for line in lines))
-        assert next(line for line in lines if "env start" in line).split()[-2:] == ["f5", "│"]
+        assert row_with(lines, "env start").split()[-2:] == ["f5", "│"]
 
 
 async def test_the_printed_file_of_keys_names_every_binding_and_changes_nothing(aliecs: Run, folder: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from fake_core import FakeCore
-from screen import app_on, burst, screen_of, shows, until
+from screen import app_on, burst, row_with, screen_of, shows, until
 from textual.pilot import Pilot
 
 from console.settings import Settings
@@ -22,11 +22,6 @@ from server.api.states import EnvironmentEvent
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
 WIDE = (200, 60)
-
-
-def row_with(lines: list[str], *texts: str) -> str:
-    """Return the first line that holds all texts."""
-    return next(line for line in lines if all(text in line for text in texts))
 
 
 def running(core: FakeCore, name: str = "readout-demo") -> Environment:

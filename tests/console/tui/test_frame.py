@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from fake_core import FakeCore
-from screen import app_on, screen_of, shows, until
+from screen import app_on, row_with, screen_of, shows, until
 
 from console.settings import Settings
 from console.tui.painting import fit
@@ -22,7 +22,7 @@ async def test_the_overview_shows_environments_and_fills_the_terminal(core: Fake
     async with app.run_test(size=size) as pilot:
         lines = await shows(pilot, "571204")
         assert len(lines) == size[1] and all(len(line) == size[0] for line in lines)
-        row = next(line for line in lines if "571204" in line)
+        row = row_with(lines, "571204")
         assert row.startswith("▸● RUN") and one.id in row and "PHYSICS" in row and "ITS" in row
         assert (" 162 " in row) is (size[0] > 100)
         assert "help" in lines[-1] and "Overview" in lines[1] and "OBSERVE" in lines[0]

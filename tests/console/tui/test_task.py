@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from fake_core import FakeCore
-from screen import app_on, screen_of, shows, until
+from screen import app_on, row_with, screen_of, shows, until
 from textual.pilot import Pilot
 
 from console.tui.widgets.task_log import TaskLog
@@ -176,8 +176,8 @@ async def test_metrics_that_vary_are_plotted(core: FakeCore, logs: LogServer, tm
             core.publish(replace(task, metrics=metrics))
             await shows(pilot, f"{value / 1e6:.1f} MB/s")
         lines = screen_of(app)
-        assert next(line for line in lines if "data.rate" in line).rstrip().endswith("▁▄▂█")
-        assert next(line for line in lines if "data.bytes" in line).rstrip().endswith("GB")
+        assert row_with(lines, "data.rate").rstrip().endswith("▁▄▂█")
+        assert row_with(lines, "data.bytes").rstrip().endswith("GB")
 
 
 async def test_l_opens_the_log_of_what_failed_first(core: FakeCore, logs: LogServer, tmp_path: Path) -> None:

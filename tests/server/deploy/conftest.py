@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
 import urllib.request
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from deploy_stages import PACE, TIMING, ClusterStage, DoubleStage, LocalStage, Stage, agent, settled
+from deploy_stages import PACE, TIMING, ClusterStage, DoubleStage, LocalStage, Stage, agent
 from mesos.double import MesosDouble
+from process_ends import all_killed
 
 
 @asynccontextmanager
@@ -58,15 +58,7 @@ def _hosts_of(address: str) -> list[str]:
 async def _end(stage: Stage[Any]) -> None:
     for backend in stage.backends:
         await backend.close()
-    await settled(lambda: not _kill(stage.processes()))
-
-
-def _kill(pids: Sequence[int]) -> bool:
-    """Kill processes, of which some may be gone already, and return whether there were any."""
-    for pid in pids:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    return bool(pids)
+    await all_killed(stage.processes)
 
 
 @pytest.fixture

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import os
-import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from task_world import DEADLINE_S, Facility
+from process_ends import all_killed
+from task_world import Facility
 
 
 @pytest.fixture
@@ -19,9 +16,4 @@ async def facility(tmp_path: Path) -> AsyncIterator[Facility]:
     yield facility
     for core in facility.cores:
         await core.backend.close()
-    async with asyncio.timeout(DEADLINE_S):
-        while pids := facility.processes():  # some may only now begin
-            for pid in pids:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            await asyncio.sleep(0.01)
+    await all_killed(facility.processes)
